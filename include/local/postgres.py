@@ -77,7 +77,7 @@ def start(state: Path) -> Server:
                 "`make reset` starts over with an empty warehouse."
             )
         if not _is_running(server):
-            server = _start_on_a_free_port(state, server)
+            server = _start_on_afree_port(state, server)
         _bootstrap(server)
     return server
 
@@ -118,9 +118,20 @@ def _wheel() -> Path:
     return Path(spec.origin).parent / "pginstall18"
 
 
+def _copy_wheel(to: Path) -> None:
+    """Copy the server and, at the same distance from it, the libraries that the wheel brings."""
+    wheel = _wheel()
+    package = wheel.parent
+    shutil.copytree(wheel, to / package.name / wheel.name, symlinks=True)
+    for libraries in package.parent.glob(f"{package.name}.libs"):
+        shutil.copytree(libraries, to / libraries.name, symlinks=True)
+    subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(to)], check=True)
+
+
 def _installation(server: Server | None) -> Path:
-    copied = Path(server.home, "server") if server else None
-    return copied if copied and copied.exists() else _wheel()
+    wheel = _wheel()
+    copied = Path(server.home, "server", wheel.parent.name, wheel.name) if server else wheel
+    return copied if copied.exists() else wheel
 
 
 def _settings_file(state: Path) -> Path:
@@ -195,9 +206,7 @@ def _create(state: Path) -> Server:
         # nothing, and opening that folder is not ours to do. So server and data go elsewhere.
         home.rmdir()
         home = Path(tempfile.mkdtemp(prefix="greenery-postgres-", dir="/var/tmp"))
-        shutil.copytree(_wheel(), home / "server", symlinks=True)
-        _run(Path("/"), "true")
-        subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(home / "server")], check=True)
+        _copy_wheel(home / "server")
     home.chmod(0o700)
     if account:
         os.chown(home, account.pw_uid, account.pw_gid)
@@ -227,7 +236,9 @@ def _create(state: Path) -> Server:
     return server
 
 
-def _pg_ctl(server: Server, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _pg_ctl(
+    server: Server, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     program = binary("pg_ctl", server)
     return _run(Path(server.home), program, "--pgdata=data", *arguments, check=check)
 
@@ -236,15 +247,15 @@ def _is_running(server: Server) -> bool:
     return _pg_ctl(server, "status", check=False).returncode == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _start_on_a_free_port(state: Path, server: Server) -> Server:
+def _start_on_afree_port(state: Path, server: Server) -> Server:
     # the port of last time if it is still free, so that bookmarks keep working
-    for port in [server.port or _free_port(), _free_port(), _free_port()]:
+    for port in [server.port or free_port(), free_port(), free_port()]:
         options = " ".join(f"-c {name}='{value}'" for name, value in SERVER_SETTINGS.items())
         started = _pg_ctl(
             server,

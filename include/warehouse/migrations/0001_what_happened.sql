@@ -104,6 +104,8 @@ create table ops.publication (
 );
 comment on table ops.publication is 'Each time marts was made equal to the audited build.';
 grant insert on ops.publication to publisher;
+-- publish keeps the lease in its own transaction
+grant update on ops.run_lease to publisher;
 
 set local role publisher;
 

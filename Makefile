@@ -1,0 +1,68 @@
+# Greenery ELT. `make help` lists the commands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SET_UP := $(VENV)/set-up
+LOCAL := $(BIN)/python -m include.local
+export SOURCE
+export GREENERY_DATA ?= ../shared/greenery
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up down dbt psql warehouse-url demo reset test lint format lock
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+run: $(SET_UP) ## one run on demo data, or on the CSV files of SOURCE=dir
+	@$(LOCAL) run $(if $(SOURCE),--source "$$SOURCE")
+
+up: $(SET_UP) ## start scheduler and Airflow UI on loopback
+	@$(LOCAL) up $(if $(SOURCE),--source "$$SOURCE")
+
+down: $(SET_UP) ## stop them, and Postgres
+	@$(LOCAL) down
+
+dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_orders"
+	@$(LOCAL) dbt $(ARGS)
+
+psql: $(SET_UP) ## open psql on the warehouse (reads every schema); ARGS="-c 'select 1'"
+	@$(LOCAL) psql $(ARGS)
+
+warehouse-url: $(SET_UP) ## print a libpq URL that may read every schema
+	@$(LOCAL) warehouse-url
+
+demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
+	@$(BIN)/python -m include.demo $(ARGS)
+
+reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo data
+	@$(LOCAL) reset
+
+test: lint ## lint and every test (real data in GREENERY_DATA, default ../shared/greenery)
+	@$(BIN)/python -m pytest
+
+lint: $(SET_UP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --processes 2 dbt/greenery
+
+format: $(SET_UP) ## put Python and SQL into the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --quiet dbt/greenery
+
+setup: $(SET_UP) ## make .venv with everything pinned
+
+# uv takes seconds where pip takes a minute; where it can't reach the registry, pip's settings may
+$(SET_UP): requirements.txt requirements-dev.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --requirement requirements-dev.txt --constraint constraints.txt \
+	    || $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt --constraint constraints.txt
+	@touch $(SET_UP)
+
+lock: $(SET_UP) ## renew constraints.txt from the requirements
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+	    --no-header --no-annotate requirements-dev.txt --output-file constraints.txt

@@ -1,0 +1,63 @@
+"""
+### The daily run of the Greenery shop
+
+**What** Loads the shop's landing files into `raw`, builds and tests the dbt project, and publishes
+`marts` when everything passed. Readers see the last good publication all along.
+
+**When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
+so a missed day needs no catch-up.
+
+**Rerun** Running twice changes nothing. After a failure: mend the cause, then clear the failed tasks
+with their downstream, or trigger a new run.
+
+**Who hears** A failed run sends one message to the connection `greenery_slack`.
+"""
+
+import pendulum
+from airflow.sdk import Param, chain, dag
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from include.alert.callback import tell_slack
+from include.alert.collect import record_task_failure
+from include.run_tasks import begin_run, end_run, freeze_horizon, load_tasks, publish_marts
+from include.transform.dbt_config import dbt_task_group
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    on_failure_callback=tell_slack,
+    default_args={
+        "owner": "data-platform",
+        "retries": 2,
+        "retry_delay": pendulum.duration(seconds=20),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": pendulum.duration(minutes=5),
+        "execution_timeout": pendulum.duration(minutes=30),
+        "on_failure_callback": record_task_failure,
+    },
+    params={
+        "confirm_shrunk": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            description="Tables whose snapshot may lose more than half of its rows in this run.",
+        )
+    },
+    doc_md=__doc__,
+    tags=["greenery"],
+)
+def greenery_elt():
+    begin = begin_run()
+    build = dbt_task_group("build")
+    publish = publish_marts()
+    end = end_run().as_teardown()
+
+    chain(begin, load_tasks(), freeze_horizon(), build, publish, end)
+    # the lease may be given back only when nothing of the build is at work any more
+    list(build) >> end
+
+
+greenery_elt()

@@ -1,0 +1,33 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_greenery__events') }}
+
+),
+
+final as (
+
+    select
+        -- ids
+        session_id,
+        min(user_id) filter (where is_on_site) as user_id,
+
+        -- numerics
+        count(*) filter (where event_type = 'page_view') as page_view_count,
+        count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count,
+        count(*) filter (where event_type = 'checkout') as checkout_count,
+        count(*) filter (where event_type = 'package_shipped') as package_shipped_count,
+
+        -- timestamps
+        min(event_at) filter (where is_on_site) as started_at,
+        max(event_at) filter (where is_on_site) as ended_at
+
+    from events
+    group by 1
+    -- nobody visited when all there is of a session is a shipment
+    having count(*) filter (where is_on_site) > 0
+
+)
+
+select * from final

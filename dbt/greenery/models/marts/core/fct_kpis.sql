@@ -1,0 +1,159 @@
+with
+
+users as (
+
+    select count(*) as user_count from {{ ref('dim_users') }}
+
+),
+
+buyers as (
+
+    select
+        count(*) as buyer_count,
+        count(*) filter (where is_repeat_buyer) as repeat_buyer_count
+    from {{ ref('fct_user_orders') }}
+
+),
+
+sessions as (
+
+    select
+        count(*) as session_count,
+        count(*) filter (where is_converted) as converted_session_count,
+        coalesce(sum(duration_seconds), 0) as on_site_seconds
+    from {{ ref('fct_user_sessions') }}
+
+),
+
+order_durations as (
+
+    select
+        *,
+        {{ seconds_between('ordered_at', 'delivered_at') }} as ordered_to_delivered_seconds,
+        {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds
+    from {{ ref('fct_orders') }}
+
+),
+
+orders as (
+
+    select
+        count(*) as order_count,
+        count(distinct date_trunc('hour', ordered_at, '{{ var("business_timezone") }}'))
+            as hour_count,
+        count(promo_id) as promo_order_count,
+        coalesce(sum(order_total_usd), 0) as order_total_usd,
+        coalesce(sum(item_count), 0) as item_count,
+        -- null is neither late nor in time: not delivered yet, or nothing was promised
+        count(is_delivered_late) as judged_order_count,
+        count(*) filter (where not is_delivered_late) as on_time_order_count,
+        count(checkout_to_shipped_seconds) as shipped_order_count,
+        coalesce(sum(checkout_to_shipped_seconds), 0) as checkout_to_shipped_seconds,
+        count(ordered_to_delivered_seconds) as delivered_order_count,
+        coalesce(sum(ordered_to_delivered_seconds), 0) as ordered_to_delivered_seconds
+    from order_durations
+
+),
+
+metrics as (
+
+    -- one line per metric; without a denominator its value is the numerator
+    select
+        metrics.metric,
+        metrics.unit,
+        metrics.description,
+        cast(metrics.numerator as numeric(18, 2)) as numerator,
+        cast(metrics.denominator as bigint) as denominator
+    from users
+    cross join buyers
+    cross join sessions
+    cross join orders
+    cross join lateral (
+        values
+        (
+            'users', users.user_count, null, 'users',
+            'People with an account.'
+        ),
+        (
+            'buyers', buyers.buyer_count, null, 'users',
+            'Users with at least one order.'
+        ),
+        (
+            'sessions', sessions.session_count, null, 'sessions',
+            'Visits to the site.'
+        ),
+        (
+            'orders', orders.order_count, null, 'orders',
+            'Orders placed.'
+        ),
+        (
+            'revenue_usd', orders.order_total_usd, null, 'usd',
+            'What buyers paid: goods and shipping, less discounts.'
+        ),
+        (
+            'repeat_rate', buyers.repeat_buyer_count, buyers.buyer_count, 'share',
+            'Users with two or more orders / users with an order.'
+        ),
+        (
+            'conversion_rate', sessions.converted_session_count, sessions.session_count, 'share',
+            'Sessions with a checkout / sessions.'
+        ),
+        (
+            'promo_order_rate', orders.promo_order_count, orders.order_count, 'share',
+            'Orders with a promo / orders.'
+        ),
+        (
+            'on_time_rate', orders.on_time_order_count, orders.judged_order_count, 'share',
+            'Orders received by their estimate / received orders that had an estimate.'
+        ),
+        (
+            'orders_per_hour', orders.order_count, orders.hour_count, 'orders per hour',
+            'Orders / clock hours in which there was an order.'
+        ),
+        (
+            'average_order_usd', orders.order_total_usd, orders.order_count, 'usd',
+            'What buyers paid / orders.'
+        ),
+        (
+            'average_items_per_order', orders.item_count, orders.order_count, 'items',
+            'Units bought / orders.'
+        ),
+        (
+            'average_session_seconds', sessions.on_site_seconds, sessions.session_count, 'seconds',
+            'Time on site, first event to last, shipping left out / sessions.'
+        ),
+        (
+            'average_checkout_to_shipped_seconds',
+            orders.checkout_to_shipped_seconds, orders.shipped_order_count, 'seconds',
+            'Time from checkout until the parcel left / shipped orders.'
+        ),
+        (
+            'average_delivery_seconds',
+            orders.ordered_to_delivered_seconds, orders.delivered_order_count, 'seconds',
+            'Time from order until the parcel was received / received orders.'
+        )
+    ) as metrics (metric, numerator, denominator, unit, description)
+
+),
+
+final as (
+
+    select
+        -- strings
+        metric,
+        unit,
+        description,
+
+        -- numerics
+        numerator,
+        denominator,
+        case
+            when denominator is null then cast(numerator as numeric(18, 4))
+            else {{ rate('numerator', 'denominator') }}
+        end as value
+
+    from metrics
+
+)
+
+select * from final

@@ -1,0 +1,75 @@
+with
+
+orders as (
+
+    select * from {{ ref('stg_greenery__orders') }}
+
+),
+
+user_orders as (
+
+    select * from {{ ref('int_user_orders') }}
+
+),
+
+items_by_order as (
+
+    select
+        order_id,
+        count(*) as product_count,
+        sum(quantity) as item_count
+    from {{ ref('stg_greenery__order_items') }}
+    group by 1
+
+),
+
+final as (
+
+    select
+        -- ids
+        orders.order_id,
+        orders.user_id,
+        orders.promo_id,
+        orders.address_id,
+        orders.tracking_id,
+        user_orders.session_id,
+
+        -- strings
+        orders.order_status,
+        orders.shipping_service,
+
+        -- numerics
+        user_orders.order_number,
+        coalesce(items_by_order.product_count, 0) as product_count,
+        coalesce(items_by_order.item_count, 0) as item_count,
+        cast(orders.order_cost_usd as numeric(12, 2)) as order_cost_usd,
+        cast(orders.shipping_cost_usd as numeric(12, 2)) as shipping_cost_usd,
+        -- what was taken off at the time: the promo itself may be worth something else by now
+        cast(
+            orders.order_cost_usd + orders.shipping_cost_usd - orders.order_total_usd
+            as numeric(12, 2)
+        ) as discount_usd,
+        cast(orders.order_total_usd as numeric(12, 2)) as order_total_usd,
+
+        -- booleans
+        user_orders.is_first_order,
+        user_orders.is_last_order,
+        orders.delivered_at > orders.estimated_delivery_at as is_delivered_late,
+
+        -- dates
+        {{ business_date('orders.ordered_at') }} as ordered_date,
+
+        -- timestamps
+        user_orders.checked_out_at,
+        orders.ordered_at,
+        user_orders.shipped_at,
+        orders.estimated_delivery_at,
+        orders.delivered_at
+
+    from orders
+    inner join user_orders on orders.order_id = user_orders.order_id
+    left join items_by_order on orders.order_id = items_by_order.order_id
+
+)
+
+select * from final

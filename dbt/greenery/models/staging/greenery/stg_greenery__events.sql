@@ -1,0 +1,36 @@
+with
+
+source as (
+
+    select * from {{ source('greenery', 'events') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        event_id,
+        session_id,
+        user_id,
+        product_id,
+        order_id,
+
+        -- strings
+        event_type,
+        page_url,
+
+        -- booleans
+        -- a shipment carries the session id of the visit, but happens hours later in the warehouse
+        event_type <> 'package_shipped' as is_on_site,
+
+        -- timestamps
+        created_at as event_at
+
+    from source
+    -- the loader keeps rows that the shop deleted, and marks them
+    where _deleted_at is null
+
+)
+
+select * from renamed

@@ -1,0 +1,39 @@
+with
+
+source as (
+
+    select * from {{ source('greenery', 'orders') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        order_id,
+        user_id,
+        promo_id,
+        address_id,
+        tracking_id,
+
+        -- strings
+        status as order_status,
+        shipping_service,
+
+        -- numerics
+        order_cost as order_cost_usd,
+        shipping_cost as shipping_cost_usd,
+        order_total as order_total_usd,
+
+        -- timestamps
+        created_at as ordered_at,
+        estimated_delivery_at,
+        delivered_at
+
+    from source
+    -- the loader keeps rows that the shop deleted, and marks them
+    where _deleted_at is null
+
+)
+
+select * from renamed

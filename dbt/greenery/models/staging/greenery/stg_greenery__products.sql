@@ -1,0 +1,28 @@
+with
+
+source as (
+
+    select * from {{ source('greenery', 'products') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        product_id,
+
+        -- strings
+        name as product_name,
+
+        -- numerics
+        price as price_usd,
+        inventory as inventory_count
+
+    from source
+    -- the loader keeps rows that the shop deleted, and marks them
+    where _deleted_at is null
+
+)
+
+select * from renamed

@@ -1,0 +1,27 @@
+with
+
+source as (
+
+    select * from {{ source('greenery', 'promos') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        promo_id,
+
+        -- strings
+        status as promo_status,
+
+        -- numerics
+        discount as discount_usd
+
+    from source
+    -- the loader keeps rows that the shop deleted, and marks them
+    where _deleted_at is null
+
+)
+
+select * from renamed

@@ -1,0 +1,32 @@
+with
+
+source as (
+
+    select * from {{ source('greenery', 'users') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        user_id,
+        address_id,
+
+        -- strings
+        first_name,
+        last_name,
+        email,
+        phone_number,
+
+        -- timestamps
+        created_at,
+        updated_at
+
+    from source
+    -- the loader keeps rows that the shop deleted, and marks them
+    where _deleted_at is null
+
+)
+
+select * from renamed

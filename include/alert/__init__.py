@@ -1,0 +1,1 @@
+"""Who hears of a failed run, and in which words."""

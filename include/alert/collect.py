@@ -1,0 +1,124 @@
+"""Write down what fails as it happens, and decide whether trying again can help."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+
+from include.alert import store, words
+from include.alert.safe import database_words, dbt_words, plain, retry_helps
+from include.alert.store import NodeResult, TaskFailure
+
+log = logging.getLogger(__name__)
+
+
+def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_: Any) -> None:
+    """Keep what dbt says of each node; Cosmos calls this after dbt, whether that failed or not.
+
+    Raises:
+        AirflowFailException: in words, if something failed that trying again does not mend.
+            Else a failure is left to Cosmos, and so to the task's retries.
+        WarehouseUnreachableError: if good results can't be kept; trying again builds them anew.
+    """
+    target = Path(project_dir) / "target"
+    try:
+        results = read_results(target)
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("dbt's results could not be read (%s), so they are not kept.", error)
+        return
+    if results:
+        ti = context["ti"]
+        try:
+            store.keep_results(ti.run_id, ti.task_id, ti.try_number, results)
+        except Exception as error:
+            if not any(result.status in words.FAILING for result in results):
+                # publish asks for these results; without them the task has not done its work
+                raise
+            # what dbt itself says is worth more than the trouble of writing it down
+            log.warning("dbt's results are not kept in ops.node_result: %s", in_words(error))
+    if reason := reason_to_give_up(results, target / "manifest.json"):
+        raise AirflowFailException(reason)
+
+
+def record_task_failure(context: Mapping[str, Any]) -> None:
+    """Keep why a task failed for good, in words. Never raises.
+
+    Airflow calls this in the task's process, or elsewhere and without an exception if that died.
+    """
+    try:
+        ti = context["ti"]
+        message = in_words(context.get("exception"))
+        failure = TaskFailure(ti.task_id, ti.try_number, message, getattr(ti, "log_url", None))
+        store.keep_task_failure(ti.run_id, failure)
+    except Exception as error:
+        log.warning("The failure of the task is not kept in ops: %s", in_words(error))
+
+
+def read_results(target: Path) -> list[NodeResult]:
+    """Return what dbt left in its target folder; nothing if it never came to run a node."""
+    for name in ("run_results.json", "sources.json"):
+        file = target / name
+        if file.exists():
+            return [_result(result) for result in json.loads(file.read_text())["results"]]
+    return []
+
+
+def _result(result: Mapping[str, Any]) -> NodeResult:
+    return NodeResult(
+        unique_id=result["unique_id"],
+        kind=words.kind_of(result["unique_id"]),
+        status=str(result["status"]),
+        failures=result.get("failures"),
+        message=dbt_words(result.get("message") or result.get("error")),
+        execution_seconds=result.get("execution_time"),
+    )
+
+
+def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
+    """Return in words what trying again does not mend, or None."""
+    hopeless = [
+        result
+        for result in results
+        if result.status in words.FAILING
+        and (result.status == "fail" or not retry_helps(result.message))
+    ]
+    if not hopeless:
+        return None
+    try:
+        nodes = json.loads(manifest.read_text())["nodes"]
+    except (OSError, ValueError, KeyError):
+        nodes = {}
+    return "\n".join(
+        words.node_in_words(
+            result.unique_id,
+            nodes.get(result.unique_id),
+            result.status,
+            result.failures,
+            result.message,
+        )
+        for result in hopeless
+    )
+
+
+def in_words(error: BaseException | str | None) -> str:
+    """Return what an exception says to people: no stack trace, nothing from a row."""
+    if error is None:
+        return f"It {words.WITHOUT_A_WORD}."
+    if isinstance(error, str):
+        return plain(error)
+    name = type(error).__name__
+    if isinstance(error, AirflowTaskTimeout):
+        return "It ran longer than it may and was stopped."
+    if isinstance(error, psycopg2.Error):
+        return f"{name}: {database_words(str(error))}"
+    if name == "CosmosDbtRunError":
+        return dbt_words(str(error)) or name
+    text = plain(str(error))
+    ours = type(error).__module__.startswith("include.") or isinstance(error, AirflowException)
+    return text if ours and text else f"{name}: {text}".rstrip(": ")

@@ -1,0 +1,136 @@
+"""What the alert keeps in and reads from ``ops``. All its SQL stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg2.extras
+from psycopg2.extensions import cursor as Cursor
+
+from include.warehouse.connection import transaction
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt says of one node after one try."""
+
+    unique_id: str
+    kind: str
+    status: str
+    failures: int | None
+    message: str | None
+    execution_seconds: float | None
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that failed for good, in words."""
+
+    task_id: str
+    try_number: int
+    message: str
+    log_url: str | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What ``ops`` knows of a run."""
+
+    # task id and result, the last try of each task only
+    results: tuple[tuple[str, int, NodeResult], ...] = ()
+    task_failures: tuple[TaskFailure, ...] = ()
+    published_at: datetime | None = None
+    published_run_id: str | None = None
+    loaded_rows: int = 0
+    deleted_rows: int = 0
+    loaded_tables: int = 0
+
+
+def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[NodeResult]) -> None:
+    rows = [
+        (
+            *(run_id, task_id, try_number),
+            *(result.unique_id, result.kind, result.status, result.failures),
+            *(result.message, result.execution_seconds),
+        )
+        for result in results
+    ]
+    with transaction("loader") as cursor:
+        psycopg2.extras.execute_values(
+            cursor,
+            """
+            insert into ops.node_result (
+                run_id, task_id, try_number,
+                unique_id, kind, status, failures, message, execution_seconds
+            )
+            values %s
+            on conflict (run_id, task_id, try_number, unique_id) do update
+            set status = excluded.status,
+                failures = excluded.failures,
+                message = excluded.message,
+                execution_seconds = excluded.execution_seconds,
+                finished_at = now()
+            """,
+            rows,
+        )
+
+
+def keep_task_failure(run_id: str, failure: TaskFailure) -> None:
+    with transaction("loader") as cursor:
+        cursor.execute(
+            """
+            insert into ops.task_failure (run_id, task_id, try_number, message, log_url)
+            values (%s, %s, %s, %s, %s)
+            on conflict (run_id, task_id, try_number) do update
+            set message = excluded.message, log_url = excluded.log_url, failed_at = now()
+            """,
+            (run_id, failure.task_id, failure.try_number, failure.message, failure.log_url),
+        )
+
+
+def read_facts(cursor: Cursor, run_id: str) -> Facts:
+    cursor.execute(
+        """
+        select
+            task_id, try_number,
+            unique_id, kind, status, failures, message, execution_seconds
+        from (
+            select *, max(try_number) over (partition by task_id) as last_try
+            from ops.node_result
+            where run_id = %s
+        ) as result
+        where try_number = last_try
+        order by task_id, unique_id
+        """,
+        (run_id,),
+    )
+    results = tuple((row[0], row[1], NodeResult(*row[2:])) for row in cursor.fetchall())
+    cursor.execute(
+        """
+        select distinct on (task_id) task_id, try_number, message, log_url
+        from ops.task_failure
+        where run_id = %s
+        order by task_id, try_number desc
+        """,
+        (run_id,),
+    )
+    task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
+    cursor.execute(
+        "select published_at, run_id from ops.publication "
+        "order by published_at desc, publication_id desc limit 1"
+    )
+    published_at, published_run_id = cursor.fetchone() or (None, None)
+    cursor.execute(
+        """
+        select
+            coalesce(sum(rows_inserted + rows_updated), 0)::bigint,
+            coalesce(sum(rows_deleted), 0)::bigint,
+            count(distinct table_name)
+        from ops.load
+        where run_id = %s and status = 'loaded'
+        """,
+        (run_id,),
+    )
+    return Facts(results, task_failures, published_at, published_run_id, *cursor.fetchone())

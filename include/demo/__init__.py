@@ -1,0 +1,1 @@
+"""Made-up landing files of the shop, day by day, for demos, trials and measurements."""

@@ -1,0 +1,111 @@
+"""Faults to plant in a drop, each large enough to stop the daily run: one row in five is hit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
+
+EVERY = 5
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: the table it is planted in, who finds it and what it looks like."""
+
+    table: str
+    stops: str
+    description: str
+
+
+KINDS = {
+    "null_key": Kind("orders", "the loader", "orders without an order_id"),
+    "duplicate_order": Kind(
+        "orders", "the loader", "the same order_id twice in one file, with different totals"
+    ),
+    "orphan_item": Kind(
+        "order_items", "a relationships test", "order items of products that do not exist"
+    ),
+    "negative_quantity": Kind("order_items", "a test of the range", "quantities below zero"),
+    "unknown_status": Kind(
+        "orders", "an accepted_values test", "orders with the status `teleported`"
+    ),
+    "missing_column": Kind("orders", "the loader", "no column user_id, as the header says too"),
+    "garbage_line": Kind("events", "the loader", "lines that are no rows of the table"),
+}
+
+
+def damaged(kind: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a file with the fault in its first row and in every fifth one after it.
+
+    A file without rows gets nothing to hit, except by `missing_column` and `garbage_line`.
+    """
+    if kind == "garbage_line":
+        return _garbage(lines)
+    return _written(_REPLACED[kind], lines)
+
+
+def _garbage(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield line
+        if number % EVERY == 0:
+            yield f"\x1b[0m<<< connection reset by peer after {number} lines >>>\n"
+
+
+def _written(change: Callable[[Row], list[Row]], lines: Iterable[str]) -> Iterator[str]:
+    reader = csv.DictReader(iter(lines))
+    columns = list(reader.fieldnames or [])
+    if change is _without_user:
+        columns.remove("user_id")
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    changed = (change(row) if number % EVERY == 0 else [row] for number, row in enumerate(reader))
+    for row in chain.from_iterable(changed):
+        writer.writerow(row)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    # the header of a file without rows
+    yield buffer.getvalue()
+
+
+def _without_key(row: Row) -> list[Row]:
+    return [row | {"order_id": ""}]
+
+
+def _twice(row: Row) -> list[Row]:
+    return [row, row | {"order_total": str(Decimal(row["order_total"]) + 1)}]
+
+
+def _of_no_product(row: Row) -> list[Row]:
+    # the product's own id turned round, so that it has the right shape and still is no product
+    backwards = row["product_id"].replace("-", "")[::-1]
+    parts = (backwards[:8], backwards[8:12], backwards[12:16], backwards[16:20], backwards[20:])
+    return [row | {"product_id": "-".join(parts)}]
+
+
+def _negative(row: Row) -> list[Row]:
+    return [row | {"quantity": f"-{row['quantity']}"}]
+
+
+def _teleported(row: Row) -> list[Row]:
+    return [row | {"status": "teleported"}]
+
+
+def _without_user(row: Row) -> list[Row]:
+    return [row]
+
+
+_REPLACED: dict[str, Callable[[Row], list[Row]]] = {
+    "null_key": _without_key,
+    "duplicate_order": _twice,
+    "orphan_item": _of_no_product,
+    "negative_quantity": _negative,
+    "unknown_status": _teleported,
+    "missing_column": _without_user,
+}

@@ -1,0 +1,1 @@
+"""The loader: landing files into ``raw``, one transaction per file."""

@@ -1,0 +1,152 @@
+"""The contract of each source table, read from dbt's sources YAML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+DATA_TYPES = frozenset(
+    [
+        "text",
+        "smallint",
+        "integer",
+        "bigint",
+        "numeric",
+        "boolean",
+        "date",
+        "time",
+        "timestamptz",
+        "real",
+        "jsonb",
+        "uuid",
+    ]
+) | {"double precision"}
+LOAD_MODES = ("full_snapshot", "delta")
+OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
+_EXTRACT_KEYS = {"primary_key", "load", "version", "change_key"}
+
+
+class ContractError(Exception):
+    """The sources YAML is not usable; the message names file, table and key."""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    data_type: str
+    is_personal: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A source table. ``version`` is None where simply the later file wins."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    load: Literal["full_snapshot", "delta"]
+    version: str | None = None
+    change_key: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The columns outside the primary key."""
+        return tuple(name for name in self.column_names if name not in self.primary_key)
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def read_contracts(path: Path) -> dict[str, Table]:
+    """Return the tables of every source in the schema ``raw``, by name, in the file's order.
+
+    Raises:
+        ContractError: if the file can't be read or a table's contract is wrong.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ContractError(f"{path} can't be read: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path} is not valid YAML: {error}") from None
+    sources = document.get("sources") if isinstance(document, dict) else None
+    tables: dict[str, Table] = {}
+    for source in sources or []:
+        if source.get("schema", source.get("name")) != "raw":
+            continue
+        for declared in source.get("tables") or []:
+            table = _Reader(path, declared).table()
+            if table.name in tables:
+                raise ContractError(f"{path}: table `{table.name}` is declared twice.")
+            tables[table.name] = table
+    if not tables:
+        raise ContractError(f"{path} declares no source table in the schema raw.")
+    return tables
+
+
+class _Reader:
+    """Reads one table's block; its errors name file, table and key."""
+
+    def __init__(self, path: Path, declared: dict[str, Any]) -> None:
+        self.path = path
+        self.declared = declared
+        self.name = str(declared.get("name"))
+
+    def error(self, key: str, what: str) -> ContractError:
+        return ContractError(f"{self.path}: table `{self.name}`: {key} {what}.")
+
+    def table(self) -> Table:
+        if not _NAME.match(self.name):
+            raise self.error("name", "must be lower case letters, digits and underscores")
+        extract = _meta(self.declared).get("extract")
+        if not isinstance(extract, dict):
+            raise self.error("config.meta.extract", "is missing")
+        if unknown := sorted(set(extract) - _EXTRACT_KEYS):
+            raise self.error(f"config.meta.extract.{unknown[0]}", "is not a known key")
+        columns = tuple(self.column(column) for column in self.declared.get("columns") or [])
+        names = [column.name for column in columns]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise self.error(f"column `{twice}`", "is declared twice")
+        if extract.get("load") not in LOAD_MODES:
+            known = " or ".join(LOAD_MODES)
+            raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
+        version = extract.get("version")
+        if not (primary_key := self.keys(extract, "primary_key", names)):
+            raise self.error("primary_key", "must name at least one column")
+        if version is not None and version not in names:
+            raise self.error("version", f"names `{version}`, which is not among the columns")
+        change_key = self.keys(extract, "change_key", names)
+        return Table(self.name, columns, primary_key, extract["load"], version, change_key)
+
+    def column(self, declared: dict[str, Any]) -> Column:
+        name = str(declared.get("name"))
+        if not _NAME.match(name) or name in OWN_COLUMNS:
+            raise self.error(f"column `{name}`", "has a name that raw tables can't use")
+        data_type = declared.get("data_type")
+        if data_type is None:
+            raise self.error(f"column `{name}`", "has no data_type")
+        if data_type not in DATA_TYPES:
+            allowed = ", ".join(sorted(DATA_TYPES))
+            raise self.error(f"column `{name}`", f"is a `{data_type}`; allowed are {allowed}")
+        return Column(name, data_type, bool(_meta(declared).get("pii", False)))
+
+    def keys(self, extract: dict[str, Any], key: str, names: list[str]) -> tuple[str, ...]:
+        value = extract.get(key) or []
+        if not isinstance(value, list):
+            raise self.error(key, "must be a list of columns")
+        if strange := next((name for name in value if name not in names), None):
+            raise self.error(key, f"names `{strange}`, which is not among the columns")
+        return tuple(value)
+
+
+def _meta(declared: dict[str, Any]) -> dict[str, Any]:
+    return (declared.get("config") or {}).get("meta") or {}

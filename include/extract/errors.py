@@ -1,0 +1,37 @@
+"""What can go wrong with a landing file, told apart by whether another try helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow.sdk.exceptions import AirflowFailException
+
+WHAT_NOW = "Nothing of this file was loaded. Mend it and run again."
+
+
+class SourceError(AirflowFailException):
+    """The source is wrong and a person must mend it: a retry would fail in the same way.
+
+    Airflow fails a task that raises it without a retry. The message never holds personal data.
+    """
+
+
+class FileInMotionError(Exception):
+    """The file changed while it was read: leave it for the next run."""
+
+
+@dataclass
+class RefusedFileError(Exception):
+    """A file that can't be loaded, as far as the load itself knows.
+
+    It holds no values, so that it may pass through logs. ``explain`` makes the message from it and
+    from the file. ``server_line`` is COPY's own count, which is not always the line of the file;
+    ``records`` are numbers of data records, 1 being the first one after the header.
+    """
+
+    kind: str
+    reason: str = ""
+    server_line: int | None = None
+    column: str | None = None
+    records: tuple[int, ...] = ()
+    remedy: str = WHAT_NOW

@@ -1,0 +1,122 @@
+"""From a refusal to sentences for people: file, line, column, and what to do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from include.extract.contracts import Column, Table
+from include.extract.errors import RefusedFileError
+from include.extract.records import Record
+
+SHOW_CHARACTERS = 60
+
+
+def explain(
+    refused: RefusedFileError,
+    table: Table,
+    path: str,
+    read: Callable[[], Iterator[Record]],
+) -> str:
+    """Return what is wrong with a file. ``read`` reads its records again to find true lines.
+
+    Values of personal columns are never part of it.
+    """
+    if refused.kind == "file":
+        return f"{path} {refused.reason}. {refused.remedy}"
+    if refused.kind == "packed":
+        return (
+            f"{path} is damaged or cut short: it can't be unpacked as gzip. "
+            "Nothing of this file was loaded. Deliver it again."
+        )
+    found = list(_find(refused, read))
+    what = _what(refused, table, _header(read) if found else [], found)
+    return f"{path}{_where(found)}{what} {refused.remedy}"
+
+
+def _header(read: Callable[[], Iterator[Record]]) -> list[str]:
+    return [name.strip() for record in itertools.islice(read(), 1) for name in record.fields()]
+
+
+def _find(refused: RefusedFileError, read: Callable[[], Iterator[Record]]) -> Iterator[Record]:
+    try:
+        for record in read():
+            if refused.kind == "duplicate":
+                if record.number in refused.records:
+                    yield record
+                if record.number >= max(refused.records, default=0):
+                    return
+            elif refused.kind == "encoding":
+                if record.has_bad_text():
+                    yield record
+                    return
+            elif refused.kind == "end_marker":
+                if any(line.strip(b"\r") == b"\\." for line in record.text.split(b"\n")):
+                    yield record
+                    return
+            elif not record.is_closed or record.server_line >= (refused.server_line or 1 << 62):
+                yield record
+                return
+    except (OSError, RefusedFileError):
+        return  # it was readable a moment ago; then the message does without the line
+
+
+def _where(found: list[Record]) -> str:
+    if not found:
+        return ""
+    first = found[0]
+    if len(found) == 1 and first.last_line > first.line and first.is_closed:
+        return f", lines {first.line} to {first.last_line}"
+    return f", line {first.line}"
+
+
+def _what(refused: RefusedFileError, table: Table, header: list[str], found: list[Record]) -> str:
+    record = found[0] if found else None
+    keys = ", ".join(f"`{key}`" for key in table.primary_key)
+    if refused.kind == "duplicate":
+        again = f" and again on line {found[1].line}" if len(found) > 1 else ""
+        return f": the key ({keys}) of this row is there{again or ' twice'}, it must be unique."
+    if refused.kind == "encoding":
+        return ": the text is not UTF-8, or holds a zero byte. Save the file as UTF-8."
+    if refused.kind == "end_marker":
+        return ": a line of only \\. ends the data for this server. It needs Postgres 18."
+    if refused.kind == "limit":
+        return ": a row is larger than the server can take."
+    if refused.kind == "structure":
+        return _structure(record, len(header))
+    column = table.column(refused.column or "")
+    if record is not None and not record.is_closed:
+        return _structure(record, len(header))
+    if column is None:
+        return ": a value does not fit its column."
+    if refused.kind == "key":
+        return f", column {column.name}: is empty, but it is part of the key ({keys})."
+    value = _value(column, header, record)
+    return f", column {column.name}: {value} is not a valid {column.data_type}."
+
+
+def _structure(record: Record | None, expected: int) -> str:
+    if record is None:
+        return ": this is not valid CSV."
+    if not record.is_closed:
+        return ": a quote opens here and is never closed."
+    if not record.text.strip():
+        return f": the line is empty, expected {expected} fields."
+    if (count := record.field_count()) != expected:
+        quote = " Is a quote missing?" if record.last_line > record.line else ""
+        fields = "field" if count == 1 else "fields"
+        return f": has {count} {fields}, the header has {expected}.{quote}"
+    return ": the line ends in another way than those before it (LF or CRLF)."
+
+
+def _value(column: Column, header: list[str], record: Record | None) -> str:
+    if column.is_personal:
+        return "the value (personal, not shown)"
+    fields = record.fields() if record else []
+    # in a row of another length a neighbour's value, perhaps a personal one, may stand there
+    if len(fields) != len(header) or column.name not in header:
+        return "the value"
+    value = fields[header.index(column.name)]
+    if len(value) > SHOW_CHARACTERS:
+        value = f"{value[:SHOW_CHARACTERS]}…"
+    return f"the value {value!r}"

@@ -1,0 +1,133 @@
+"""The memory of loads in ``ops.load``, and what it says about a file that is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract.landing import SourceFile
+
+Decision = Literal["skip", "read", "apply"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was last loaded from a path. ``applied_id`` is its last load of changed bytes, or 0."""
+
+    size: int
+    modified_at: datetime | None
+    sha256: str | None
+    applied_id: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of one file. ``rows_read`` = inserted + updated + unchanged.
+
+    ``skipped``: known and not read. ``left``: still being written, for the next run. Neither has a
+    row in ``ops.load``, hence no load id.
+    """
+
+    table: str
+    source_file: str
+    status: Literal["loaded", "unchanged", "skipped", "left"]
+    load_id: int | None = None
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_deleted: int = 0
+
+
+def read_known(cursor: Cursor, table: str) -> dict[str, Known]:
+    """Return what was last loaded from each path of a table; failed loads do not count."""
+    cursor.execute(
+        """
+        select latest.source_file, load.file_size, load.file_modified_at, load.file_sha256,
+            coalesce(latest.applied_id, 0)
+        from (
+            select source_file, max(load_id) as load_id,
+                max(load_id) filter (where status = 'loaded') as applied_id
+            from ops.load
+            where table_name = %s and status <> 'failed'
+            group by source_file
+        ) as latest
+        inner join ops.load as load on latest.load_id = load.load_id
+        """,
+        [table],
+    )
+    return {path: Known(*values) for path, *values in cursor}
+
+
+def decide(file: SourceFile, known: Mapping[str, Known], earlier: Iterable[str] = ()) -> Decision:
+    """Return what to do with a file: skip it unread, read it and compare its hash, or apply it.
+
+    ``earlier`` are the paths before it in load order. A file that was loaded before one of them is
+    applied again, whatever its bytes: the later file wins, also when the earlier one came late.
+    """
+    last = known.get(file.path)
+    if last is None:
+        return "apply"
+    if any(known[path].applied_id > last.applied_id for path in earlier if path in known):
+        return "apply"
+    if file.modified_at is not None and (file.size, file.modified_at) == (
+        last.size,
+        last.modified_at,
+    ):
+        return "skip"
+    return "read"
+
+
+def next_load_id(cursor: Cursor) -> int:
+    """Take a load id. Do it inside the table's lock, so that ids grow in the order of commits."""
+    cursor.execute("select nextval(pg_get_serial_sequence('ops.load', 'load_id'))")
+    return cursor.fetchone()[0]
+
+
+def record(
+    cursor: Cursor,
+    result: LoadResult,
+    file: SourceFile,
+    *,
+    run_id: str,
+    sha256: str,
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a file that was loaded or found unchanged."""
+    cursor.execute(
+        "insert into ops.load (load_id, run_id, table_name, source_file, file_size, "
+        "file_modified_at, file_sha256, rows_read, rows_inserted, rows_updated, rows_unchanged, "
+        "rows_deleted, started_at, finished_at, status) overriding system value "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(result.load_id, run_id, result.table, file.path, file.size, file.modified_at, sha256),
+            *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
+            *(result.rows_deleted, started_at, finished_at, result.status),
+        ],
+    )
+
+
+def record_failure(
+    cursor: Cursor,
+    table: str,
+    file: SourceFile,
+    *,
+    run_id: str,
+    error: str,
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a file that was refused."""
+    cursor.execute(
+        "insert into ops.load (run_id, table_name, source_file, file_size, file_modified_at, "
+        "started_at, finished_at, status, error) values (%s, %s, %s, %s, %s, %s, %s, 'failed', %s)",
+        [
+            *(run_id, table, file.path, file.size, file.modified_at),
+            *(started_at, finished_at, error),
+        ],
+    )

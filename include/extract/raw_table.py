@@ -1,0 +1,105 @@
+"""The table in ``raw``: made from its contract, locked for one load at a time."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract.contracts import Table
+from include.extract.errors import SourceError
+
+SCHEMA = "raw"
+
+
+def name_of(table: Table) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, table.name)
+
+
+def needs_change(cursor: Cursor, table: Table) -> bool:
+    """Tell whether the table is missing or lacks a column, so that every file must be read."""
+    present = _columns(cursor, table)
+    return any(name not in present for name in table.column_names)
+
+
+def prepare(cursor: Cursor, table: Table) -> bool:
+    """Make the table if need be and lock it against other loads until the transaction ends.
+
+    Return whether it was made or got a new column, which means that every file has news for it.
+
+    Raises:
+        SourceError: if the table that is there contradicts the contract.
+    """
+    # the table's own lock can't hold off two loads that are both about to make it
+    cursor.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{SCHEMA}.{table.name}"]
+    )
+    present = _columns(cursor, table)
+    if present:
+        cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(name_of(table)))
+        _check(cursor, table, present)
+        missing = [column for column in table.columns if column.name not in present]
+        for column in missing:
+            cursor.execute(
+                sql.SQL("alter table {} add column {} {}").format(
+                    name_of(table), sql.Identifier(column.name), sql.SQL(column.data_type)
+                )
+            )
+        return bool(missing)
+    cursor.execute(create_statement(table))
+    return True
+
+
+def create_statement(table: Table) -> sql.Composed:
+    """Return the SQL that makes the table: its columns, what a load adds, its key."""
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.data_type))
+        for column in table.columns
+    ]
+    return sql.SQL(
+        "create table {} ({}, _load_id bigint not null, "
+        "_loaded_at timestamptz not null default now(), _deleted_at timestamptz, primary key ({}))"
+    ).format(
+        name_of(table),
+        sql.SQL(", ").join(columns),
+        sql.SQL(", ").join(map(sql.Identifier, table.primary_key)),
+    )
+
+
+def _columns(cursor: Cursor, table: Table) -> dict[str, int]:
+    """Return the type of each column of the table, as an oid; nothing if there is no table."""
+    cursor.execute(
+        "select a.attname, a.atttypid from pg_attribute a join pg_class c on c.oid = a.attrelid "
+        "join pg_namespace n on n.oid = c.relnamespace where n.nspname = %s and c.relname = %s "
+        "and a.attnum > 0 and not a.attisdropped",
+        [SCHEMA, table.name],
+    )
+    return dict(cursor.fetchall())
+
+
+def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
+    for column in table.columns:
+        cursor.execute("select to_regtype(%s)::oid", [column.data_type])
+        expected = cursor.fetchone()[0]
+        if present.get(column.name, expected) != expected:
+            raise _contradiction(
+                table, f"has another type for column `{column.name}` than {column.data_type}"
+            )
+    cursor.execute(
+        "select array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) "
+        "from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+        "and a.attnum = any(i.indkey::int2[]) where i.indrelid = %s::regclass and i.indisprimary",
+        [name_of(table).as_string(cursor)],
+    )
+    key = cursor.fetchone()[0] or []
+    if sorted(key) != sorted(table.primary_key):
+        raise _contradiction(
+            table, f"has the key ({', '.join(key)}), not ({', '.join(table.primary_key)})"
+        )
+
+
+def _contradiction(table: Table, what: str) -> SourceError:
+    return SourceError(
+        f"The table {SCHEMA}.{table.name} {what}, as its contract in _greenery__sources.yml says. "
+        f"Undo that edit, or change {SCHEMA}.{table.name} by hand and run again. "
+        "Nothing was loaded."
+    )

@@ -1,0 +1,77 @@
+"""What a DAG's task calls: settings from Airflow connections and the environment, then a load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Connection
+
+from include.extract import load
+from include.extract.contracts import Table, read_contracts
+from include.extract.history import LoadResult
+from include.extract.landing import CONNECTION_ID, Landing, find_files, open_landing
+from include.extract.loader import Loader
+from include.warehouse import connection
+
+CONTRACTS = (
+    Path(__file__).parents[2] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
+)
+COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_deleted")
+
+
+def declared_tables() -> dict[str, Table]:
+    """Return the contracts of all source tables, in the order of the sources YAML."""
+    return read_contracts(CONTRACTS)
+
+
+def check_landing() -> str:
+    """Check that each landing file belongs to a declared table; return the URL of the folder.
+
+    Raises:
+        SourceError: in words that say what to do.
+    """
+    landing = _landing()
+    find_files(landing, declared_tables())
+    return landing.url
+
+
+def load_table(
+    table_name: str, *, run_id: str, confirm_shrunk: Collection[str] = ()
+) -> dict[str, Any]:
+    """Load what is new for one table and return a summary that fits into a log line or an XCom.
+
+    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
+
+    Raises:
+        SourceError: if the source is wrong; a retry would not help.
+        psycopg2.OperationalError, WarehouseUnreachableError: a retry may help.
+    """
+    tables = declared_tables()
+    landing = _landing()
+    loader = Loader(
+        landing,
+        partial(connection.transaction, "loader"),
+        run_id,
+        confirm_shrunk,
+        settle_seconds=float(os.environ.get("GREENERY_SETTLE_SECONDS", "2")),
+    )
+    files = find_files(landing, tables)[table_name]
+    return summarize(table_name, load.load_table(loader, tables[table_name], files))
+
+
+def summarize(table_name: str, results: list[LoadResult]) -> dict[str, Any]:
+    """Return counts of files by status and of rows, and the highest load id (None without one)."""
+    files = dict.fromkeys(("loaded", "unchanged", "skipped", "left"), 0)
+    for result in results:
+        files[result.status] += 1
+    rows = {name: sum(getattr(result, name) for result in results) for name in COUNTS}
+    ids = [result.load_id for result in results if result.load_id is not None]
+    return {"table": table_name, "files": files, **rows, "last_load_id": max(ids, default=None)}
+
+
+def _landing() -> Landing:
+    return open_landing(Connection.get(CONNECTION_ID))

@@ -1,0 +1,139 @@
+"""The local commands behind the Makefile: ``python -m include.local --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+
+from include.local import postgres, services
+from include.local.home import Home, environment
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="one run of the DAG, on demo data or a landing folder")
+    run.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    up = commands.add_parser("up", help="start scheduler and Airflow UI")
+    up.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    commands.add_parser("down", help="stop Airflow and Postgres")
+    dbt = commands.add_parser("dbt", help="run dbt into your own schemas")
+    dbt.add_argument("arguments", nargs=argparse.REMAINDER)
+    psql = commands.add_parser("psql", help="open psql; may read every schema")
+    psql.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("warehouse-url", help="print a URL that may read every schema")
+    commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
+    arguments = parser.parse_args()
+    home = Home()
+    try:
+        return COMMANDS[arguments.command](home, arguments)
+    except postgres.PostgresError as error:
+        return _fail(error)
+    except services.ServicesError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(error: Exception) -> int:
+    print(f"{error}", file=sys.stderr)
+    return 1
+
+
+def _run(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.api import DagBrokenError
+    from include.local.run import OtherSourceError, run
+
+    try:
+        return 0 if run(home, arguments.source) else 1
+    except (OtherSourceError, DagBrokenError) as error:
+        return _fail(error)
+
+
+def _up(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.run import OtherSourceError, choose_source
+
+    server = postgres.start(home.state)
+    if services.running(home):
+        print(f"Airflow is up already: {home.url}")
+        return 0
+    try:
+        landing = choose_source(home, server, arguments.source)
+    except OtherSourceError as error:
+        return _fail(error)
+    environ = environment(home, server, landing)
+    services.migrate_metadata(environ, home)
+    services.start(home, environ)
+    print(f"Airflow is up: {home.url}\nLanding folder: {landing}\n`make down` stops it.")
+    return 0
+
+
+def _down(home: Home, _: argparse.Namespace) -> int:
+    stopped = services.stop(home)
+    stopped = (home.state.exists() and postgres.stop(home.state)) or stopped
+    print("Stopped." if stopped else "Nothing was running.")
+    return 0
+
+
+def _dbt(home: Home, arguments: argparse.Namespace) -> int:
+    server = postgres.start(home.state)
+    project = home.root / "dbt" / "greenery"
+    target = home.state / "dbt"
+    environ = {
+        **os.environ,
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_PROFILES_DIR": str(project),
+        # not the run's: another profile in it would make every task parse again
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(target),
+        "DO_NOT_TRACK": "1",
+        "GREENERY_DBT_HOST": "127.0.0.1",
+        "GREENERY_DBT_PORT": str(server.port),
+        "GREENERY_DBT_USER": "analyst",
+        "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
+        "GREENERY_DBT_DATABASE": postgres.WAREHOUSE,
+    }
+    os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *arguments.arguments], environ)
+
+
+def _psql(home: Home, arguments: argparse.Namespace) -> int:
+    server = postgres.start(home.state)
+    environ = {
+        **os.environ,
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(server.port),
+        "PGUSER": "analyst",
+        "PGDATABASE": postgres.WAREHOUSE,
+        # not on the command line, where every user of the machine could read it
+        "PGPASSWORD": server.passwords["analyst"],
+    }
+    os.execve(postgres.binary("psql"), ["psql", *arguments.arguments], environ)
+
+
+def _warehouse_url(home: Home, _: argparse.Namespace) -> int:
+    print(postgres.start(home.state).url("analyst"))
+    return 0
+
+
+def _reset(home: Home, _: argparse.Namespace) -> int:
+    services.stop(home)
+    postgres.remove(home.state)
+    shutil.rmtree(home.state, ignore_errors=True)
+    print(f"{home.state} is gone. `make run` starts over.")
+    return 0
+
+
+COMMANDS = {
+    "run": _run,
+    "up": _up,
+    "down": _down,
+    "dbt": _dbt,
+    "psql": _psql,
+    "warehouse-url": _warehouse_url,
+    "reset": _reset,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

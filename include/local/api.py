@@ -1,0 +1,104 @@
+"""The few calls of Airflow's REST API that the local commands need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+DAG_ID = "greenery_elt"
+UNFINISHED = ("queued", "running")
+PARSE_TIMEOUT = 120
+
+
+class DagBrokenError(Exception):
+    """Airflow can't read the DAG file; the message is the error it met."""
+
+
+class AirflowApi:
+    """A client of a local Airflow that asks for no log-in."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        response = self._client.request(method, path, **arguments)
+        response.raise_for_status()
+        return response.json() if response.content else {}
+
+    def wait_for_dag(self) -> None:
+        """Have the DAG file parsed as it is on disk now, and wait until that is done.
+
+        Raises:
+            DagBrokenError: if Airflow can't import it.
+        """
+        dag = self._find_dag()
+        if dag:
+            before = dag["last_parsed_time"]
+            token = self._call("GET", f"/dags/{DAG_ID}/details")["file_token"]
+            response = self._client.put(f"/parseDagFile/{token}")
+            if response.status_code != httpx.codes.CONFLICT:  # it is on the list already
+                response.raise_for_status()
+        else:
+            before = None
+        deadline = time.monotonic() + PARSE_TIMEOUT
+        while time.monotonic() < deadline:
+            errors = self._call("GET", "/importErrors")["import_errors"]
+            if errors:
+                raise DagBrokenError("\n".join(error["stack_trace"].strip() for error in errors))
+            dag = self._find_dag()
+            if dag and dag["last_parsed_time"] != before:
+                return
+            time.sleep(0.3)
+        raise DagBrokenError(f"Airflow has not read the DAG {DAG_ID} within {PARSE_TIMEOUT} s.")
+
+    def _find_dag(self) -> dict[str, Any] | None:
+        response = self._client.get(f"/dags/{DAG_ID}")
+        return None if response.status_code == httpx.codes.NOT_FOUND else response.json()
+
+    def unfinished_runs(self) -> list[str]:
+        runs = self._call("GET", f"/dags/{DAG_ID}/dagRuns", params={"state": list(UNFINISHED)})
+        return [run["dag_run_id"] for run in runs["dag_runs"]]
+
+    def trigger(self, conf: dict[str, Any] | None = None) -> str:
+        """Start a run now and return its id."""
+        body = {"logical_date": None, "conf": conf or {}}
+        return self._call("POST", f"/dags/{DAG_ID}/dagRuns", json=body)["dag_run_id"]
+
+    def fail(self, run_id: str) -> None:
+        self._call("PATCH", f"/dags/{DAG_ID}/dagRuns/{run_id}", json={"state": "failed"})
+
+    def state(self, run_id: str) -> str:
+        return self._call("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}")["state"]
+
+    def tasks(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run as the API gives them."""
+        path = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances"
+        return self._call("GET", path, params={"limit": 1000})["task_instances"]
+
+    def clear(self, run_id: str, task_ids: list[str], *, downstream: bool = False) -> None:
+        """Have tasks of a run done again, with what comes after them if asked."""
+        body = {
+            "dag_run_id": run_id,
+            "task_ids": task_ids,
+            "include_downstream": downstream,
+            "only_failed": False,
+            "dry_run": False,
+        }
+        self._call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
+
+    def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
+        """Yield each task instance once, when it has ended, until the run has ended."""
+        told: set[str] = set()
+        over = False
+        while not over:
+            over = self.state(run_id) not in UNFINISHED
+            ended = [task for task in self.tasks(run_id) if task["end_date"] or over]
+            for task in sorted(ended, key=lambda task: task["end_date"] or ""):
+                if task["task_id"] not in told and task["state"] != "up_for_retry":
+                    told.add(task["task_id"])
+                    yield task
+            if not over:
+                time.sleep(interval)

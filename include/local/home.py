@@ -1,0 +1,129 @@
+"""Where a checkout keeps its state, and the environment its Airflow runs in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.local import postgres
+from include.local.postgres import METADATA, WAREHOUSE, Server
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The state folder of a checkout. Two checkouts share nothing: neither ports nor caches."""
+
+    root: Path = ROOT
+    state: Path = field(
+        default_factory=lambda: Path(os.environ.get("GREENERY_STATE", ROOT / ".local")).absolute()
+    )
+
+    @property
+    def airflow(self) -> Path:
+        return self.state / "airflow"
+
+    @property
+    def demo_landing(self) -> Path:
+        return self.state / "landing"
+
+    @property
+    def logs(self) -> Path:
+        return self.airflow / "logs"
+
+    def remembered(self, name: str, make: Any) -> Any:
+        """Return a value kept under the state folder, made at the first call."""
+        file = self.state / "settings.json"
+        settings = json.loads(file.read_text()) if file.exists() else {}
+        if name not in settings:
+            settings[name] = make()
+            self.state.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_suffix(".new")
+            with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+                json.dump(settings, out, indent=1)
+            temporary.replace(file)
+        return settings[name]
+
+    @property
+    def port(self) -> int:
+        """The port of Airflow's API and UI, the same from one start to the next."""
+        return int(self.remembered("airflow_port", postgres.free_port))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def warehouse_connection(server: Server) -> str:
+    """Return the Airflow connection of the local warehouse, as JSON."""
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "login": "greenery",
+            "password": server.passwords["greenery"],
+            "schema": WAREHOUSE,
+        }
+    )
+
+
+def source_connection(landing: str) -> str:
+    """Return the Airflow connection of a landing folder (a path or a URL), as JSON."""
+    return json.dumps({"conn_type": "fs", "extra": {"path": landing}})
+
+
+def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
+    """Return the environment for Airflow's processes: all settings of the local installation."""
+    airflow = {
+        "CORE__DAGS_FOLDER": home.root / "dags",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": max(2, os.cpu_count() or 2),
+        "CORE__LOAD_EXAMPLES": False,
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
+        "CORE__FERNET_KEY": home.remembered(
+            "fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        ),
+        "CORE__EXECUTION_API_SERVER_URL": f"{home.url}/execution/",
+        # no log-in, so loopback only
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
+        "API__HOST": "127.0.0.1",
+        "API__PORT": home.port,
+        "API__BASE_URL": home.url,
+        "API__WORKERS": 1,
+        "API__SECRET_KEY": home.remembered("secret_key", lambda: secrets.token_urlsafe(32)),
+        "API_AUTH__JWT_SECRET": home.remembered("jwt_secret", lambda: secrets.token_urlsafe(64)),
+        "DATABASE__SQL_ALCHEMY_CONN": server.url(METADATA, METADATA, "postgresql+psycopg2"),
+        "LOGGING__BASE_LOG_FOLDER": home.logs,
+        "USAGE_DATA_COLLECTION__ENABLED": False,
+        "COSMOS__CACHE_DIR": home.state / "cosmos",
+        "COSMOS__ENABLE_TELEMETRY": False,
+    }
+    scratch = home.state / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return {
+        **os.environ,
+        **{f"AIRFLOW__{name}": str(value) for name, value in airflow.items()},
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
+        "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(landing),
+        "DO_NOT_TRACK": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(home.root), str(home.root / "config")]),
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(scratch),
+        "TZ": "UTC",
+    }
+
+
+def port_is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,141 @@
+"""``make run``: one run of the DAG, told task by task, ending with the shop's numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.demo.generate import write_landing
+from include.demo.settings import days_until, default_settings, read_note
+from include.extract.landing import landing_at
+from include.local import postgres, services, tell
+from include.local.api import AirflowApi
+from include.local.home import Home, environment
+from include.local.postgres import Server
+
+
+class OtherSourceError(Exception):
+    """The local warehouse holds another shop than the one asked for."""
+
+
+def run(home: Home, source: str | None) -> bool:
+    """Run the DAG once on a landing folder (default: the last one, at first demo data).
+
+    Returns:
+        Whether the run succeeded and published.
+    """
+    started = time.monotonic()
+    server = postgres.start(home.state)
+    landing = choose_source(home, server, source)
+    with airflow(home, server, landing) as api:
+        print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
+        begun = time.monotonic()
+        run_id = api.trigger()
+        with _ended_as_failed_when_interrupted(home, api, run_id, server):
+            for task in api.follow(run_id):
+                tell.task(task, time.monotonic() - begun)
+            state = api.state(run_id)
+    with (
+        contextlib.closing(server.connect("postgres")) as connection,
+        connection.cursor() as cursor,
+    ):
+        return tell.end_of_run(cursor, home, run_id, state, time.monotonic() - begun)
+
+
+def choose_source(home: Home, server: Server, asked: str | None) -> str:
+    """Return the landing folder to load, as a path or URL; make demo data if it is the demo's.
+
+    Raises:
+        OtherSourceError: if the warehouse was filled from another one.
+    """
+    known = _known_source(server)
+    demo = landing_at(str(home.demo_landing)).url
+    wanted = landing_at(asked).url if asked else known or demo
+    if known and wanted != known:
+        raise OtherSourceError(
+            f"This warehouse holds the shop at {known}, not {wanted}. Two shops in one warehouse "
+            "would mix their numbers. Run without SOURCE to go on with the first, or `make reset` "
+            "to start over."
+        )
+    if wanted == demo:
+        make_demo(home, server)
+    elif wanted.startswith("file://") and not Path(wanted.removeprefix("file://")).is_dir():
+        raise OtherSourceError(f"There is no folder {wanted.removeprefix('file://')}.")
+    return wanted
+
+
+def make_demo(home: Home, server: Server) -> None:
+    """Write the demo shop's drops up to yesterday, as far as they are not there."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    note = read_note(home.demo_landing)
+    settings = note.settings if note else default_settings(yesterday)
+    days = days_until(settings, yesterday)
+    with contextlib.closing(server.connect("analyst")) as connection:
+        written = write_landing(connection, home.demo_landing, settings, days)
+    if written:
+        print(f"Demo data: {len(written)} files in {home.demo_landing}", flush=True)
+
+
+@contextlib.contextmanager
+def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
+    """Yield the API of this checkout's Airflow, started for as long as needed."""
+    api = AirflowApi(home.url)
+    if services.running(home):
+        if home.remembered("landing", lambda: landing) != landing:
+            raise OtherSourceError("Airflow is up with another source. `make down`, then again.")
+        api.wait_for_dag()
+        yield api
+        return
+    environ = environment(home, server, landing)
+    # a run is asked for here; the daily schedule belongs to `make up`
+    environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
+    services.migrate_metadata(environ, home)
+    services.start(home, environ)
+    try:
+        api.wait_for_dag()
+        for left_over in api.unfinished_runs():
+            _end_as_failed(api, left_over, server)
+        yield api
+    finally:
+        services.stop(home)
+
+
+@contextlib.contextmanager
+def _ended_as_failed_when_interrupted(
+    home: Home, api: AirflowApi, run_id: str, server: Server
+) -> Iterator[None]:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        print("\nInterrupted: the run is ended as failed. Nothing was published.", flush=True)
+        _end_as_failed(api, run_id, server)
+        raise
+
+
+def _end_as_failed(api: AirflowApi, run_id: str, server: Server) -> None:
+    api.fail(run_id)
+    with contextlib.closing(server.connect("postgres")) as connection, connection:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass('ops.run_lease') is not null")
+            if cursor.fetchone()[0]:
+                cursor.execute(
+                    "update ops.run_lease set released_at = clock_timestamp() where run_id = %s",
+                    (run_id,),
+                )
+
+
+def _known_source(server: Server) -> str | None:
+    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.source') is not null")
+        if not cursor.fetchone()[0]:
+            return None
+        cursor.execute("select url from ops.source")
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,145 @@
+"""Airflow's processes on this machine: start, wait until healthy, stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from include.local.home import Home, port_is_taken
+
+COMPONENTS = {
+    "api-server": [],
+    # its log server would listen on every interface; the API server reads the files itself
+    "scheduler": ["--skip-serve-logs"],
+    "dag-processor": [],
+}
+START_TIMEOUT = 120
+STOP_TIMEOUT = 20
+
+
+class ServicesError(Exception):
+    """Airflow can't be started; the message says where to look."""
+
+
+def migrate_metadata(environment: dict[str, str], home: Home) -> None:
+    """Make or upgrade Airflow's own database, once per version of Airflow."""
+    from importlib.metadata import version
+
+    mark = home.airflow / "migrated-to"
+    if mark.exists() and mark.read_text() == version("apache-airflow"):
+        return
+    home.airflow.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [*_airflow(), "db", "migrate"], env=environment, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise ServicesError(f"Airflow's database can't be made:\n{done.stderr[-2000:]}")
+    mark.write_text(version("apache-airflow"))
+
+
+def start(home: Home, environment: dict[str, str]) -> None:
+    """Start scheduler, API server and DAG processor, and wait until all are healthy.
+
+    Raises:
+        ServicesError: if the port is taken or a process ends or is not healthy in time.
+    """
+    if running(home):
+        raise ServicesError(f"Airflow is running already at {home.url}. `make down` stops it.")
+    if port_is_taken(home.port):
+        raise ServicesError(
+            f"Port {home.port} is taken by another program. Stop it, or choose another port: "
+            f'change "airflow_port" in {home.state / "settings.json"}.'
+        )
+    home.logs.mkdir(parents=True, exist_ok=True)
+    processes = {}
+    for component, arguments in COMPONENTS.items():
+        with open(_log(home, component), "w") as log:
+            process = subprocess.Popen(
+                [*_airflow(), component, *arguments],
+                env=environment,
+                cwd=home.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        processes[component] = [process.pid, psutil.Process(process.pid).create_time()]
+        _pids(home).write_text(json.dumps(processes))
+    try:
+        _wait_until_healthy(home)
+    except BaseException:
+        stop(home)
+        raise
+
+
+def stop(home: Home) -> bool:
+    """Stop what `start` started, and all its children. Return whether anything was running."""
+    alive = running(home)
+    family = [*alive.values()]
+    for process in alive.values():
+        family += process.children(recursive=True)
+    # the scheduler first: it ends its tasks
+    for process in alive.values():
+        process.send_signal(signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(family, timeout=STOP_TIMEOUT)
+    for process in stubborn:
+        process.kill()
+    psutil.wait_procs(stubborn, timeout=5)
+    _pids(home).unlink(missing_ok=True)
+    return bool(alive)
+
+
+def running(home: Home) -> dict[str, psutil.Process]:
+    """Return our processes that are alive, by component."""
+    if not _pids(home).exists():
+        return {}
+    alive = {}
+    for component, (pid, created) in json.loads(_pids(home).read_text()).items():
+        try:
+            process = psutil.Process(pid)
+            # a process id is given again; the time of birth tells
+            if process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE:
+                alive[component] = process
+        except psutil.NoSuchProcess:
+            continue
+    return alive
+
+
+def _airflow() -> list[str]:
+    return [sys.executable, "-m", "airflow"]
+
+
+def _pids(home: Home) -> Path:
+    return home.airflow / "processes.json"
+
+
+def _log(home: Home, component: str) -> Path:
+    return home.logs / f"{component}.log"
+
+
+def _wait_until_healthy(home: Home) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    parts = {"metadatabase", "scheduler", "dag_processor"}
+    while time.monotonic() < deadline:
+        alive = running(home)
+        for component in COMPONENTS:
+            if component not in alive:
+                tail = "\n".join(_log(home, component).read_text().splitlines()[-15:])
+                raise ServicesError(f"Airflow's {component} ended at once. Its log ends:\n{tail}")
+        try:
+            health = httpx.get(f"{home.url}/api/v2/monitor/health", timeout=5).json()
+            if all((health.get(part) or {}).get("status") == "healthy" for part in parts):
+                return
+        except (httpx.HTTPError, json.JSONDecodeError):
+            pass
+        time.sleep(0.2)
+    raise ServicesError(
+        f"Airflow is not healthy after {START_TIMEOUT} s. Its logs are in {home.logs}."
+    )

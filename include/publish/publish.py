@@ -1,0 +1,123 @@
+"""Publish: the only thing that changes what readers of ``marts`` see."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from psycopg2.extras import Json
+
+from include.publish import status, structure
+from include.publish.rows import RowCounts, make_equal
+from include.publish.structure import BUILD, MARTS, PublishRefusedError
+from include.transform.lineage import Lineage
+from include.warehouse import lease
+from include.warehouse.connection import transaction
+
+log = logging.getLogger(__name__)
+
+GOOD = ("success", "pass", "warn")
+
+
+def publish(run_id: str, lineage: Lineage) -> RowCounts:
+    """Make ``marts`` equal to the audited build in one transaction, and return what changed.
+
+    Safe to repeat: a second call changes no row.
+
+    Raises:
+        LeaseLostError: if another run has built since.
+        PublishRefusedError: if a node of the project has no good result in this run, a mart has no
+            primary key, or a reader's object depends on a column that goes.
+        PublishBlockedError: if a mart's columns must change while somebody has it open.
+    """
+    with transaction("publisher") as cursor:
+        horizon = lease.renew(cursor, run_id)
+        _refuse_unaudited(cursor, run_id, lineage)
+        cursor.execute("lock table marts.data_status in share row exclusive mode")
+        build = structure.read(cursor, BUILD)
+        published = structure.read(cursor, MARTS)
+        published.pop("data_status")
+        if unkeyed := sorted(m for m in lineage.marts if m not in build or not build[m].key):
+            raise PublishRefusedError(
+                f"These marts have no primary key in their build: {', '.join(unkeyed)}. "
+                "Declare it under `constraints` in the model's YAML. Nothing was published."
+            )
+
+        counts = {}
+        # marts whose columns change come last: their locks, which readers feel, are held the shortest
+        for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
+            structure.carry_over(cursor, mart, build[mart], published.get(mart))
+            counts[mart] = make_equal(cursor, mart, build[mart])
+        for mart in sorted(published.keys() - lineage.marts.keys()):
+            structure.drop(cursor, mart)
+
+        now = datetime.now(UTC)
+        ages = status.data_as_of(lineage, status.last_loads(cursor, horizon))
+        status.tell_published(cursor, run_id, ages, now)
+        total = sum(counts.values(), RowCounts())
+        cursor.execute(
+            "insert into ops.publication (run_id, published_at, horizon_load_id,"
+            " rows_inserted, rows_updated, rows_deleted, tables) values (%s, %s, %s, %s, %s, %s, %s)",
+            (
+                run_id,
+                now,
+                horizon,
+                total.inserted,
+                total.updated,
+                total.deleted,
+                Json({mart: vars(count) for mart, count in counts.items()}),
+            ),
+        )
+    for mart, count in counts.items():
+        if count.changed:
+            log.info("marts.%s: %s", mart, count)
+    log.info("Published %d marts: %d rows changed", len(counts), total.changed)
+    return total
+
+
+def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
+    cursor.execute(
+        "select distinct on (unique_id) unique_id, status from ops.node_result "
+        "where run_id = %s order by unique_id, finished_at desc",
+        (run_id,),
+    )
+    results = dict(cursor.fetchall())
+    bad = sorted(
+        unique_id
+        for unique_id in lineage.of_type("model", "test", "snapshot", "seed")
+        if results.get(unique_id) not in GOOD
+    )
+    if bad:
+        named = ", ".join(
+            f"{lineage.nodes[i]['name']} ({results.get(i, 'did not run')})" for i in bad[:5]
+        )
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise PublishRefusedError(
+            f"{len(bad)} of the project's models and tests have no good result in this run: "
+            f"{named}{more}. Nothing was published. Clear those tasks, or trigger a new run."
+        )
+
+
+def close_run(run_id: str) -> None:
+    """Give the lease back, and if the run did not publish, say so in ``marts.data_status``."""
+    with transaction("publisher") as cursor:
+        cursor.execute("select count(*) from ops.publication where run_id = %s", (run_id,))
+        (publications,) = cursor.fetchone()
+        if not publications:
+            reason = _why(cursor, run_id)
+            log.warning("This run did not publish. %s", reason)
+            status.tell_failed(cursor, run_id, reason, datetime.now(UTC))
+        cursor.execute("set local role loader")
+        lease.release(cursor, run_id)
+
+
+def _why(cursor, run_id: str) -> str:
+    cursor.execute(
+        "select message from ops.task_failure where run_id = %s order by failed_at, task_id",
+        (run_id,),
+    )
+    messages = [message.splitlines()[0] for (message,) in cursor]
+    if not messages:
+        return f"The run {run_id} ended before it could publish; see its tasks in Airflow."
+    more = f" And {len(messages) - 1} more failed." if len(messages) > 1 else ""
+    return f"The run {run_id} failed: {messages[0]}{more}"

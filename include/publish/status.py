@@ -1,0 +1,64 @@
+"""``marts.data_status``: how old the data of a mart is, and why it is not newer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from psycopg2.extensions import cursor as Cursor
+
+from include.transform.lineage import Lineage
+
+
+def data_as_of(lineage: Lineage, last_loads: Mapping[str, datetime]) -> dict[str, datetime | None]:
+    """Return for each mart the oldest of the last successful loads it rests on.
+
+    None where one of its source tables was never loaded.
+    """
+    ages: dict[str, datetime | None] = {}
+    for mart, model in lineage.marts.items():
+        loads = [last_loads.get(table) for table in lineage.source_tables(model)]
+        ages[mart] = None if not loads or None in loads else min(loads)  # type: ignore[type-var]
+    return ages
+
+
+def last_loads(cursor: Cursor, horizon: int | None) -> dict[str, datetime]:
+    """Return when each source table was last loaded, up to the run's horizon (a load id)."""
+    cursor.execute(
+        "select table_name, max(finished_at) from ops.load "
+        "where status <> 'failed' and load_id <= %s group by table_name",
+        (horizon,),
+    )
+    return dict(cursor.fetchall())
+
+
+def tell_published(
+    cursor: Cursor, run_id: str, ages: Mapping[str, datetime | None], published_at: datetime
+) -> None:
+    """Write one row per published mart and remove those of marts that are gone."""
+    cursor.execute("delete from marts.data_status where mart <> all (%s)", (list(ages),))
+    for mart, age in ages.items():
+        cursor.execute(
+            """
+            insert into marts.data_status as status
+                (mart, data_as_of, published_at, last_run_id, last_run_outcome, last_run_at, reason)
+            values (%(mart)s, %(age)s, %(at)s, %(run_id)s, 'published', %(at)s, null)
+            on conflict (mart) do update
+            set data_as_of = excluded.data_as_of,
+                published_at = excluded.published_at,
+                last_run_id = excluded.last_run_id,
+                last_run_outcome = excluded.last_run_outcome,
+                last_run_at = excluded.last_run_at,
+                reason = excluded.reason
+            """,
+            {"mart": mart, "age": age, "at": published_at, "run_id": run_id},
+        )
+
+
+def tell_failed(cursor: Cursor, run_id: str, reason: str, failed_at: datetime) -> None:
+    """Say on every mart that the last run did not publish, and why. What they show stays."""
+    cursor.execute(
+        "update marts.data_status set last_run_id = %s, last_run_outcome = 'failed', "
+        "last_run_at = %s, reason = %s",
+        (run_id, failed_at, reason),
+    )

@@ -1,0 +1,111 @@
+"""How Cosmos renders and runs the dbt project. Built here once, used by the DAG."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow.exceptions import AirflowNotFoundException
+from airflow.sdk import BaseOperator, Context
+from cosmos import (
+    DbtTaskGroup,
+    ExecutionConfig,
+    ProfileConfig,
+    ProjectConfig,
+    RenderConfig,
+)
+from cosmos.constants import (
+    DbtResourceType,
+    InvocationMode,
+    LoadMode,
+    SourceRenderingBehavior,
+    TestBehavior,
+)
+from cosmos.dbt.graph import DbtNode
+from cosmos.profiles import PostgresUserPasswordProfileMapping
+
+from include.alert.collect import record_dbt_results
+from include.transform.gates import put_tests_before_what_depends
+from include.transform.lineage import Lineage
+from include.transform.manifest import PROJECT, ensure_manifest
+from include.warehouse import lease
+from include.warehouse.connection import CONNECTION_ID, transaction
+
+TARGET = "prod"
+
+PROFILE = ProfileConfig(
+    profile_name="greenery",
+    target_name=TARGET,
+    profile_mapping=PostgresUserPasswordProfileMapping(
+        conn_id=CONNECTION_ID,
+        profile_args={"schema": "staging", "role": "transformer", "threads": 2},
+    ),
+)
+
+
+@contextlib.contextmanager
+def _profile() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Open the run's profile, or a mock of it where no warehouse is known: parsing needs none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(PROFILE.ensure_profile())
+        except AirflowNotFoundException:
+            opened = stack.enter_context(PROFILE.ensure_profile(use_mock_values=True))
+        yield opened
+
+
+def manifest_path() -> Path:
+    """Return the path of the manifest of the project as it is on disk now."""
+    return ensure_manifest(_profile, TARGET)
+
+
+def keep_lease(context: Context, operator: BaseOperator) -> None:
+    """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
+    with transaction("loader") as cursor:
+        lease.renew(cursor, context["run_id"])
+
+
+def task_name(node: DbtNode) -> str:
+    """Name a task as dbt names its node, so that people find one by the other."""
+    prefix = "freshness_of_" if node.resource_type == DbtResourceType.SOURCE else ""
+    return prefix + node.name
+
+
+def dbt_task_group(group_id: str, **operator_args: Any) -> DbtTaskGroup:
+    """Return the task group with one task per model, its tests inside.
+
+    A test with two parents has a task of its own, before every model that it must hold back.
+    """
+    manifest = manifest_path()
+    group = DbtTaskGroup(
+        group_id=group_id,
+        project_config=ProjectConfig(
+            dbt_project_path=PROJECT,
+            manifest_path=manifest,
+            project_name="greenery",
+            install_dbt_deps=False,
+        ),
+        profile_config=PROFILE,
+        execution_config=ExecutionConfig(invocation_mode=InvocationMode.DBT_RUNNER),
+        render_config=RenderConfig(
+            # the assets would be announced before anything is published
+            emit_datasets=False,
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.BUILD,
+            should_detach_multiple_parents_tests=True,
+            source_rendering_behavior=SourceRenderingBehavior.WITH_TESTS_OR_FRESHNESS,
+            # dbt build would run unit tests with each model; they belong to `make test`
+            exclude=["resource_type:unit_test", "resource_type:exposure"],
+            normalize_task_id=task_name,
+        ),
+        operator_args={
+            "interceptors": [keep_lease],
+            "callback": record_dbt_results,
+            "install_deps": False,
+            **operator_args,
+        },
+    )
+    put_tests_before_what_depends(group.tasks_map, Lineage.read(manifest))
+    return group

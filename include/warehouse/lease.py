@@ -1,0 +1,108 @@
+"""The lease of a run: who may load, build and publish.
+
+Only a run's first task takes it. Every other task asks for it back, which fails once another run
+has taken it in between: then the build holds that run's tables, and going on would mix the two.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from psycopg2.extensions import cursor as Cursor
+
+# longer than the longest task with its retries, so that a live run never loses it
+LENGTH = timedelta(hours=2)
+
+
+class LeaseHeldError(Exception):
+    """Another run is at work; trying again later helps."""
+
+
+class LeaseLostError(Exception):
+    """Another run has been at work since; this one can't go on from here."""
+
+
+def take(cursor: Cursor, run_id: str) -> None:
+    """Take the lease for a run, or keep it if the run has it already.
+
+    Raises:
+        LeaseHeldError: if another run holds it and it has not expired.
+    """
+    cursor.execute(
+        """
+        insert into ops.run_lease as lease (run_id, taken_at, expires_at)
+        values (%(run_id)s, clock_timestamp(), clock_timestamp() + %(length)s)
+        on conflict (only_row) do update
+        set run_id = excluded.run_id,
+            taken_at = excluded.taken_at,
+            expires_at = excluded.expires_at,
+            released_at = null,
+            horizon_load_id = null
+        where lease.run_id = excluded.run_id
+            or lease.released_at is not null
+            or lease.expires_at < clock_timestamp()
+        """,
+        {"run_id": run_id, "length": LENGTH},
+    )
+    if cursor.rowcount == 0:
+        cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
+        holder, taken_at, expires_at = cursor.fetchone()
+        raise LeaseHeldError(
+            f"The run {holder} has been at work in this warehouse since {taken_at:%d %b %H:%M} UTC. "
+            f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, "
+            "or at once by: update ops.run_lease set released_at = now()"
+        )
+
+
+def renew(cursor: Cursor, run_id: str) -> int | None:
+    """Make sure that the run still has the warehouse; return its horizon (a load id) once frozen.
+
+    Called within the transaction that must not race with another run: the row stays locked.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    cursor.execute(
+        """
+        update ops.run_lease
+        set expires_at = clock_timestamp() + %s, released_at = null
+        where run_id = %s
+        returning horizon_load_id
+        """,
+        (LENGTH, run_id),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        cursor.execute("select run_id from ops.run_lease")
+        holder = cursor.fetchone()
+        raise LeaseLostError(
+            f"The build holds what the run {holder[0]} made after this one. "
+            "Trigger a new run, or clear this one from its first task `begin_run`."
+            if holder
+            else "No run has begun in this warehouse. Clear this run from its first task `begin_run`."
+        )
+    return row[0]
+
+
+def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
+    """Freeze up to which load this run reads, and return that load id (None: nothing was loaded)."""
+    renew(cursor, run_id)
+    cursor.execute(
+        """
+        update ops.run_lease
+        set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed')
+        where run_id = %s
+        returning horizon_load_id
+        """,
+        (run_id,),
+    )
+    return cursor.fetchone()[0]
+
+
+def release(cursor: Cursor, run_id: str) -> None:
+    """Give the lease back. Harmless if the run does not have it (any more)."""
+    cursor.execute(
+        "update ops.run_lease set released_at = clock_timestamp() "
+        "where run_id = %s and released_at is null",
+        (run_id,),
+    )

@@ -1,0 +1,58 @@
+"""One real Postgres server for all tests, and a warehouse of its own for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# before anything imports Airflow: it makes its home folder and reads its settings then
+os.environ.update(
+    {
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "DO_NOT_TRACK": "1",
+    }
+)
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    import tempfile
+
+    home = tempfile.mkdtemp(prefix="greenery-tests-")
+    os.environ["AIRFLOW_HOME"] = home
+    os.environ["AIRFLOW__COSMOS__CACHE_DIR"] = str(Path(home, "cosmos"))
+    config.add_cleanup(lambda: __import__("shutil").rmtree(home, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the shop's real data."""
+    folder = (ROOT / os.environ.get("GREENERY_DATA", "../shared/greenery")).resolve()
+    assert (folder / "events.csv").exists(), f"no real data in {folder}: set GREENERY_DATA"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A Postgres server for the whole session, with a template for warehouses."""
+    from include.local import postgres
+    from tests.support.warehouse import make_template
+
+    state = tmp_path_factory.mktemp("postgres")
+    started = postgres.start(state)
+    make_template(started)
+    yield started
+    postgres.remove(state)
+
+
+@pytest.fixture
+def warehouse(server) -> Iterator[object]:
+    from tests.support.warehouse import fresh_warehouse
+
+    with fresh_warehouse(server) as fresh:
+        yield fresh

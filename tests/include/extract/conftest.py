@@ -1,0 +1,120 @@
+"""A small shop in a temporary folder, and loads of it into a real warehouse."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.extract.contracts import Column, Table
+from include.extract.history import LoadResult
+from include.extract.landing import find_files, landing_at
+from include.extract.load import load_table
+from include.extract.loader import Loader
+from include.extract.settle import Clock
+from include.warehouse import connection
+from tests.support.warehouse import fresh_warehouse
+
+NOW = datetime(2021, 2, 12, 6, tzinfo=UTC)
+
+VISITS = Table(
+    "visits",
+    (
+        Column("visit_id", "text"),
+        Column("page", "text"),
+        Column("seconds", "integer"),
+    ),
+    primary_key=("visit_id",),
+    load="delta",
+    change_key=("page",),
+)
+PEOPLE = Table(
+    "people",
+    (
+        Column("person_id", "text"),
+        Column("email", "text", is_personal=True),
+        Column("age", "integer", is_personal=True),
+        Column("updated_at", "timestamptz"),
+    ),
+    primary_key=("person_id",),
+    load="full_snapshot",
+    version="updated_at",
+    change_key=("person_id",),
+)
+
+
+def no_sleep(seconds: float) -> None:
+    raise AssertionError(f"nothing to wait for, but {seconds} s were asked")
+
+
+@dataclass
+class Shop:
+    """A landing folder and the warehouse it goes to. Each written file is a minute newer."""
+
+    folder: Path
+    warehouse: Any
+    minutes: Iterator[int] = field(default_factory=itertools.count)
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        file = self.folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.touch(path)
+        return file
+
+    def touch(self, path: str) -> None:
+        """Make it look as if it had been written again, long ago."""
+        when = (NOW - timedelta(days=1) + timedelta(minutes=next(self.minutes))).timestamp()
+        os.utime(self.folder / path, (when, when))
+
+    def loader(self, **changes: Any) -> Loader:
+        settings = {
+            "landing": landing_at(str(self.folder)),
+            "transaction": partial(connection.transaction, "loader"),
+            "run_id": "run",
+            "clock": Clock(lambda: NOW, no_sleep),
+        }
+        return Loader(**(settings | changes))
+
+    def load(self, table: Table = VISITS, **changes: Any) -> list[LoadResult]:
+        loader = self.loader(**changes)
+        return load_table(loader, table, find_files(loader.landing, [table.name])[table.name])
+
+    def rows(self, query: str) -> list[tuple]:
+        return self.warehouse.run(query)
+
+    def visits(self) -> list[tuple]:
+        return self.rows("select visit_id, page, seconds from raw.visits order by visit_id")
+
+
+@pytest.fixture(scope="package")
+def shared_warehouse(server: Any) -> Iterator[Any]:
+    """One warehouse for all of these tests: a database for each would take longer than they do."""
+    with fresh_warehouse(server) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def shop(tmp_path: Path, shared_warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop whose warehouse is empty."""
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", shared_warehouse.airflow_connection)
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    yield Shop(folder, shared_warehouse)
+    empty(shared_warehouse)
+
+
+def empty(warehouse: Any) -> None:
+    """Forget all loads and drop the tables they made."""
+    tables = warehouse.run(
+        "select tablename from pg_tables where schemaname = 'raw' and tablename <> 'change_log'"
+    )
+    drops = "".join(f'drop table raw."{name}"; ' for (name,) in tables)
+    warehouse.run(f"{drops}delete from ops.load; delete from raw.change_log")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.extract.contracts import ContractError, read_contracts
+from include.extract.task import declared_tables
+
+EXTRACT = {"primary_key": ["a"], "load": "delta", "version": "b", "change_key": ["a", "b"]}
+COLUMNS = [
+    {"name": "a", "data_type": "text", "config": {"meta": {"pii": True}}},
+    {"name": "b", "data_type": "timestamptz"},
+]
+
+
+def write(folder: Path, extract: Any = EXTRACT, columns: Any = COLUMNS, **table: Any) -> Path:
+    block = {"name": "things", "config": {"meta": {"extract": extract}}, "columns": columns} | table
+    file = folder / "sources.yml"
+    file.write_text(
+        yaml.safe_dump({"sources": [{"name": "shop", "schema": "raw", "tables": [block]}]})
+    )
+    return file
+
+
+def test_a_contract_says_columns_key_mode_version_and_what_is_personal(tmp_path):
+    table = read_contracts(write(tmp_path))["things"]
+    assert table.column_names == ("a", "b")
+    assert [column.is_personal for column in table.columns] == [True, False]
+    assert (table.primary_key, table.load, table.version) == (("a",), "delta", "b")
+    assert table.change_key == ("a", "b")
+
+
+def test_the_shops_own_contracts_are_read():
+    tables = declared_tables()
+    assert len(tables) == 7
+    assert tables["order_items"].primary_key == ("order_id", "product_id")
+    assert tables["users"].version == "updated_at"
+    assert tables["users"].column("email").is_personal
+
+
+def test_a_source_that_does_not_land_in_raw_is_none_of_the_loaders_business(tmp_path):
+    file = write(tmp_path)
+    document = yaml.safe_load(file.read_text())
+    document["sources"].append({"name": "ops", "schema": "ops", "tables": [{"name": "load"}]})
+    file.write_text(yaml.safe_dump(document))
+    assert list(read_contracts(file)) == ["things"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"extract": EXTRACT | {"load": "daily"}}, "load must be", id="load mode"),
+        pytest.param({"extract": EXTRACT | {"primary_key": ["c"]}}, "primary_key.*`c`", id="key"),
+        pytest.param({"extract": EXTRACT | {"primary_key": []}}, "primary_key", id="no key"),
+        pytest.param({"extract": EXTRACT | {"primary_key": "a"}}, "a list", id="key no list"),
+        pytest.param({"extract": EXTRACT | {"version": "c"}}, "version.*`c`", id="version"),
+        pytest.param({"extract": EXTRACT | {"change_key": ["c"]}}, "change_key", id="change key"),
+        pytest.param({"extract": EXTRACT | {"versoin": "b"}}, "versoin", id="misspelt"),
+        pytest.param({"extract": None}, "extract is missing", id="no block"),
+        pytest.param({"columns": [{"name": "a"}]}, "`a` has no data_type", id="no type"),
+        pytest.param({"columns": [COLUMNS[0]] * 2}, "`a` is declared twice", id="twice"),
+        pytest.param(
+            {"columns": [{"name": "a", "data_type": "numeric(12,2)"}]}, "numeric", id="type"
+        ),
+        pytest.param({"columns": [{"name": "_load_id", "data_type": "text"}]}, "name", id="own"),
+        pytest.param({"name": 'a"; drop'}, "lower case", id="table name"),
+    ],
+)
+def test_a_bad_contract_is_refused_by_file_table_and_key(tmp_path, changes, words):
+    with pytest.raises(ContractError, match=rf"sources\.yml: table `.*`: .*{words}"):
+        read_contracts(write(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("text", ["a: [", "", "sources: []", "just words"])
+def test_a_file_without_contracts_is_refused(tmp_path, text):
+    (tmp_path / "sources.yml").write_text(text)
+    with pytest.raises(ContractError, match=r"sources\.yml"):
+        read_contracts(tmp_path / "sources.yml")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ContractError, match=r"none\.yml can't be read"):
+        read_contracts(tmp_path / "none.yml")

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+
+import pytest
+
+from include.publish.rows import RowCounts
+from include.publish.structure import PublishRefusedError
+from include.transform.lineage import Lineage
+from include.warehouse.lease import LeaseLostError
+from tests.include.publish.conftest import manifest
+
+
+def test_the_first_publication_shows_the_build(shop):
+    shop.begin()
+    assert shop.publish() == RowCounts(inserted=4)
+    assert shop.read("marts.fct_orders") == shop.read("marts_build.fct_orders")
+    assert shop.read("marts.dim_users") == [("u", "Ohio")]
+
+
+def test_a_second_publication_changes_no_row(shop):
+    shop.begin()
+    shop.publish()
+    before = shop.warehouse.run("select order_id, xmin::text from marts.fct_orders order by 1")
+    assert shop.publish() == RowCounts()
+    after = shop.warehouse.run("select order_id, xmin::text from marts.fct_orders order by 1")
+    assert before == after
+
+
+def test_only_what_differs_is_written(shop):
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "delete from marts_build.fct_orders where order_id = 'a';"
+        "update marts_build.fct_orders set total_usd = 3 where order_id = 'c';"
+        "insert into marts_build.fct_orders values ('d', null)"
+    )
+    assert shop.publish() == RowCounts(inserted=1, updated=1, deleted=1)
+    assert shop.read("marts.fct_orders") == shop.read("marts_build.fct_orders")
+
+
+def test_a_value_that_becomes_null_is_carried_over(shop):
+    shop.begin()
+    shop.publish()
+    shop.build("update marts_build.fct_orders set total_usd = null")
+    assert shop.publish() == RowCounts(updated=2)
+
+
+def test_every_publication_is_noted(shop):
+    shop.begin()
+    shop.publish()
+    assert shop.warehouse.run(
+        "select run_id, horizon_load_id, rows_inserted, tables -> 'dim_users' ->> 'inserted' "
+        "from ops.publication"
+    ) == [("run 1", 2, 4, "1")]
+
+
+def test_readers_may_read_marts_and_nothing_else(shop):
+    shop.begin()
+    shop.publish()
+    shop.warehouse.run("set role reader; select * from marts.fct_orders")
+    shop.warehouse.run("set role reader; select * from marts.data_status")
+    for table in ("marts_build.fct_orders", "ops.load", "raw.change_log"):
+        with pytest.raises(Exception, match="permission denied"):
+            shop.warehouse.run(f"set role reader; select * from {table}")
+
+
+def test_descriptions_are_carried_over(shop):
+    shop.begin()
+    shop.publish()
+    assert shop.warehouse.run(
+        "select obj_description('marts.dim_users'::regclass), "
+        "col_description('marts.dim_users'::regclass, 2)"
+    ) == [("One row per user.", "Where the user lives.")]
+
+
+def test_a_reader_with_an_old_snapshot_sees_the_old_marts_whole(shop):
+    shop.begin()
+    shop.publish()
+    with contextlib.closing(shop.warehouse.connect()) as reader, reader.cursor() as cursor:
+        reader.set_session(isolation_level="REPEATABLE READ")
+        cursor.execute("select count(*) from marts.dim_users")
+        shop.build("truncate marts_build.fct_orders; truncate marts_build.dim_users")
+        assert shop.publish() == RowCounts(deleted=4)
+        cursor.execute("select count(*) from marts.fct_orders")
+        assert cursor.fetchone() == (3,)
+    assert shop.read("marts.fct_orders") == []
+
+
+# --- who may publish
+
+
+def test_a_run_with_a_failed_test_is_not_published(shop):
+    shop.begin(good=False)
+    with pytest.raises(PublishRefusedError, match=r"4 of the project.*dim_users \(fail\)"):
+        shop.publish()
+    assert shop.warehouse.run("select to_regclass('marts.fct_orders')") == [(None,)]
+
+
+def test_a_test_that_did_not_run_holds_the_publication_back(shop):
+    shop.begin()
+    shop.warehouse.run(
+        "delete from ops.node_result where unique_id = 'test.greenery.unique_dim_users'"
+    )
+    with pytest.raises(PublishRefusedError, match=r"unique_dim_users \(did not run\)"):
+        shop.publish()
+
+
+def test_the_last_try_of_a_node_counts(shop):
+    shop.begin(good=False)
+    shop.warehouse.run(
+        "insert into ops.node_result select run_id, task_id, 2, unique_id, kind, 'warn', 0, null, 0, "
+        "now() + interval '1 second' from ops.node_result"
+    )
+    assert shop.publish().inserted == 4
+
+
+def test_publishing_an_older_run_after_a_failed_one_is_refused(shop):
+    shop.begin("good run")
+    shop.publish("good run")
+    shop.close("good run")
+    shop.begin("failed run", good=False)
+    shop.build("delete from marts_build.fct_orders")
+    shop.close("failed run")
+    with pytest.raises(LeaseLostError, match="failed run"):
+        shop.publish("good run")
+    assert len(shop.read("marts.fct_orders")) == 3
+
+
+# --- columns that come, go and change
+
+
+def test_a_new_column_is_added_with_its_values(shop):
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "alter table marts_build.dim_users add column country text;"
+        "update marts_build.dim_users set country = 'United States'"
+    )
+    assert shop.publish() == RowCounts(updated=1)
+    assert shop.read("marts.dim_users") == [("u", "Ohio", "United States")]
+
+
+def test_a_lost_column_goes(shop):
+    shop.begin()
+    shop.publish()
+    shop.build("alter table marts_build.dim_users drop column state")
+    shop.publish()
+    assert shop.read("marts.dim_users") == [("u",)]
+
+
+def test_a_retyped_column_changes(shop):
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "alter table marts_build.fct_orders alter column total_usd type integer using total_usd::int"
+    )
+    shop.publish()
+    assert shop.read("marts.fct_orders") == [("a", 1), ("b", 2), ("c", None)]
+    assert shop.warehouse.run(
+        "select pg_typeof(total_usd)::text from marts.fct_orders limit 1"
+    ) == [("integer",)]
+
+
+def test_a_changed_key_changes(shop):
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "drop table marts_build.fct_orders;"
+        "create table marts_build.fct_orders (order_id text, line int, total_usd numeric(12, 2),"
+        " primary key (order_id, line)); insert into marts_build.fct_orders values ('a', 1, 5), ('a', 2, 6)"
+    )
+    shop.publish()
+    assert shop.warehouse.run(
+        "select order_id, line, total_usd from marts.fct_orders order by 2"
+    ) == [
+        ("a", 1, 5),
+        ("a", 2, 6),
+    ]
+    assert shop.publish() == RowCounts()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table marts_build.dim_users drop column state",
+        "alter table marts_build.dim_users alter column state type varchar(50)",
+    ],
+    ids=["lost", "retyped"],
+)
+def test_a_column_that_a_readers_view_needs_is_refused_by_its_name(shop, change):
+    shop.begin()
+    shop.publish()
+    shop.warehouse.run(
+        "create schema sales; create view sales.by_state as select state from marts.dim_users"
+    )
+    shop.build(f"{change}; update marts_build.fct_orders set total_usd = 99")
+    with pytest.raises(PublishRefusedError, match=r"view sales\.by_state depends on column state"):
+        shop.publish()
+    assert shop.read("sales.by_state") == [("Ohio",)]
+    assert (99,) not in shop.warehouse.run("select total_usd from marts.fct_orders")
+
+
+def test_a_readers_view_and_grants_survive(shop):
+    shop.begin()
+    shop.publish()
+    shop.warehouse.run(
+        "create schema sales; create view sales.by_state as select state from marts.dim_users;"
+        "grant select on marts.dim_users to analyst"
+    )
+    shop.build("update marts_build.dim_users set state = 'Utah'")
+    shop.publish()
+    assert shop.read("sales.by_state") == [("Utah",)]
+
+
+def test_a_mart_that_is_not_built_any_more_goes(shop):
+    shop.begin()
+    shop.publish()
+    shop.lineage = Lineage(manifest({"dim_users": ["users"]}))
+    shop.publish()
+    assert shop.warehouse.run("select to_regclass('marts.fct_orders')") == [(None,)]
+    assert shop.warehouse.run("select mart from marts.data_status") == [("dim_users",)]
+
+
+def test_a_mart_without_a_key_is_refused(shop):
+    shop.begin()
+    shop.build("alter table marts_build.dim_users drop constraint dim_users_pkey")
+    with pytest.raises(PublishRefusedError, match="no primary key in their build: dim_users"):
+        shop.publish()
+
+
+# --- what the marts say of themselves
+
+
+def test_data_is_as_old_as_the_oldest_last_load(shop):
+    shop.warehouse.run("update ops.load set finished_at = '2021-02-10' where table_name = 'users'")
+    shop.warehouse.run("update ops.load set finished_at = '2021-02-09' where table_name = 'orders'")
+    shop.begin()
+    shop.publish()
+    ages = dict(
+        shop.warehouse.run("select mart, data_as_of::date from marts.data_status order by 1")
+    )
+    assert ages == {
+        "dim_users": datetime(2021, 2, 10).date(),
+        "fct_orders": datetime(2021, 2, 9).date(),
+    }
+
+
+def test_a_load_beyond_the_horizon_does_not_make_data_newer(shop):
+    shop.begin()
+    shop.warehouse.run(
+        "insert into ops.load (table_name, source_file, file_size, started_at, finished_at, status)"
+        " values ('users', 'later', 1, now(), '2099-01-01', 'loaded')"
+    )
+    shop.publish()
+    assert shop.warehouse.run("select max(data_as_of) < '2099-01-01' from marts.data_status") == [
+        (True,)
+    ]
+
+
+def test_a_failed_run_is_told_in_words_and_shows_nothing_new(shop):
+    shop.begin()
+    shop.publish()
+    shop.close()
+    shop.begin("run 2", good=False)
+    shop.warehouse.run(
+        "insert into ops.task_failure (run_id, task_id, try_number, message) "
+        "values ('run 2', 'build.fct_orders', 1, 'order_id must not be empty: 12 rows')"
+    )
+    published_at = shop.warehouse.run("select published_at from marts.data_status limit 1")
+    shop.close("run 2")
+    rows = shop.warehouse.run(
+        "select last_run_outcome, last_run_id, reason, published_at from marts.data_status"
+    )
+    assert len(rows) == 2
+    for outcome, run_id, reason, at in rows:
+        assert (outcome, run_id, [(at,)]) == ("failed", "run 2", published_at)
+        assert reason == "The run run 2 failed: order_id must not be empty: 12 rows"
+
+
+def test_closing_a_published_run_leaves_its_status(shop):
+    shop.begin()
+    shop.publish()
+    shop.close()
+    assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
+        ("published",)
+    ]
+    assert shop.warehouse.run("select released_at is not null from ops.run_lease") == [(True,)]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from include.warehouse.migrate import MIGRATIONS, MigrationError, migrate
+
+
+@pytest.fixture
+def bare(server):
+    """A warehouse with roles and schemas, and nothing in them."""
+    from tests.support.warehouse import fresh_warehouse
+
+    with fresh_warehouse(server) as warehouse:
+        warehouse.run("drop schema raw, ops, marts cascade")
+        from include.local.postgres import BOOTSTRAP
+
+        warehouse.run(BOOTSTRAP.read_text())
+        yield warehouse
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    return tmp_path / "migrations"
+
+
+def test_every_migration_is_applied_once(bare):
+    names = sorted(file.name for file in MIGRATIONS.glob("*.sql"))
+    assert names
+    assert migrate() == names
+    assert migrate() == []
+
+
+def test_tables_belong_to_the_roles_of_the_architecture(bare):
+    migrate()
+    owners = dict(
+        bare.run(
+            "select schemaname || '.' || tablename, tableowner from pg_tables "
+            "where schemaname in ('raw', 'ops', 'marts')"
+        )
+    )
+    assert owners["raw.change_log"] == "loader"
+    assert owners["ops.load"] == "loader"
+    assert owners["marts.data_status"] == "publisher"
+
+
+def test_a_broken_migration_leaves_nothing_behind(bare, folder):
+    (folder / "9999_broken.sql").write_text(
+        "set local role loader; create table ops.half (a int); select 1 / 0;"
+    )
+    with pytest.raises(Exception, match="division by zero"):
+        migrate(folder)
+    assert bare.run("select to_regclass('ops.half')") == [(None,)]
+    assert bare.run("select count(*) from ops.migration where name like '9999%'") == [(0,)]
+
+
+def test_a_changed_migration_is_refused(bare, folder):
+    migrate(folder)
+    first = min(folder.glob("*.sql"))
+    first.write_text(first.read_text() + "\n-- one more thing")
+    with pytest.raises(MigrationError, match=f"{first.name} was changed"):
+        migrate(folder)
+
+
+def test_a_warehouse_of_a_newer_version_is_refused(bare, folder):
+    newer = folder / "9999_newer.sql"
+    newer.write_text("select 1;")
+    migrate(folder)
+    newer.unlink()
+    with pytest.raises(MigrationError, match="9999_newer.sql"):
+        migrate(folder)

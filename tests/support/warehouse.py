@@ -1,0 +1,106 @@
+"""Warehouses for tests: real databases on a real server, one for each test."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+
+from include.local.postgres import BOOTSTRAP, Server
+
+MIGRATIONS = Path(__file__).parents[2] / "include" / "warehouse" / "migrations"
+TEMPLATE = "greenery_template"
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A bootstrapped and migrated warehouse of its own."""
+
+    server: Server
+    database: str
+
+    def url(self, login: str = "postgres") -> str:
+        return self.server.url(login, self.database)
+
+    def connect(self, login: str = "postgres") -> Any:
+        return self.server.connect(login, self.database)
+
+    def run(self, statement: str, values: Any = None, login: str = "postgres") -> list[tuple]:
+        """Run a statement in a transaction of its own and return its rows, if it has any."""
+        with contextlib.closing(self.connect(login)) as connection, connection:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+
+    @property
+    def airflow_connection(self) -> str:
+        return json.dumps(
+            {
+                "conn_type": "postgres",
+                "host": "127.0.0.1",
+                "port": self.server.port,
+                "login": "greenery",
+                "password": self.server.passwords["greenery"],
+                "schema": self.database,
+            }
+        )
+
+
+def _bootstrap(server: Server, database: str, *, migrate: bool) -> None:
+    with contextlib.closing(server.connect("postgres", database)) as connection, connection:
+        with connection.cursor() as cursor:
+            cursor.execute(BOOTSTRAP.read_text())
+            if migrate:
+                for file in sorted(MIGRATIONS.glob("*.sql")):
+                    cursor.execute(file.read_text())
+
+
+def _create_database(server: Server, name: str, template: str) -> None:
+    with contextlib.closing(server.connect("postgres", "postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+
+
+def make_template(server: Server) -> None:
+    """Make the database that every test's warehouse is a copy of."""
+    _create_database(server, TEMPLATE, "template0")
+    _bootstrap(server, TEMPLATE, migrate=True)
+
+
+@contextlib.contextmanager
+def fresh_warehouse(server: Server) -> Iterator[Warehouse]:
+    """Yield a warehouse that nobody else uses, as `greenery_warehouse` of this process."""
+    warehouse = Warehouse(server, f"test_{os.getpid()}_{next(_numbers)}")
+    _create_database(server, warehouse.database, TEMPLATE)
+    # a copy lacks the settings and grants of the database itself
+    _bootstrap(server, warehouse.database, migrate=False)
+    before = os.environ.get("AIRFLOW_CONN_GREENERY_WAREHOUSE")
+    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse.airflow_connection
+    try:
+        yield warehouse
+    finally:
+        if before is None:
+            del os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"]
+        else:
+            os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = before
+        with contextlib.closing(server.connect("postgres", "postgres")) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    sql.SQL("drop database {} with (force)").format(
+                        sql.Identifier(warehouse.database)
+                    )
+                )
