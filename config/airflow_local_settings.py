@@ -12,6 +12,5 @@ if "scheduler" in sys.argv[1:2]:
 
     # the scheduler also runs where dbt is not installed, with another executor
     with contextlib.suppress(ImportError):
-        import cosmos.operators.local
         import dbt.adapters.postgres
         import dbt.cli.main  # noqa: F401

@@ -7,8 +7,8 @@
 **When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
 so a missed day needs no catch-up.
 
-**Rerun** Running twice changes nothing. After a failure: mend the cause, then clear the failed tasks
-with their downstream, or trigger a new run.
+**Rerun** Running twice changes nothing. After a failure: mend the cause, then clear the failed
+tasks with their downstream, or trigger a new run.
 
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
@@ -20,7 +20,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from include.alert.callback import tell_slack
 from include.alert.collect import record_task_failure
 from include.run_tasks import begin_run, end_run, freeze_horizon, load_tasks, publish_marts
-from include.transform.dbt_config import dbt_task_group
+from include.transform.dbt_config import dbt_task_group, freshness_task
 
 
 @dag(
@@ -55,7 +55,14 @@ def greenery_elt():
     publish = publish_marts()
     end = end_run().as_teardown()
 
-    chain(begin, load_tasks(), freeze_horizon(), build, publish, end)
+    chain(
+        begin,
+        load_tasks(),
+        freeze_horizon(),
+        [build, freshness_task("check_freshness")],
+        publish,
+        end,
+    )
     # the lease may be given back only when nothing of the build is at work any more
     list(build) >> end
 

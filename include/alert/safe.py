@@ -10,8 +10,9 @@ import re
 
 LIMIT = 1000
 
-_PASSWORD_IN_URL = re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+# bounded, because a message may be megabytes long
+_PASSWORD_IN_URL = re.compile(r"\b(\w{1,30}://[^\s:/@]{0,200}):[^\s@/]{1,200}@")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(\.[\w-]{1,63}){1,8}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # lines that Postgres and dbt put after the message itself
 _ROW_LINE = re.compile(r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|LINE \d+|compiled code at)\b", re.I)
@@ -68,7 +69,8 @@ def retry_helps(message: str | None) -> bool:
 
 def plain(text: str, limit: int = LIMIT) -> str:
     """Return text without lines that hold rows, without e-mail addresses and passwords."""
-    kept = [line.strip() for line in text.splitlines() if not _ROW_LINE.match(line)]
+    lines = text[: 20 * limit].splitlines()
+    kept = [line.strip() for line in lines if not _ROW_LINE.match(line)]
     joined = "\n".join(line for line in kept if line)
     joined = _PASSWORD_IN_URL.sub(r"\1:…@", _CONTROL.sub(" ", joined))
     return shorten(_EMAIL.sub("…", joined), limit)
@@ -105,7 +107,7 @@ def dbt_words(message: str | None, limit: int = LIMIT) -> str | None:
 
 
 def _without_values(line: str) -> str:
-    line = _BYTES_END.sub(": …", _QUOTED_END.sub(": …", line))
+    line = _BYTES_END.sub(": …", _QUOTED_END.sub(": …", line[: 20 * LIMIT]))
     line = _NAME.sub("\\1 \x01\\2\x01", line)
     # a value may have quotes in it: everything from the first quote to the last one goes
     before, quote, rest = line.partition('"')

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,16 +25,17 @@ from include.demo.settings import (
     read_note,
 )
 from include.local import postgres
+from include.local.home import Home
 
 DATABASE_VARIABLE = "GREENERY_DEMO_DATABASE_URL"
-STATE = Path(".local")
+HOME = Home()
 ABOUT = f"""Make a demo shop's landing files, one drop per day for each of the seven tables.
 
-The same seed, days and users give the same files, byte for byte. Files that are there are kept:
-called again a day later, it adds one drop. The data is made inside a Postgres, in temporary tables:
-the one in ${DATABASE_VARIABLE}, or the local server in {STATE}, which is started if need be.
+The same seed, users and first day give the same files, byte for byte. Files that are there are
+kept: called again a day later, it adds one drop. The data is made in temporary tables of a
+Postgres: the one in ${DATABASE_VARIABLE}, or the local server, started if need be.
 
-faults to --break the last drop with (a call without it mends the drop again):
+Faults to --break the last drop with; the next call without --break mends it:
 """
 
 
@@ -70,26 +72,29 @@ def main(arguments: Sequence[str] | None = None, today: date | None = None) -> i
 
 
 def _settings(options: argparse.Namespace, last_day: date) -> DemoSettings:
-    """Return the settings asked for; a folder that holds a shop keeps its own first day."""
-    asked = default_settings(
-        last_day, options.days, options.seed, options.users, options.sessions_per_day
-    )
+    """Return the settings asked for; what is not asked for is as in the folder."""
+    given = {
+        name: getattr(options, name)
+        for name in ("seed", "users", "sessions_per_day")
+        if getattr(options, name) is not None
+    }
     note = read_note(options.out)
     if note is None:
-        return asked
-    return DemoSettings(note.settings.first_day, asked.seed, asked.users, asked.sessions_per_day)
+        return default_settings(last_day, options.days, **given)
+    return replace(note.settings, **given)
 
 
 def _connect() -> psycopg2.extensions.connection:
     url = os.environ.get(DATABASE_VARIABLE)
     if url:
         return psycopg2.connect(url, connect_timeout=10)
-    return postgres.start(STATE).connect("analyst")
+    return postgres.start(HOME.state).connect("analyst")
 
 
 def _parser() -> argparse.ArgumentParser:
     kinds = "\n".join(
-        f"  {name:<18} {kind.description}; stops {kind.stops}" for name, kind in KINDS.items()
+        f"  {name:<18} {kind.description};\n{'':<21}it stops {kind.stops}"
+        for name, kind in KINDS.items()
     )
     parser = argparse.ArgumentParser(
         prog="python -m include.demo",
@@ -97,7 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--out", type=Path, required=True, help="the landing folder")
+    add(
+        "--out",
+        type=Path,
+        default=HOME.demo_landing,
+        help="the landing folder (default: the one of `make run`)",
+    )
     add(
         "--days",
         type=int,
@@ -106,12 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     add("--end-date", type=date.fromisoformat, help="the last day (default: yesterday in UTC)")
-    add("--seed", type=int, default=1, help="another seed, another shop (default: %(default)s)")
+    add("--seed", type=int, help="another seed, another shop (default: 1)")
     add(
         "--users",
         type=int,
-        default=DEFAULT_USERS,
-        help="accounts when the shop opens (default: %(default)s)",
+        help=f"accounts when the shop opens (default: {DEFAULT_USERS})",
     )
     add("--sessions-per-day", type=int, help="visits on a day (default: an eighth of the users)")
     add("--gzip", action="store_true", help="write .csv.gz")

@@ -22,20 +22,25 @@ class Kind:
     description: str
 
 
+LOADER = "the loader, which takes nothing of this file"
 KINDS = {
-    "null_key": Kind("orders", "the loader", "orders without an order_id"),
+    "null_key": Kind("orders", LOADER, "orders without an order_id"),
     "duplicate_order": Kind(
-        "orders", "the loader", "the same order_id twice in one file, with different totals"
+        "orders", LOADER, "the same order_id twice in one file, with different totals"
     ),
     "orphan_item": Kind(
-        "order_items", "a relationships test", "order items of products that do not exist"
+        "order_items",
+        "the dbt test that a line's product exists",
+        "order items of products that do not exist",
     ),
-    "negative_quantity": Kind("order_items", "a test of the range", "quantities below zero"),
+    "negative_quantity": Kind(
+        "order_items", "the dbt test that a line buys at least one unit", "quantities below zero"
+    ),
     "unknown_status": Kind(
-        "orders", "an accepted_values test", "orders with the status `teleported`"
+        "orders", "the dbt test of the known statuses", "orders with the status `teleported`"
     ),
-    "missing_column": Kind("orders", "the loader", "no column user_id, as the header says too"),
-    "garbage_line": Kind("events", "the loader", "lines that are no rows of the table"),
+    "missing_column": Kind("orders", LOADER, "no column user_id, neither in header nor in rows"),
+    "garbage_line": Kind("events", LOADER, "lines between the rows that are no rows"),
 }
 
 

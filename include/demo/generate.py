@@ -103,8 +103,7 @@ def _write(
         raise DemoError(
             "The demo data needs a connection between transactions, without autocommit."
         )
-    days = [day for _, day in wanted]
-    written = []
+    days, written = [day for _, day in wanted], []
     try:
         with warehouse.cursor() as statements:
             _prepare(statements, settings, min(days), max(days))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def write_note(landing: Path, note: Note) -> None:
         "fault": {"kind": fault.kind, "day": fault.day.isoformat()} if fault else None,
     }
     landing.mkdir(parents=True, exist_ok=True)
-    temporary = landing / f".{NOTE}.new"
+    temporary = landing / f".{NOTE}.{os.getpid()}"
     temporary.write_text(json.dumps(content, indent=1) + "\n")
     temporary.replace(landing / NOTE)
 
@@ -134,11 +135,11 @@ def claim(landing: Path, settings: DemoSettings) -> Note:
         note = Note(settings)
         write_note(landing, note)
     if note.settings != settings:
-        names = ("first_day", "seed", "users", "sessions_per_day")
+        there, asked = asdict(note.settings), asdict(settings)
         differences = ", ".join(
-            f"{name} {getattr(note.settings, name)} instead of {getattr(settings, name)}"
-            for name in names
-            if getattr(note.settings, name) != getattr(settings, name)
+            f"{name} {there[name]} instead of {asked[name]}"
+            for name in there
+            if there[name] != asked[name]
         )
         raise DemoError(
             f"The folder {landing} holds another demo shop: {differences}. "

@@ -58,8 +58,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @property
-    def other_columns(self) -> tuple[str, ...]:
-        """The columns outside the primary key."""
+    def other_columns(self) -> tuple[str, ...]:  # outside the key
         return tuple(name for name in self.column_names if name not in self.primary_key)
 
     def column(self, name: str) -> Column | None:
@@ -114,15 +113,14 @@ class _Reader:
             raise self.error(f"config.meta.extract.{unknown[0]}", "is not a known key")
         columns = tuple(self.column(column) for column in self.declared.get("columns") or [])
         names = [column.name for column in columns]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise self.error(f"column `{twice}`", "is declared twice")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise self.error(f"column `{twice[0]}`", "is declared twice")
         if extract.get("load") not in LOAD_MODES:
             known = " or ".join(LOAD_MODES)
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
-        version = extract.get("version")
         if not (primary_key := self.keys(extract, "primary_key", names)):
             raise self.error("primary_key", "must name at least one column")
-        if version is not None and version not in names:
+        if (version := extract.get("version")) is not None and version not in names:
             raise self.error("version", f"names `{version}`, which is not among the columns")
         change_key = self.keys(extract, "change_key", names)
         return Table(self.name, columns, primary_key, extract["load"], version, change_key)
@@ -143,8 +141,8 @@ class _Reader:
         value = extract.get(key) or []
         if not isinstance(value, list):
             raise self.error(key, "must be a list of columns")
-        if strange := next((name for name in value if name not in names), None):
-            raise self.error(key, f"names `{strange}`, which is not among the columns")
+        if strange := [name for name in value if name not in names]:
+            raise self.error(key, f"names `{strange[0]}`, which is not among the columns")
         return tuple(value)
 
 

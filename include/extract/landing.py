@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,7 +63,7 @@ def open_landing(connection: Connection) -> Landing:
 def landing_at(path: str, conn_id: str | None = None) -> Landing:
     """Return the landing folder at a local path or at any URL that ObjectStoragePath reads."""
     if "://" not in path:
-        path = Path(path).expanduser().resolve().as_uri()
+        path = f"file://{Path(path).expanduser().resolve()}"
     try:
         root = ObjectStoragePath(path.rstrip("/"), conn_id=conn_id)
         root.fs.invalidate_cache()
@@ -71,7 +72,7 @@ def landing_at(path: str, conn_id: str | None = None) -> Landing:
             f"No installed Airflow provider reads {path.split(':')[0]}:// as a landing folder. "
             f"Install one, or change `path` in the Airflow connection `{CONNECTION_ID}`."
         ) from None
-    return Landing(root, str(root).rstrip("/"))
+    return Landing(root, re.sub("(?<=://)[^/@]*@", "", str(root)).rstrip("/"))
 
 
 def find_files(landing: Landing, tables: Collection[str]) -> dict[str, list[SourceFile]]:
@@ -116,11 +117,6 @@ def sort_by_table(
     return found
 
 
-def is_candidate(name: str) -> bool:
-    """Tell whether a file or folder of this name takes part at all."""
-    return bool(name) and name[0] not in "._"
-
-
 def _table_of(path: str) -> str:
     folder, _, name = path.rpartition("/")
     return folder or name[: name.lower().rindex(".csv")]
@@ -140,7 +136,7 @@ def _csv_files(landing: Landing) -> Iterator[SourceFile]:
 def _entries(landing: Landing, folder: ObjectStoragePath) -> Iterator[tuple[str, dict[str, Any]]]:
     for entry in landing.root.fs.ls(folder.path, detail=True):
         name = entry["name"].rstrip("/").rpartition("/")[2]
-        if is_candidate(name) and entry["name"].rstrip("/") != folder.path.rstrip("/"):
+        if name[:1] not in ("", ".", "_") and entry["name"].rstrip("/") != folder.path.rstrip("/"):
             # a listing tells the age of a link, not that of its target
             yield name, landing.root.fs.info(entry["name"]) if entry.get("islink") else entry
 

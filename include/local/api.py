@@ -23,7 +23,7 @@ class AirflowApi:
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30)
 
-    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **arguments)
         response.raise_for_status()
         return response.json() if response.content else {}
@@ -37,7 +37,7 @@ class AirflowApi:
         dag = self._find_dag()
         if dag:
             before = dag["last_parsed_time"]
-            token = self._call("GET", f"/dags/{DAG_ID}/details")["file_token"]
+            token = self.call("GET", f"/dags/{DAG_ID}/details")["file_token"]
             response = self._client.put(f"/parseDagFile/{token}")
             if response.status_code != httpx.codes.CONFLICT:  # it is on the list already
                 response.raise_for_status()
@@ -45,7 +45,7 @@ class AirflowApi:
             before = None
         deadline = time.monotonic() + PARSE_TIMEOUT
         while time.monotonic() < deadline:
-            errors = self._call("GET", "/importErrors")["import_errors"]
+            errors = self.call("GET", "/importErrors")["import_errors"]
             if errors:
                 raise DagBrokenError("\n".join(error["stack_trace"].strip() for error in errors))
             dag = self._find_dag()
@@ -59,24 +59,24 @@ class AirflowApi:
         return None if response.status_code == httpx.codes.NOT_FOUND else response.json()
 
     def unfinished_runs(self) -> list[str]:
-        runs = self._call("GET", f"/dags/{DAG_ID}/dagRuns", params={"state": list(UNFINISHED)})
+        runs = self.call("GET", f"/dags/{DAG_ID}/dagRuns", params={"state": list(UNFINISHED)})
         return [run["dag_run_id"] for run in runs["dag_runs"]]
 
     def trigger(self, conf: dict[str, Any] | None = None) -> str:
         """Start a run now and return its id."""
         body = {"logical_date": None, "conf": conf or {}}
-        return self._call("POST", f"/dags/{DAG_ID}/dagRuns", json=body)["dag_run_id"]
+        return self.call("POST", f"/dags/{DAG_ID}/dagRuns", json=body)["dag_run_id"]
 
     def fail(self, run_id: str) -> None:
-        self._call("PATCH", f"/dags/{DAG_ID}/dagRuns/{run_id}", json={"state": "failed"})
+        self.call("PATCH", f"/dags/{DAG_ID}/dagRuns/{run_id}", json={"state": "failed"})
 
     def state(self, run_id: str) -> str:
-        return self._call("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}")["state"]
+        return self.call("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}")["state"]
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run as the API gives them."""
         path = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances"
-        return self._call("GET", path, params={"limit": 1000})["task_instances"]
+        return self.call("GET", path, params={"limit": 1000})["task_instances"]
 
     def clear(self, run_id: str, task_ids: list[str], *, downstream: bool = False) -> None:
         """Have tasks of a run done again, with what comes after them if asked."""
@@ -87,7 +87,7 @@ class AirflowApi:
             "only_failed": False,
             "dry_run": False,
         }
-        self._call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
+        self.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
 
     def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
         """Yield each task instance once, when it has ended, until the run has ended."""

@@ -48,7 +48,7 @@ class PostgresError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """Where the local server is. ``home`` holds its data, and its binaries if they had to be copied."""
+    """Where the local server is. ``home`` holds its data, and its programs if copied."""
 
     home: str
     port: int

@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.local.home import Home
 
-MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "–", "skipped": "–"}
+MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "-", "skipped": "-"}
 WORDS = {"upstream_failed": "not done: something before it failed", "skipped": "skipped"}
 
 
@@ -41,7 +41,8 @@ def end_of_run(cursor: Cursor, home: Home, run_id: str, state: str, seconds: flo
 def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) -> None:
     inserted, updated, deleted = publication
     cursor.execute(
-        "select min(data_as_of), count(*) from marts.data_status where last_run_outcome = 'published'"
+        "select min(data_as_of), count(*) from marts.data_status "
+        "where last_run_outcome = 'published'"
     )
     as_of, marts = cursor.fetchone()
     print(
@@ -53,7 +54,7 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
         "order by metric"
     )
     for metric, value, numerator, denominator, unit, description in cursor:
-        shown = "–" if value is None else f"{float(value):,.4f}".rstrip("0").rstrip(".")
+        shown = "-" if value is None else f"{float(value):,.4f}".rstrip("0").rstrip(".")
         parts = (
             "" if denominator is None else f"{float(numerator):,.10g}/{float(denominator):,.10g}"
         )

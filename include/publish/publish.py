@@ -44,7 +44,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
             )
 
         counts = {}
-        # marts whose columns change come last: their locks, which readers feel, are held the shortest
+        # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
             structure.carry_over(cursor, mart, build[mart], published.get(mart))
             counts[mart] = make_equal(cursor, mart, build[mart])
@@ -57,7 +57,8 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (run_id, published_at, horizon_load_id,"
-            " rows_inserted, rows_updated, rows_deleted, tables) values (%s, %s, %s, %s, %s, %s, %s)",
+            " rows_inserted, rows_updated, rows_deleted, tables)"
+            " values (%s, %s, %s, %s, %s, %s, %s)",
             (
                 run_id,
                 now,

@@ -32,7 +32,7 @@ class Structure:
 
 
 def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
-    """Return the structure of every table of a schema, by name. The comment of a table is under ''."""
+    """Return the structure of each table of a schema; a table's own comment is under ''."""
     cursor.execute(
         """
         select
@@ -41,9 +41,12 @@ def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
             array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum),
             array_agg(col_description(c.oid, a.attnum) order by a.attnum),
             (
-                select array_agg(k.attname::text order by array_position(i.indkey::int[], k.attnum::int))
+                select array_agg(
+                    k.attname::text order by array_position(i.indkey::int2[], k.attnum)
+                )
                 from pg_index as i
-                inner join pg_attribute as k on k.attrelid = i.indrelid and k.attnum = any (i.indkey)
+                inner join pg_attribute as k
+                    on k.attrelid = i.indrelid and k.attnum = any (i.indkey)
                 where i.indrelid = c.oid and i.indisprimary
             ),
             obj_description(c.oid, 'pg_class')

@@ -17,13 +17,12 @@ from cosmos import (
     RenderConfig,
 )
 from cosmos.constants import (
-    DbtResourceType,
     InvocationMode,
     LoadMode,
-    SourceRenderingBehavior,
     TestBehavior,
 )
 from cosmos.dbt.graph import DbtNode
+from cosmos.operators.local import DbtSourceLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from include.alert.collect import record_dbt_results
@@ -34,6 +33,7 @@ from include.warehouse import lease
 from include.warehouse.connection import CONNECTION_ID, transaction
 
 TARGET = "prod"
+OPERATOR_ARGS: dict[str, Any] = {"callback": record_dbt_results}
 
 PROFILE = ProfileConfig(
     profile_name="greenery",
@@ -69,11 +69,22 @@ def keep_lease(context: Context, operator: BaseOperator) -> None:
 
 def task_name(node: DbtNode) -> str:
     """Name a task as dbt names its node, so that people find one by the other."""
-    prefix = "freshness_of_" if node.resource_type == DbtResourceType.SOURCE else ""
-    return prefix + node.name
+    return node.name
 
 
-def dbt_task_group(group_id: str, **operator_args: Any) -> DbtTaskGroup:
+def freshness_task(task_id: str) -> DbtSourceLocalOperator:
+    """Return the task that checks whether the sources that must come daily did."""
+    return DbtSourceLocalOperator(
+        task_id=task_id,
+        project_dir=PROJECT,
+        profile_config=PROFILE,
+        invocation_mode=InvocationMode.DBT_RUNNER,
+        select="source:greenery",
+        **OPERATOR_ARGS,
+    )
+
+
+def dbt_task_group(group_id: str) -> DbtTaskGroup:
     """Return the task group with one task per model, its tests inside.
 
     A test with two parents has a task of its own, before every model that it must hold back.
@@ -95,17 +106,11 @@ def dbt_task_group(group_id: str, **operator_args: Any) -> DbtTaskGroup:
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.BUILD,
             should_detach_multiple_parents_tests=True,
-            source_rendering_behavior=SourceRenderingBehavior.WITH_TESTS_OR_FRESHNESS,
             # dbt build would run unit tests with each model; they belong to `make test`
             exclude=["resource_type:unit_test", "resource_type:exposure"],
             normalize_task_id=task_name,
         ),
-        operator_args={
-            "interceptors": [keep_lease],
-            "callback": record_dbt_results,
-            "install_deps": False,
-            **operator_args,
-        },
+        operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease]},
     )
     put_tests_before_what_depends(group.tasks_map, Lineage.read(manifest))
     return group

@@ -53,9 +53,15 @@ class Lineage:
         return found
 
     def tested(self, test: str) -> list[str]:
-        """Return what a test tests: the model it hangs on, or for a test in a file all it reads."""
+        """Return what a test tests: the model it hangs on, or for a test in a file what it reads.
+
+        Of a mart and the model it is built from, a test that compares them tests the mart.
+        """
         attached = self.nodes[test].get("attached_node")
-        return [attached] if attached else self.parents[test]
+        if attached:
+            return [attached]
+        parents = self.parents[test]
+        return [parent for parent in parents if parent not in self.ancestors(parents)]
 
     def source_tables(self, unique_id: str) -> set[str]:
         """Return the names of the source tables that a node rests on."""

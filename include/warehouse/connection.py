@@ -20,7 +20,7 @@ class WarehouseUnreachableError(Exception):
 
 @contextlib.contextmanager
 def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a cursor in one transaction as the given role: committed at the end, rolled back on error.
+    """Yield a cursor in one transaction as a role: committed at the end, rolled back on error.
 
     Raises:
         WarehouseUnreachableError: in one sentence, if the connection is missing, wrong or dead.

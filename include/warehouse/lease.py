@@ -48,7 +48,8 @@ def take(cursor: Cursor, run_id: str) -> None:
         cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
         holder, taken_at, expires_at = cursor.fetchone()
         raise LeaseHeldError(
-            f"The run {holder} has been at work in this warehouse since {taken_at:%d %b %H:%M} UTC. "
+            f"The run {holder} has been at work in this warehouse since "
+            f"{taken_at:%d %b %H:%M} UTC. "
             f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, "
             "or at once by: update ops.run_lease set released_at = now()"
         )
@@ -79,13 +80,14 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
             f"The build holds what the run {holder[0]} made after this one. "
             "Trigger a new run, or clear this one from its first task `begin_run`."
             if holder
-            else "No run has begun in this warehouse. Clear this run from its first task `begin_run`."
+            else "No run has begun in this warehouse. Clear this run from its first task, "
+            "`begin_run`."
         )
     return row[0]
 
 
 def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
-    """Freeze up to which load this run reads, and return that load id (None: nothing was loaded)."""
+    """Freeze up to which load this run reads; return that load id (None: nothing loaded)."""
     renew(cursor, run_id)
     cursor.execute(
         """

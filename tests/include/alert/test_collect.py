@@ -82,7 +82,7 @@ def test_a_lost_connection_is_left_to_the_retries(warehouse, tmp_path):
 
 def test_a_wrong_model_is_not_tried_again(warehouse, tmp_path):
     project = write_results(tmp_path, {**MODEL, "status": "error", "message": WRONG})
-    with pytest.raises(AirflowFailException, match='column "nope" does not exist$'):
+    with pytest.raises(AirflowFailException, match=r'column "nope" does not exist$'):
         record_dbt_results(project, task_context(TASK))
     (row,) = kept(warehouse)
     assert "LINE" not in row[7]

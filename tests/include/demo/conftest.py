@@ -1,4 +1,4 @@
-"""A connection that may do nothing but make temporary tables, and one shop for all who only read."""
+"""A connection that may make temporary tables only, and one shop for all who only read."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from include.demo.__main__ import main
 from include.demo.faults import KINDS, damaged
 from include.demo.generate import mend, plant_fault, write_landing
 from include.demo.settings import DemoError, DemoSettings, Fault, days_until, read_note
-from tests.include.demo.judge import fingerprint, rows
+from tests.include.demo.judge import Shop, broken_rules, fingerprint, rows
 
 SETTINGS = DemoSettings(date(2026, 3, 1), seed=5, users=60, sessions_per_day=30)
 DAYS = days_until(SETTINGS, date(2026, 3, 3))
@@ -98,6 +98,15 @@ def test_a_fault_is_noted_survives_the_daily_call_and_is_mended_whole(shop_datab
     assert mend(shop_database, folder, SETTINGS) == []
 
 
+@pytest.mark.parametrize(
+    "kind", ["null_key", "duplicate_order", "orphan_item", "negative_quantity"]
+)
+def test_the_judge_of_the_rules_sees_the_fault(shop_database, folder, kind):
+    assert broken_rules(Shop.read(folder), DAYS[-1]) == []
+    plant_fault(shop_database, folder, SETTINGS, DAYS[-1], kind)
+    assert len(broken_rules(Shop.read(folder), DAYS[-1])) > 0
+
+
 def test_a_second_fault_mends_the_first(shop_database, folder):
     whole = fingerprint(folder)
     plant_fault(shop_database, folder, SETTINGS, DAYS[0], "garbage_line")
@@ -158,12 +167,22 @@ def test_the_command_breaks_the_last_drop_and_mends_it_when_called_again(command
     command()
     whole = fingerprint(tmp_path / "shop")
     assert command("--break", "unknown_status") == 0
-    assert "This stops an accepted_values test" in capsys.readouterr().out
+    assert "This stops the dbt test of the known statuses" in capsys.readouterr().out
     assert fingerprint(tmp_path / "shop") != whole
 
     assert command() == 0
     assert "Mended" in capsys.readouterr().out
     assert fingerprint(tmp_path / "shop") == whole
+
+
+def test_the_command_goes_on_with_the_shop_of_the_folder(command, tmp_path):
+    assert command("--seed", "9", "--sessions-per-day", "4") == 0
+    made_from = read_note(tmp_path / "shop").settings
+    assert (made_from.seed, made_from.sessions_per_day) == (9, 4)
+
+    assert command("--days", "90", "--overwrite", today=date(2026, 3, 5)) == 0
+    assert read_note(tmp_path / "shop").settings == made_from
+    assert len(fingerprint(tmp_path / "shop")) == 7 * 4
 
 
 def test_the_command_refuses_another_shop_in_one_sentence(command, capsys):

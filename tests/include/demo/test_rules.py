@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -35,7 +36,7 @@ def test_every_rule_of_the_shop_holds_on_every_day(shop):
     first_day=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
     count=st.integers(1, 6),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_rules_hold_for_any_seed_and_size(server, seed, users, sessions, first_day, count):
     made_from = DemoSettings(first_day, seed, users, sessions)
     days = days_until(made_from, first_day + timedelta(days=count - 1))
@@ -113,12 +114,12 @@ def test_snapshots_grow_and_lose_nobody(shop):
         ids = [{row[KEYS[table][0]] for row in drop} for drop in shop.drops[table].values()]
         assert len(ids[0]) >= SETTINGS.users
         assert len(ids[-1]) > len(ids[0])
-        assert all(before <= after for before, after in zip(ids, ids[1:], strict=False))
+        assert all(before <= after for before, after in pairwise(ids))
 
 
 def test_updated_at_moves_exactly_when_a_user_moves(shop):
     moves = 0
-    for day, after in zip(shop.days, shop.days[1:], strict=False):
+    for day, after in pairwise(shop.days):
         before = {row["user_id"]: row for row in shop.drops["users"][day]}
         for row in shop.drops["users"][after]:
             old = before.get(row["user_id"], row)
@@ -132,9 +133,9 @@ def test_updated_at_moves_exactly_when_a_user_moves(shop):
 
 def test_stock_goes_down_by_what_was_sold_and_is_filled_up(shop):
     refills = 0
-    for before, day in zip(shop.days, shop.days[1:], strict=False):
+    held = shop.as_of(shop.days[-1])
+    for before, day in pairwise(shop.days):
         stock = {row["product_id"]: int(row["inventory"]) for row in shop.drops["products"][before]}
-        held = shop.as_of(shop.days[-1])
         ordered = {
             row["order_id"] for row in held["orders"] if instant(row["created_at"]).date() == day
         }
@@ -157,9 +158,7 @@ def test_prices_have_cents_and_change_now_and_then(shop):
         for drop in shop.drops["products"].values()
     ]
     changes = sum(
-        before[product] != after[product]
-        for before, after in zip(prices, prices[1:], strict=False)
-        for product in after
+        before[product] != after[product] for before, after in pairwise(prices) for product in after
     )
     assert any(price % 1 for price in prices[0].values())
     assert 3 < changes < 60

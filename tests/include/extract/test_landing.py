@@ -96,6 +96,13 @@ def test_the_connection_names_the_folder_and_its_url_is_the_shops_identity(tmp_p
     assert {open_landing(source({"path": path})).url for path in same} == {f"file://{tmp_path}/sub"}
 
 
+def test_a_folder_may_have_blanks_and_signs_in_its_name(tmp_path):
+    put(tmp_path, "day 1 #%20é/a.csv")
+    landing = landing_at(str(tmp_path / "day 1 #%20é"))
+    (file,) = find_files(landing, ["a"])["a"]
+    assert landing.look("a.csv") == file
+
+
 def test_a_connection_without_a_path_says_what_is_missing():
     with pytest.raises(SourceError, match="Set `path` in its extra"):
         open_landing(source({}))
@@ -106,8 +113,8 @@ def test_any_store_will_do_and_credentials_are_no_part_of_the_url():
     attach("memory", conn_id="shop_bucket", fs=memory)
     memory.pipe_file("/shop/landing/a.csv", b"a\n1\n")
     landing = open_landing(source({"path": "memory://shop/landing/", "conn_id": "shop_bucket"}))
-    assert landing.url == "memory://shop/landing"
-    assert open_landing(source({"path": "memory://shop_bucket@shop/landing"})).url == landing.url
+    assert "shop_bucket" not in landing.url
+    assert open_landing(source({"path": "memory://shop_bucket@/shop/landing"})).url == landing.url
     (file,) = find_files(landing, ["a"])["a"]
     assert (file.path, file.size) == ("a.csv", 4)
     assert landing.look("a.csv") == file

@@ -57,7 +57,8 @@ class Shop:
             lease.freeze_horizon(cursor, run_id)
             for unique_id in self.lineage.of_type("model", "test"):
                 cursor.execute(
-                    "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status)"
+                    "insert into ops.node_result"
+                    " (run_id, task_id, try_number, unique_id, kind, status)"
                     " values (%s, 'a task', 1, %s, 'test', %s)",
                     (run_id, unique_id, "pass" if good else "fail"),
                 )
@@ -89,7 +90,8 @@ def shop(warehouse) -> Shop:
     )
     for table in ("orders", "users"):
         warehouse.run(
-            "insert into ops.load (table_name, source_file, file_size, started_at, finished_at, status)"
+            "insert into ops.load"
+            " (table_name, source_file, file_size, started_at, finished_at, status)"
             " values (%s, 'a', 1, now(), now(), 'loaded')",
             (table,),
         )

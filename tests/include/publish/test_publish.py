@@ -110,8 +110,8 @@ def test_a_test_that_did_not_run_holds_the_publication_back(shop):
 def test_the_last_try_of_a_node_counts(shop):
     shop.begin(good=False)
     shop.warehouse.run(
-        "insert into ops.node_result select run_id, task_id, 2, unique_id, kind, 'warn', 0, null, 0, "
-        "now() + interval '1 second' from ops.node_result"
+        "insert into ops.node_result select run_id, task_id, 2, unique_id, kind, 'warn', 0, null,"
+        " 0, now() + interval '1 second' from ops.node_result"
     )
     assert shop.publish().inserted == 4
 
@@ -154,7 +154,8 @@ def test_a_retyped_column_changes(shop):
     shop.begin()
     shop.publish()
     shop.build(
-        "alter table marts_build.fct_orders alter column total_usd type integer using total_usd::int"
+        "alter table marts_build.fct_orders"
+        " alter column total_usd type integer using total_usd::int"
     )
     shop.publish()
     assert shop.read("marts.fct_orders") == [("a", 1), ("b", 2), ("c", None)]
@@ -169,7 +170,8 @@ def test_a_changed_key_changes(shop):
     shop.build(
         "drop table marts_build.fct_orders;"
         "create table marts_build.fct_orders (order_id text, line int, total_usd numeric(12, 2),"
-        " primary key (order_id, line)); insert into marts_build.fct_orders values ('a', 1, 5), ('a', 2, 6)"
+        " primary key (order_id, line));"
+        "insert into marts_build.fct_orders values ('a', 1, 5), ('a', 2, 6)"
     )
     shop.publish()
     assert shop.warehouse.run(
@@ -250,7 +252,8 @@ def test_data_is_as_old_as_the_oldest_last_load(shop):
 def test_a_load_beyond_the_horizon_does_not_make_data_newer(shop):
     shop.begin()
     shop.warehouse.run(
-        "insert into ops.load (table_name, source_file, file_size, started_at, finished_at, status)"
+        "insert into ops.load"
+        " (table_name, source_file, file_size, started_at, finished_at, status)"
         " values ('users', 'later', 1, now(), '2099-01-01', 'loaded')"
     )
     shop.publish()

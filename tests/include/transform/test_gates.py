@@ -11,7 +11,7 @@ from include.transform.lineage import Lineage
 def lineage(
     models: dict[str, list[str]], tests: dict[str, tuple[str | None, list[str]]]
 ) -> Lineage:
-    """Models and their parents; tests, each with the model it hangs on (or None) and its parents."""
+    """Models and their parents; tests with the model they hang on (or None) and their parents."""
     nodes = {
         model: {"resource_type": "model", "depends_on": {"nodes": parents}}
         for model, parents in models.items()
@@ -42,6 +42,11 @@ def test_a_relationships_test_holds_back_what_depends_on_the_child_alone():
 def test_a_test_in_a_file_holds_back_what_depends_on_anything_it_reads():
     shop = lineage(SHOP, {"sums": (None, ["fct_orders", "dim_users"])})
     assert held_back("sums", shop) == {"fct_user_orders"}
+
+
+def test_a_test_that_compares_a_model_with_its_own_source_tests_the_model():
+    shop = lineage(SHOP, {"complete": (None, ["orders", "fct_orders"])})
+    assert held_back("complete", shop) == {"fct_user_orders"}
 
 
 def test_a_test_never_holds_back_what_it_reads_or_what_that_is_built_from():

@@ -78,8 +78,9 @@ def test_releasing_somebody_elses_lease_does_nothing(warehouse):
 def test_the_horizon_is_the_last_good_load(warehouse):
     take("first")
     warehouse.run(
-        "insert into ops.load (table_name, source_file, file_size, started_at, finished_at, status) "
-        "values ('orders', 'a', 1, now(), now(), 'loaded'), ('orders', 'b', 1, now(), now(), 'failed')"
+        "insert into ops.load"
+        " (table_name, source_file, file_size, started_at, finished_at, status) values"
+        " ('orders', 'a', 1, now(), now(), 'loaded'), ('orders', 'b', 1, now(), now(), 'failed')"
     )
     with transaction("loader") as cursor:
         assert lease.freeze_horizon(cursor, "first") == 1

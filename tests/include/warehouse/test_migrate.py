@@ -69,5 +69,5 @@ def test_a_warehouse_of_a_newer_version_is_refused(bare, folder):
     newer.write_text("select 1;")
     migrate(folder)
     newer.unlink()
-    with pytest.raises(MigrationError, match="9999_newer.sql"):
+    with pytest.raises(MigrationError, match=r"9999_newer\.sql"):
         migrate(folder)

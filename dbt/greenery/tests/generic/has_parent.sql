@@ -16,13 +16,30 @@
         warn_if="!=0"
     ) }}
 
+    with
+
+    children as (
+
+        select {{ column_name }} as parent_key
+        from {{ model }}
+        where {{ column_name }} is not null
+
+    ),
+
+    parents as (
+
+        select
+            {{ field }} as parent_key,
+            _deleted_at
+        from {{ to }}
+
+    )
+
     select
-        child.{{ column_name }} as missing_key,
-        parent.{{ field }} is not null as is_excused
-    from {{ model }} as child
-    left join {{ to }} as parent on child.{{ column_name }} = parent.{{ field }}
-    where
-        child.{{ column_name }} is not null
-        and (parent.{{ field }} is null or parent._deleted_at is not null)
+        children.parent_key,
+        parents.parent_key is not null as is_excused
+    from children
+    left join parents on children.parent_key = parents.parent_key
+    where parents.parent_key is null or parents._deleted_at is not null
 
 {% endtest %}

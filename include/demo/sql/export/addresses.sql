@@ -5,16 +5,17 @@ lists as (
 
     select
         array[
-            'Acorn', 'Beech', 'Bramble', 'Cherry', 'Chestnut', 'Daisy', 'Elder', 'Foxglove', 'Garden',
-            'Hawthorn', 'Larch', 'Meadow', 'Orchard', 'Pine', 'Primrose', 'Rose', 'Sycamore', 'Tulip'
+            'Acorn', 'Beech', 'Bramble', 'Cherry', 'Chestnut', 'Daisy', 'Elder', 'Foxglove',
+            'Garden', 'Hawthorn', 'Larch', 'Meadow', 'Orchard', 'Pine', 'Primrose', 'Rose',
+            'Sycamore', 'Tulip'
         ] as streets,
         array['Street', 'Avenue', 'Lane', 'Road', 'Way', 'Court', 'Terrace', 'Alley'] as kinds,
         array[
             'Alabama', 'Arizona', 'California', 'Colorado', 'Connecticut', 'Florida', 'Georgia',
             'Illinois', 'Indiana', 'Iowa', 'Kansas', 'Kentucky', 'Louisiana', 'Maryland',
-            'Massachusetts', 'Michigan', 'Minnesota', 'Missouri', 'Nevada', 'New Jersey', 'New York',
-            'North Carolina', 'Ohio', 'Oklahoma', 'Oregon', 'Pennsylvania', 'Tennessee', 'Texas',
-            'Utah', 'Virginia', 'Washington', 'Wisconsin'
+            'Massachusetts', 'Michigan', 'Minnesota', 'Missouri', 'Nevada', 'New Jersey',
+            'New York', 'North Carolina', 'Ohio', 'Oklahoma', 'Oregon', 'Pennsylvania',
+            'Tennessee', 'Texas', 'Utah', 'Virginia', 'Washington', 'Wisconsin'
         ] as states
 
 ),

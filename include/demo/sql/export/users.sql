@@ -4,16 +4,17 @@ lists as (
 
     select
         array[
-            'Acacia', 'Alder', 'Aster', 'Basil', 'Bryony', 'Cedar', 'Clover', 'Dahlia', 'Fern', 'Ginger',
-            'Hazel', 'Heather', 'Iris', 'Ivy', 'Jasmine', 'Juniper', 'Laurel', 'Lily', 'Linden', 'Maple',
-            'Myrtle', 'Olive', 'Poppy', 'Rowan', 'Saffron', 'Sage', 'Sorrel', 'Tansy', 'Thyme', 'Willow'
+            'Acacia', 'Alder', 'Aster', 'Basil', 'Bryony', 'Cedar', 'Clover', 'Dahlia',
+            'Fern', 'Ginger', 'Hazel', 'Heather', 'Iris', 'Ivy', 'Jasmine', 'Juniper',
+            'Laurel', 'Lily', 'Linden', 'Maple', 'Myrtle', 'Olive', 'Poppy', 'Rowan',
+            'Saffron', 'Sage', 'Sorrel', 'Tansy', 'Thyme', 'Willow'
         ] as first_names,
         array[
-            'Barkley', 'Bloomfield', 'Budworth', 'Compost', 'Dewdrop', 'Evergreen', 'Flowerpot',
-            'Frondly', 'Gardenia', 'Greenleaf', 'Hedgerow', 'Leafwright', 'Mossman', 'Mulchester',
-            'Nettleton', 'Petalson', 'Pollen', 'Pottinger', 'Rootham', 'Seedling', 'Shrubsole',
-            'Sproutley', 'Stemwell', 'Thornby', 'Trowel', 'Twigg', 'Underwood', 'Vinecott', 'Weedon',
-            'Windowsill'
+            'Barkley', 'Bloomfield', 'Budworth', 'Compost', 'Dewdrop', 'Evergreen',
+            'Flowerpot', 'Frondly', 'Gardenia', 'Greenleaf', 'Hedgerow', 'Leafwright',
+            'Mossman', 'Mulchester', 'Nettleton', 'Petalson', 'Pollen', 'Pottinger',
+            'Rootham', 'Seedling', 'Shrubsole', 'Sproutley', 'Stemwell', 'Thornby',
+            'Trowel', 'Twigg', 'Underwood', 'Vinecott', 'Weedon', 'Windowsill'
         ] as last_names
 
 ),
@@ -40,7 +41,9 @@ select
     || '-555-01' || lpad(cast(pg_temp.pick(uuid_send(user_id), 1, 100) as text), 2, '0')
         as phone_number,
     pg_temp.instant(created_at) as created_at,
-    pg_temp.instant(case when moved_at < %(day)s + 1 then moved_at else updated_at end) as updated_at,
+    pg_temp.instant(
+        case when moved_at < %(day)s + 1 then moved_at else updated_at end
+    ) as updated_at,
     case when moved_at < %(day)s + 1 then second_address_id else first_address_id end as address_id
 from named
 order by user_number

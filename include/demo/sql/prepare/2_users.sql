@@ -14,8 +14,10 @@ numbered as materialized (
         case
             when number >= %(user_count)s
                 then %(first_day)s - 1 + cast(
-                    ceil(1000 * (number - %(user_count)s + 1) / (15 * cast(%(user_count)s as numeric)))
-                    as integer
+                    ceil(
+                        1000 * (number - %(user_count)s + 1)
+                        / (15 * cast(%(user_count)s as numeric))
+                    ) as integer
                 )
         end as signup_day
 
@@ -63,7 +65,7 @@ select
             then created_at
                 + floor(
                     pg_temp.share(noise, 7)
-                    * cast(extract(epoch from cast(%(first_day)s as timestamp) - created_at) as integer)
+                    * extract(epoch from cast(%(first_day)s as timestamp) - created_at)
                 ) * interval '1 second'
         else created_at
     end as updated_at,

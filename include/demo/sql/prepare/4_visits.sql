@@ -6,7 +6,9 @@ days as (
 
     select
         %(window_start)s + day_offset as session_date,
-        pg_temp.noise('day', cast(%(window_start)s + day_offset - date '2000-01-01' as text)) as noise
+        pg_temp.noise(
+            'day', cast(%(window_start)s + day_offset - date '2000-01-01' as text)
+        ) as noise
     from generate_series(0, %(last_day)s - %(window_start)s) as day_offset
 
 ),
@@ -59,7 +61,8 @@ started as (
         noise,
         -- the sum of two chances makes a peak; 17:00 is the busiest hour, 05:00 the quietest
         session_date + mod(
-            cast(floor((pg_temp.share(noise, 0) + pg_temp.share(noise, 1)) * 43200) as integer) + 18000,
+            18000
+            + cast(floor((pg_temp.share(noise, 0) + pg_temp.share(noise, 1)) * 43200) as integer),
             86400
         ) * interval '1 second' as started_at,
         -- the youngest accounts visit, as many as there were at first: older ones drop out
@@ -69,35 +72,38 @@ started as (
 
 ),
 
-visited as materialized (
+chosen as (
 
     select
         started.*,
-        visitor.user_number,
-        visitor.user_id,
-        visitor.is_buyer and pg_temp.share(started.noise, 4) < 0.66 as is_converted,
-        1 + cast(
-            floor((pg_temp.share(started.noise, 5) + pg_temp.share(started.noise, 6)) * 3) as integer
-        ) as view_count,
-        -- one look at a product takes this long
-        40 + pg_temp.pick(started.noise, 7, 50) as look_seconds,
-        pg_temp.share(started.noise, 8) < 0.03 as is_late
+        -- of two candidates the more active one comes: people differ in how often they visit
+        case
+            when other.is_silent or (one.activity >= other.activity and not one.is_silent)
+                then one.user_number
+            else other.user_number
+        end as user_number
     from started
     inner join demo_users as one on started.one_number = one.user_number
     inner join demo_users as other on started.other_number = other.user_number
-    -- of two candidates the more active one comes: people differ in how often they visit
-    cross join lateral (
-        select
-            case when is_first then one.user_number else other.user_number end as user_number,
-            case when is_first then one.user_id else other.user_id end as user_id,
-            case when is_first then one.is_buyer else other.is_buyer end as is_buyer
-        from (
-            select
-                other.is_silent
-                or (not one.is_silent and one.activity >= other.activity) as is_first
-        ) as choice
-    ) as visitor
-    where not (one.is_silent and other.is_silent)
+
+),
+
+visited as materialized (
+
+    select
+        chosen.*,
+        users.user_id,
+        users.is_buyer and pg_temp.share(chosen.noise, 4) < 0.66 as is_converted,
+        1 + cast(
+            floor((pg_temp.share(chosen.noise, 5) + pg_temp.share(chosen.noise, 6)) * 3) as integer
+        ) as view_count,
+        -- one look at a product takes this long
+        40 + pg_temp.pick(chosen.noise, 7, 50) as look_seconds,
+        pg_temp.share(chosen.noise, 8) < 0.03 as is_late
+    from chosen
+    inner join demo_users as users on chosen.user_number = users.user_number
+    -- neither of the two ever visits
+    where not users.is_silent
 
 )
 
@@ -187,7 +193,9 @@ select
     user_id,
     product_number,
     view_event_id,
-    case when is_carted then pg_temp.made_id('cart', cast(view_event_id as text)) end as cart_event_id,
+    case
+        when is_carted then pg_temp.made_id('cart', cast(view_event_id as text))
+    end as cart_event_id,
     -- some of what is in the cart stays there
     case
         when is_converted and is_carted and (is_favourite or pg_temp.share(noise, 3) < 0.9)

@@ -1,5 +1,5 @@
--- A drop date says in which day's files something arrives: the day it happened, or the day after for
--- a late visit. An order never arrives after its events, so that every foreign key holds every day.
+-- A drop date says in which day's files something arrives: the day it happened, or the day after
+-- for a late visit. No event arrives before its order: every foreign key holds on every day.
 create temporary table demo_orders on commit drop as
 
 with
@@ -61,7 +61,8 @@ settled as (
         created.shipped_at
             + (24 + pg_temp.pick(created.noise, 5, 120)) * interval '1 hour'
             + pg_temp.pick(created.noise, 6, 3600) * interval '1 second' as delivered_at,
-        created.created_at + (2 + pg_temp.pick(created.noise, 7, 5)) * interval '1 day' as estimated_delivery_at,
+        created.created_at
+            + (2 + pg_temp.pick(created.noise, 7, 5)) * interval '1 day' as estimated_delivery_at,
         (array['ups', 'ups', 'ups', 'ups', 'fedex', 'fedex', 'fedex', 'usps', 'usps', 'dhl'])[
             1 + pg_temp.pick(created.noise, 8, 10)
         ] as shipping_service,

@@ -1,0 +1,131 @@
+"""The DAG as Airflow reads it, without running it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from include.extract.contracts import read_contracts
+from include.run_tasks import CONTRACTS
+from include.transform.dbt_config import manifest_path
+from include.transform.gates import held_back
+from include.transform.lineage import Lineage
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def bag():
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(DAGS)
+
+
+@pytest.fixture(scope="module")
+def dag(bag):
+    return bag.dags["greenery_elt"]
+
+
+@pytest.fixture(scope="module")
+def lineage():
+    return Lineage.read(manifest_path())
+
+
+def upstream(dag, task_id: str) -> set[str]:
+    """Return all that a task waits for, near and far."""
+    found: set[str] = set()
+    todo = [task_id]
+    while todo:
+        for before in dag.get_task(todo.pop()).upstream_task_ids:
+            if before not in found:
+                found.add(before)
+                todo.append(before)
+    return found
+
+
+def test_every_dag_file_is_read_without_an_error(bag):
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["greenery_elt"]
+
+
+def test_dag_files_are_named_after_their_dag_and_stay_short():
+    files = list(DAGS.glob("*.py"))
+    assert files
+    for file in files:
+        assert f"def {file.stem}(" in file.read_text()
+        assert not file.stem.startswith("dbt_"), "it would hide a module of dbt's"
+        assert len(file.read_text().splitlines()) < 80
+
+
+def test_it_runs_daily_in_utc_once_at_a_time_without_catching_up(dag):
+    assert dag.timetable.serialize() == {"expression": "0 0 * * *", "timezone": "UTC"}
+    assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+
+
+def test_it_is_documented_tagged_and_raises_the_alarm(dag):
+    for word in ("What", "When", "Rerun", "Who hears"):
+        assert f"**{word}**" in dag.doc_md
+    assert dag.tags == {"greenery"}
+    assert dag.has_on_failure_callback
+
+
+def test_every_task_has_an_owner_retries_with_back_off_a_timeout_and_an_alert(dag):
+    assert len(dag.tasks) > 40
+    for task in dag.tasks:
+        assert task.owner not in ("", "airflow"), task.task_id
+        assert task.retries >= 1, task.task_id
+        assert task.retry_exponential_backoff, task.task_id
+        assert timedelta() < task.execution_timeout <= timedelta(hours=1), task.task_id
+        assert task.has_on_failure_callback, task.task_id
+
+
+def test_there_is_one_load_task_for_each_declared_table(dag):
+    declared = {f"load_{table}" for table in read_contracts(CONTRACTS)}
+    assert len(declared) == 7
+    assert {t.task_id for t in dag.tasks if t.task_id.startswith("load_")} == declared
+
+
+def test_there_is_one_task_for_each_model_and_none_for_a_source(dag, lineage):
+    models = {f"build.{lineage.nodes[m]['name']}" for m in lineage.of_type("model")}
+    tasks = {task.task_id for task in dag.tasks if task.task_id.startswith("build.")}
+    assert len(models) > 20
+    assert models <= tasks
+    assert all(task.endswith("_test") for task in tasks - models)
+
+
+def test_nothing_is_built_before_everything_is_loaded(dag, lineage):
+    loads = {f"load_{table}" for table in read_contracts(CONTRACTS)}
+    for model in lineage.of_type("model"):
+        before = upstream(dag, f"build.{lineage.nodes[model]['name']}")
+        assert loads | {"begin_run", "freeze_horizon"} <= before
+
+
+def test_publish_waits_for_every_other_task_and_the_end_for_publish(dag):
+    everything = {task.task_id for task in dag.tasks}
+    assert upstream(dag, "publish_marts") == everything - {"publish_marts", "end_run"}
+    assert upstream(dag, "end_run") == everything - {"end_run"}
+
+
+def test_the_lease_is_given_back_only_when_every_task_of_the_build_has_ended(dag):
+    build = {task.task_id for task in dag.tasks if task.task_id.startswith("build.")}
+    assert build | {"publish_marts"} <= dag.get_task("end_run").upstream_task_ids
+
+
+def test_a_test_holds_back_every_model_that_depends_on_what_it_tests(dag, lineage):
+    tests = [test for test in lineage.of_type("test") if len(lineage.parents[test]) > 1]
+    assert len(tests) > 5
+    for test in tests:
+        task = f"build.{lineage.nodes[test]['name']}_test"
+        for model in held_back(test, lineage):
+            before = upstream(dag, f"build.{lineage.nodes[model]['name']}")
+            assert task in before, f"{model} does not wait for {test}"
+
+
+def test_a_task_takes_the_owner_of_its_model(dag, lineage):
+    for model in lineage.of_type("model"):
+        node = lineage.nodes[model]
+        assert dag.get_task(f"build.{node['name']}").owner == node["config"]["meta"]["owner"]

@@ -1,0 +1,353 @@
+"""House rules for the dbt project that a machine can check."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dbt.conftest import PROJECT
+
+Node = dict[str, Any]
+
+LAYERS = {"staging": 0, "intermediate": 1, "marts": 2}
+PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_")}
+SCHEMAS = {"staging": "staging", "intermediate": "intermediate", "marts": "marts_build"}
+PERSONAL = {"first_name", "last_name", "email", "phone_number", "address"}
+# what a column's name promises about its type
+PROMISES = [
+    (r"_id$", {"text"}),
+    (r"_at$", {"timestamptz"}),
+    (r"_date$|^date_", {"date"}),
+    (r"^(is|has)_", {"boolean"}),
+    (r"_count$|^(order|step)_number$", {"integer", "bigint"}),
+    (r"_usd$", {"numeric(12, 2)"}),
+    (r"_rate$|^rate_of_", {"numeric(18, 4)"}),
+    (r"_seconds$", {"bigint", "numeric(12, 0)"}),
+]
+
+
+def layer(node: Node) -> str:
+    return node["fqn"][1]
+
+
+@pytest.fixture(scope="session")
+def models(manifest: Node) -> list[Node]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.fixture(scope="session")
+def marts(models: list[Node]) -> list[Node]:
+    return [model for model in models if layer(model) == "marts"]
+
+
+@pytest.fixture(scope="session")
+def staging(models: list[Node]) -> list[Node]:
+    return [model for model in models if layer(model) == "staging"]
+
+
+@pytest.fixture(scope="session")
+def data_tests(manifest: Node) -> list[Node]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+
+
+@pytest.fixture(scope="session")
+def singular_tests(data_tests: list[Node]) -> list[Node]:
+    return [test for test in data_tests if not test.get("test_metadata")]
+
+
+@pytest.fixture(scope="session")
+def sources(manifest: Node) -> list[Node]:
+    return list(manifest["sources"].values())
+
+
+def columns_with_test(model: Node, data_tests: list[Node], kind: str) -> set[str]:
+    """Return the columns of a model that an error-level generic test of this kind stands on."""
+    return {
+        test["column_name"]
+        for test in data_tests
+        if test.get("attached_node") == model["unique_id"]
+        and test["test_metadata"]["name"] == kind
+        and test["config"]["severity"].lower() == "error"
+        and not test["config"]["where"]
+    }
+
+
+def keys_with_tests(model: Node, data_tests: list[Node]) -> list[set[str]]:
+    """Return the sets of columns that are tested to be unique and never null."""
+    not_null = columns_with_test(model, data_tests, "not_null")
+    keys = [{column} for column in columns_with_test(model, data_tests, "unique")]
+    keys += [
+        set(test["test_metadata"]["kwargs"]["columns"])
+        for test in data_tests
+        if test.get("attached_node") == model["unique_id"]
+        and test["test_metadata"]["name"] == "unique_combination"
+    ]
+    return [key for key in keys if key <= not_null]
+
+
+def test_model_has_the_prefix_of_its_folder(models):
+    assert models
+    wrong = [
+        model["name"] for model in models if not model["name"].startswith(PREFIXES[layer(model)])
+    ]
+    assert wrong == []
+
+
+def test_model_is_built_in_the_schema_of_its_folder(models):
+    assert models
+    wrong = [
+        model["name"] for model in models if model["config"]["schema"] != SCHEMAS[layer(model)]
+    ]
+    assert wrong == []
+
+
+def test_model_says_its_grain(models):
+    assert models
+    wrong = [
+        model["name"]
+        for model in models
+        if not re.search(r"(^|\. )One row per [^.]+\.$", model["description"])
+    ]
+    assert wrong == []
+
+
+def test_model_has_an_owner(models):
+    assert models
+    assert [model["name"] for model in models if not model["config"]["meta"].get("owner")] == []
+
+
+def test_model_has_a_tested_key(models, data_tests):
+    assert models
+    assert [model["name"] for model in models if not keys_with_tests(model, data_tests)] == []
+
+
+def test_model_describes_every_column(models):
+    assert models
+    wrong = [
+        f"{model['name']}.{name}"
+        for model in models
+        for name, column in (model["columns"] or {"no columns": {"description": ""}}).items()
+        if not column["description"].endswith(".")
+    ]
+    assert wrong == []
+
+
+def test_model_reads_no_layer_above_its_own(manifest, models):
+    assert models
+    wrong = [
+        (model["name"], parent["name"])
+        for model in models
+        for parent in map(manifest["nodes"].get, model["depends_on"]["nodes"])
+        if parent and LAYERS[layer(parent)] > LAYERS[layer(model)]
+    ]
+    assert wrong == []
+
+
+def test_staging_model_reads_one_source_and_nothing_else(staging, sources):
+    assert staging
+    assert {
+        f"stg_{source['source_name']}__{source['name']}": [source["unique_id"]]
+        for source in sources
+    } == {model["name"]: model["depends_on"]["nodes"] for model in staging}
+
+
+def test_staging_model_leaves_out_what_the_shop_deleted(staging):
+    assert staging
+    wrong = [model["name"] for model in staging if "_deleted_at is null" not in model["raw_code"]]
+    assert wrong == []
+
+
+def test_only_staging_reads_sources(models):
+    others = [model for model in models if layer(model) != "staging"]
+    assert others
+    assert [
+        model["name"]
+        for model in others
+        if any(parent.startswith("source.") for parent in model["depends_on"]["nodes"])
+    ] == []
+
+
+def test_mart_enforces_its_contract_and_shows_its_descriptions(marts):
+    assert marts
+    wrong = [
+        model["name"]
+        for model in marts
+        if not model["config"]["contract"]["enforced"]
+        or model["config"]["persist_docs"] != {"relation": True, "columns": True}
+        or model["config"]["materialized"] == "view"
+    ]
+    assert wrong == []
+
+
+def test_mart_has_its_tested_key_as_primary_key(marts, data_tests):
+    assert marts
+    wrong = [
+        model["name"]
+        for model in marts
+        if not any(
+            constraint["type"] == "primary_key"
+            and set(constraint["columns"]) in keys_with_tests(model, data_tests)
+            for constraint in model["constraints"]
+        )
+    ]
+    assert wrong == []
+
+
+def test_mart_column_is_of_the_type_its_name_promises(marts):
+    columns = [
+        (f"{model['name']}.{name}", name, column["data_type"])
+        for model in marts
+        for name, column in model["columns"].items()
+    ]
+    assert columns
+    wrong = [
+        (place, data_type)
+        for place, name, data_type in columns
+        for pattern, allowed in PROMISES
+        if re.search(pattern, name) and data_type not in allowed
+    ]
+    assert wrong == []
+
+
+def test_no_mart_puts_a_null_constraint_in_place_of_a_test(marts):
+    """Postgres answers a broken not-null constraint with the whole row, names and e-mail too."""
+    assert marts
+    wrong = [
+        f"{model['name']}.{name}"
+        for model in marts
+        for name, column in model["columns"].items()
+        if column["constraints"]
+    ]
+    assert wrong == []
+
+
+def test_personal_column_is_marked(models, sources):
+    found = [
+        (f"{node['name']}.{name}", column["config"]["meta"].get("pii"))
+        for node in [*models, *sources]
+        for name, column in node["columns"].items()
+        if name in PERSONAL
+    ]
+    assert found
+    assert [place for place, marked in found if marked is not True] == []
+
+
+def test_events_hold_nothing_personal(marts):
+    events = [model for model in marts if model["name"] == "fct_events"]
+    assert events
+    marked = [
+        name
+        for model in events
+        for name, column in model["columns"].items()
+        if name in PERSONAL or column["config"]["meta"].get("pii")
+    ]
+    assert marked == []
+
+
+def test_key_of_another_table_is_tested_to_have_its_parent(staging, data_tests, sources):
+    keys = {
+        source["config"]["meta"]["extract"]["primary_key"][0]: source["name"]
+        for source in sources
+        if len(source["config"]["meta"]["extract"]["primary_key"]) == 1
+    }
+    foreign = {
+        (model["name"], column, keys[column])
+        for model in staging
+        for column in model["columns"]
+        if column in keys and not model["name"].endswith(f"__{keys[column]}")
+    }
+    assert foreign
+    tested = {
+        (
+            test["attached_node"].rsplit(".", 1)[-1],
+            test["column_name"],
+            re.search(r"'(\w+)'\)$", test["test_metadata"]["kwargs"]["to"])[1],
+        )
+        for test in data_tests
+        if test.get("test_metadata") and test["test_metadata"]["name"] == "has_parent"
+    }
+    assert tested == foreign
+
+
+def test_generic_test_reads_no_model_but_its_own(data_tests):
+    """So it runs within the task of its model, and needs no other model to be there."""
+    generic = [test for test in data_tests if test.get("test_metadata")]
+    assert generic
+    wrong = [
+        test["name"]
+        for test in generic
+        if {parent for parent in test["depends_on"]["nodes"] if parent.startswith("model.")}
+        != {test["attached_node"]}
+    ]
+    assert wrong == []
+
+
+def test_test_with_a_name_of_its_own_says_what_must_hold(data_tests):
+    named = [
+        test
+        for test in data_tests
+        if not test.get("test_metadata") or test["test_metadata"]["name"] not in test["name"]
+    ]
+    assert named
+    wrong = [
+        test["name"]
+        for test in named
+        if not re.fullmatch(r"[A-Z][^\n]+\.", test["description"]) or len(test["name"]) > 63
+    ]
+    assert wrong == []
+
+
+def test_singular_test_starts_with_why_it_is_there(singular_tests):
+    assert singular_tests
+    wrong = [
+        test["name"]
+        for test in singular_tests
+        if not test["name"].startswith("assert_") or not test["raw_code"].startswith("-- ")
+    ]
+    assert wrong == []
+
+
+def test_unit_test_is_named_after_its_model_and_rule(manifest):
+    unit_tests = list(manifest["unit_tests"].values())
+    assert unit_tests
+    wrong = [
+        test["name"]
+        for test in unit_tests
+        # dbt makes a table of that name, and Postgres has 63 characters for it
+        if not test["name"].startswith(f"{test['model']}__") or len(test["name"]) > 63
+    ]
+    assert wrong == []
+
+
+def test_exposure_has_an_owner_and_reads_marts_alone(manifest, marts):
+    exposures = list(manifest["exposures"].values())
+    assert exposures
+    readable = {model["unique_id"] for model in marts}
+    wrong = [
+        exposure["name"]
+        for exposure in exposures
+        if not exposure["owner"].get("name") or not set(exposure["depends_on"]["nodes"]) <= readable
+    ]
+    assert wrong == []
+
+
+def test_macro_has_a_file_and_a_comment_of_its_own():
+    files = [*PROJECT.glob("macros/**/*.sql"), *PROJECT.glob("tests/generic/**/*.sql")]
+    assert files
+    wrong = [
+        str(file.relative_to(PROJECT))
+        for file in files
+        if not file.read_text().startswith("{#")
+        or re.findall(r"{% (?:macro|test) (\w+)", file.read_text()) != [file.stem]
+    ]
+    assert wrong == []
+
+
+def test_project_is_no_python_package():
+    """A package called dbt would hide the installed one."""
+    project_files: list[Path] = list(PROJECT.rglob("*.sql"))
+    assert project_files
+    assert list(PROJECT.parent.rglob("__init__.py")) == []

@@ -1,0 +1,33 @@
+"""One running Airflow for all end-to-end tests; each test has a shop of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import Installation, running_installation
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory) -> Iterator[Installation]:
+    with running_installation(tmp_path_factory.mktemp("installation") / "checkout") as running:
+        yield running
+
+
+@pytest.fixture
+def landing(tmp_path, real_data) -> Path:
+    """A landing folder with the real data, free to be changed."""
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    for file in real_data.glob("*.csv"):
+        shutil.copy2(file, folder / file.name)
+    return folder
+
+
+@pytest.fixture
+def shop(installation, landing):
+    with installation.shop(landing) as shop:
+        yield shop

@@ -1,0 +1,108 @@
+"""The daily run through a real Airflow on the shop's real data."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from tests.e2e.readers import watched_by_readers
+
+
+def manifest(installation) -> dict:
+    files = sorted(
+        (installation.checkout / "dbt/greenery/target").glob("manifest-*.json"),
+        key=lambda file: file.stat().st_mtime,
+    )
+    return json.loads(files[-1].read_text())
+
+
+def kpis(shop) -> dict[str, tuple]:
+    rows = shop.warehouse.run("select metric, numerator, denominator from marts.fct_kpis")
+    return {metric: (numerator, denominator) for metric, numerator, denominator in rows}
+
+
+def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installation, shop):
+    first, state = shop.run()
+    assert state == "success", shop.states(first)
+    known = kpis(shop)
+    assert known["repeat_rate"] == (99, 124)
+    assert known["conversion_rate"] == (361, 578)
+    assert known["orders_per_hour"] == (361, 48)
+    assert known["users"][0] == 130
+
+    # each data test of the project ran exactly once
+    ran = Counter(
+        unique_id
+        for (unique_id,) in shop.warehouse.run(
+            "select unique_id from ops.node_result where run_id = %s and kind = 'test'", (first,)
+        )
+    )
+    nodes = manifest(installation)["nodes"].values()
+    tests = {node["unique_id"] for node in nodes if node["resource_type"] == "test"}
+    assert len(tests) > 100
+    assert ran == Counter(tests)
+
+    before = shop.marts()
+    assert len(before) == 15
+    loads = shop.warehouse.run("select count(*) from ops.load")
+    with watched_by_readers(shop.warehouse) as readers:
+        second, state = shop.run()
+    assert state == "success"
+    readers.assert_undisturbed()
+    assert shop.marts() == before
+    assert shop.warehouse.run("select count(*) from ops.load") == loads
+    assert shop.warehouse.run(
+        "select rows_inserted, rows_updated, rows_deleted from ops.publication where run_id = %s",
+        (second,),
+    ) == [(0, 0, 0)]
+
+    # clearing a task in the middle, and publishing twice, change nothing either
+    shop.api.clear(second, ["build.fct_orders"], downstream=True)
+    assert shop.wait(second) == "success"
+    shop.api.clear(second, ["publish_marts"])
+    assert shop.wait(second) == "success"
+    assert shop.marts() == before
+
+    # an older run must not publish what a newer one has built
+    shop.api.clear(first, ["publish_marts"])
+    assert shop.wait(first) == "failed"
+    (reason,) = shop.warehouse.run(
+        "select message from ops.task_failure where run_id = %s", (first,)
+    )
+    assert f"what the run {second} made after this one" in reason[0]
+    assert shop.marts() == before
+
+
+def test_a_changed_and_a_new_model_are_in_the_next_run(installation, shop):
+    marts = installation.checkout / "dbt/greenery/models/marts/core"
+    model, about = marts / "dim_states.sql", marts / "_dim_states.yml"
+    try:
+        model.write_text(
+            "select state, count(*) as user_count from {{ ref('dim_users') }} "
+            "where state is not null group by 1\n"
+        )
+        about.write_text(
+            """
+models:
+  - name: dim_states
+    description: Where users live. One row per state.
+    constraints: [{type: primary_key, columns: [state]}]
+    columns:
+      - name: state
+        data_type: text
+        data_tests: [not_null, unique]
+      - name: user_count
+        data_type: bigint
+"""
+        )
+        installation.api.wait_for_dag()
+        run_id, state = shop.run()
+        assert state == "success", shop.states(run_id)
+        assert shop.warehouse.run("select sum(user_count) from marts.dim_states") == [(130,)]
+    finally:
+        model.unlink()
+        about.unlink()
+        installation.api.wait_for_dag()
+    run_id, state = shop.run()
+    assert state == "success", shop.states(run_id)
+    assert shop.warehouse.run("select to_regclass('marts.dim_states')") == [(None,)]

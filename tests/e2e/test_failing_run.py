@@ -1,0 +1,109 @@
+"""What people see when a run fails, through a real Airflow and a strict fake Slack."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.e2e.readers import watched_by_readers
+from tests.support import fake_slack
+
+
+@pytest.fixture
+def slack(installation):
+    with fake_slack.running() as fake:
+        installation.connect("greenery_slack", fake.bot_connection())
+        yield fake
+        installation.disconnect("greenery_slack")
+
+
+def wait_for_messages(slack, count: int) -> list[str]:
+    """Return the messages that Slack has got, as text, once there are so many."""
+    deadline = time.monotonic() + 60
+    while len(slack.messages) < count and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(slack.messages) == count
+    return [json.dumps(message, ensure_ascii=False) for message in slack.messages]
+
+
+def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, slack):
+    first, state = shop.run()
+    assert state == "success", shop.states(first)
+    marts, published_at = shop.marts(), shop.published_at()
+    order_id, total = shop.warehouse.run(
+        "select order_id, order_total_usd from marts.fct_orders order by 1 limit 1"
+    )[0]
+
+    shop.drop("order_items", "2.csv", f"order_id,product_id,quantity\n{order_id},no-such-plant,1\n")
+    with watched_by_readers(shop.warehouse) as readers:
+        failed, state = shop.run()
+    assert state == "failed"
+    readers.assert_undisturbed()
+    states = shop.states(failed)
+    assert states["build.stg_greenery__order_items__product_exists_test"] == "failed"
+    for held_back in ("fct_order_items", "fct_orders", "fct_kpis", "fct_product_conversion"):
+        assert states[f"build.{held_back}"] == "upstream_failed", held_back
+    for goes_on in ("dim_users", "fct_events", "fct_user_sessions"):
+        assert states[f"build.{goes_on}"] == "success", goes_on
+    assert states["publish_marts"] == "upstream_failed"
+    assert states["end_run"] == "success"
+
+    assert shop.marts() == marts
+    assert shop.published_at() == published_at
+    (status,) = shop.warehouse.run(
+        "select distinct last_run_outcome, reason from marts.data_status"
+    )
+    assert status[0] == "failed"
+    assert "order_items" in status[1]
+    assert "1 row" in status[1]
+
+    (message,) = wait_for_messages(slack, 1)
+    assert "1 test failed" in message
+    assert "product_id" in message
+    assert "1 row" in message
+    assert "fct_orders" in message
+    assert "Marts still show data published" in message
+    assert f"/dags/greenery_elt/runs/{failed}" in message
+    assert "no-such-plant" not in message, "data must not leave the warehouse"
+
+    # the shop sends the missing plant: the same rows are right now
+    products = shop.landing / "products.csv"
+    products.write_text(products.read_text().rstrip("\n") + "\nno-such-plant,Bonsai,9.5,3\n")
+    mended, state = shop.run()
+    assert state == "success", shop.states(mended)
+    assert shop.warehouse.run(
+        "select order_total_usd, product_count - 1 in "
+        "(select count(*) from marts.fct_order_items as i where i.order_id = o.order_id "
+        "and product_id <> 'no-such-plant') from marts.fct_orders as o where order_id = %s",
+        (order_id,),
+    ) == [(total, True)]
+    assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
+        ("published",)
+    ]
+    assert len(slack.messages) == 1, "nothing is told of a run that went well"
+
+
+def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
+    orders = shop.landing / "orders.csv"
+    right = orders.read_text()
+    lines = right.splitlines()
+    lines[5] = lines[5].replace(lines[5].split(",")[5], "much", 1)
+    orders.write_text("\n".join(lines) + "\n")
+    failed, state = shop.run()
+    assert state == "failed"
+    states = shop.states(failed)
+    assert states["load_orders"] == "failed"
+    assert states["load_users"] == "success", "the other tables are untouched by it"
+    assert states["build.stg_greenery__users"] == "upstream_failed"
+    assert shop.warehouse.run("select count(*) from raw.orders") == [(0,)]
+    (message,) = wait_for_messages(slack, 1)
+    assert "orders.csv, line 6, column order_cost" in message
+    assert "marts are empty" in message
+
+    # cleared after mending, the same run goes through
+    orders.write_text(right)
+    shop.api.clear(failed, ["load_orders"], downstream=True)
+    assert shop.wait(failed) == "success", shop.states(failed)
+    assert shop.warehouse.run("select count(*) from marts.fct_orders") == [(361,)]

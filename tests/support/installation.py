@@ -1,0 +1,157 @@
+"""A whole installation for end-to-end tests: a copy of the checkout with its own Airflow."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.local import postgres, services
+from include.local.api import AirflowApi
+from include.local.home import Home, environment, source_connection
+from tests.support.warehouse import Warehouse, fresh_warehouse, make_template
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("config", "dags", "dbt", "include", "tests", "pyproject.toml", "Makefile")
+
+
+def copy_checkout(to: Path) -> Path:
+    """Copy what the product is made of, without state, so that a test may change its files."""
+    ignore = shutil.ignore_patterns("target", "logs", "__pycache__", ".*")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, to / part, ignore=ignore)
+        else:
+            shutil.copy2(source, to / part)
+    return to
+
+
+def local_command(checkout: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess:
+    """Run one of the commands behind the Makefile in a copy of the checkout."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+    return subprocess.run(
+        [sys.executable, "-m", "include.local", *arguments],
+        cwd=checkout,
+        env={**environ, "GREENERY_STATE": str(checkout / ".local")},
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+@dataclass
+class Shop:
+    """A fresh warehouse and landing folder behind a running Airflow."""
+
+    api: AirflowApi
+    warehouse: Warehouse
+    landing: Path
+
+    def run(self) -> tuple[str, str]:
+        """Trigger a run, wait for its end, and return its id and state."""
+        run_id = self.api.trigger()
+        return run_id, self.wait(run_id)
+
+    def wait(self, run_id: str) -> str:
+        for _ in self.api.follow(run_id):
+            pass
+        return self.api.state(run_id)
+
+    def states(self, run_id: str) -> dict[str, str]:
+        return {task["task_id"]: task["state"] for task in self.api.tasks(run_id)}
+
+    def drop(self, table: str, name: str, text: str) -> Path:
+        """Put a drop into the landing folder, at once and whole."""
+        folder = self.landing / table
+        folder.mkdir(exist_ok=True)
+        hidden = folder / f".{name}"
+        hidden.write_text(text)
+        return hidden.rename(folder / name)
+
+    def marts(self) -> dict[str, list[tuple]]:
+        """Return every row of every mart with the transaction that wrote it."""
+        names = self.warehouse.run(
+            "select tablename from pg_tables where schemaname = 'marts' "
+            "and tablename <> 'data_status' order by 1"
+        )
+        return {
+            name: self.warehouse.run(f'select xmin::text, * from marts."{name}" order by 2, 3')
+            for (name,) in names
+        }
+
+    def published_at(self) -> list[tuple]:
+        return self.warehouse.run("select distinct published_at from marts.data_status")
+
+
+@dataclass
+class Installation:
+    """A running Airflow in a copy of the checkout; its connections can be pointed elsewhere."""
+
+    checkout: Path
+    home: Home
+    server: postgres.Server
+    api: AirflowApi = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = AirflowApi(self.home.url)
+
+    def connect(self, connection_id: str, as_json: str) -> None:
+        """Make or change an Airflow connection, as a person would in the UI."""
+        wanted = json.loads(as_json)
+        body = {
+            "connection_id": connection_id,
+            "conn_type": wanted["conn_type"],
+            **{
+                key: wanted[key]
+                for key in ("host", "port", "login", "password", "schema")
+                if key in wanted
+            },
+            "extra": json.dumps(wanted.get("extra", {})),
+        }
+        self.disconnect(connection_id)
+        self.api.call("POST", "/connections", json=body)
+
+    def disconnect(self, connection_id: str) -> None:
+        with contextlib.suppress(Exception):
+            self.api.call("DELETE", f"/connections/{connection_id}")
+
+    @contextlib.contextmanager
+    def shop(self, landing: Path) -> Iterator[Shop]:
+        """Yield a fresh warehouse for a landing folder, and point Airflow at both."""
+        with fresh_warehouse(self.server) as warehouse:
+            self.connect("greenery_warehouse", warehouse.airflow_connection)
+            self.connect("greenery_source", source_connection(str(landing)))
+            yield Shop(self.api, warehouse, landing)
+            for run_id in self.api.unfinished_runs():
+                self.api.fail(run_id)
+
+
+@contextlib.contextmanager
+def running_installation(folder: Path) -> Iterator[Installation]:
+    """Start an Airflow of its own in a copy of the checkout; stop it at the end."""
+    checkout = copy_checkout(folder)
+    home = Home(root=checkout, state=checkout / ".local")
+    server = postgres.start(home.state)
+    make_template(server)
+    environ = environment(home, server, landing="unused")
+    for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
+        # these come from Airflow's own database here, so that each test can have its own
+        environ.pop(f"AIRFLOW_CONN_{name}", None)
+    environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
+    try:
+        services.migrate_metadata(environ, home)
+        services.start(home, environ)
+        installation = Installation(checkout, home, server)
+        installation.api.wait_for_dag()
+        yield installation
+    finally:
+        services.stop(home)
+        postgres.remove(home.state)
