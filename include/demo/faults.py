@@ -31,7 +31,11 @@ KINDS = {
     "orphan_item": Kind(
         "order_items",
         "the dbt test that a line's product exists",
-        "order items of products that do not exist",
+        # orders and order_items are deltas: a row the mended file does not have is not taken back
+        "order items of products that do not exist; loaded, they stay when the drop is mended",
+    ),
+    "orphan_order": Kind(
+        "orders", "the dbt test that an order's user exists", "orders of users that do not exist"
     ),
     "negative_quantity": Kind(
         "order_items", "the dbt test that a line buys at least one unit", "quantities below zero"
@@ -88,10 +92,17 @@ def _twice(row: Row) -> list[Row]:
 
 
 def _of_no_product(row: Row) -> list[Row]:
-    # the product's own id turned round, so that it has the right shape and still is no product
-    backwards = row["product_id"].replace("-", "")[::-1]
-    parts = (backwards[:8], backwards[8:12], backwards[12:16], backwards[16:20], backwards[20:])
-    return [row | {"product_id": "-".join(parts)}]
+    return [row | {"product_id": _backwards(row["product_id"])}]
+
+
+def _of_nobody(row: Row) -> list[Row]:
+    return [row | {"user_id": _backwards(row["user_id"])}]
+
+
+def _backwards(made_id: str) -> str:
+    """Return an id of the right shape that nothing has."""
+    digits = made_id.replace("-", "")[::-1]
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _negative(row: Row) -> list[Row]:
@@ -110,6 +121,7 @@ _REPLACED: dict[str, Callable[[Row], list[Row]]] = {
     "null_key": _without_key,
     "duplicate_order": _twice,
     "orphan_item": _of_no_product,
+    "orphan_order": _of_nobody,
     "negative_quantity": _negative,
     "unknown_status": _teleported,
     "missing_column": _without_user,

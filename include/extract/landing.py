@@ -39,9 +39,8 @@ class Landing:
 
     def look(self, path: str) -> SourceFile:
         """Return the file as it is now. Raises FileNotFoundError if it is gone."""
-        location = (self.root / path).path
         self.root.fs.invalidate_cache()
-        return _seen(path, self.root.fs.info(location))
+        return _seen(path, self.root.fs.info((self.root / path).path))
 
 
 def open_landing(connection: Connection) -> Landing:
@@ -51,8 +50,7 @@ def open_landing(connection: Connection) -> Landing:
         SourceError: if the connection names no path.
     """
     extra = connection.extra_dejson
-    path = str(extra.get("path") or "").strip()
-    if not path:
+    if not (path := str(extra.get("path") or "").strip()):
         raise SourceError(
             f"The Airflow connection `{CONNECTION_ID}` names no landing folder. "
             'Set `path` in its extra, such as {"path": "/data/landing"} or a URL.'
@@ -145,7 +143,7 @@ def _seen(path: str, info: dict[str, Any]) -> SourceFile:
     modified = next((info[key] for key in _MODIFIED if info.get(key) is not None), None)
     if isinstance(modified, int | float):
         modified = datetime.fromtimestamp(modified, UTC)
-    elif isinstance(modified, str):
+    if isinstance(modified, str):
         modified = datetime.fromisoformat(modified)
     if modified is not None:
         modified = modified.replace(tzinfo=modified.tzinfo or UTC).astimezone(UTC)

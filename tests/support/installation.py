@@ -34,17 +34,20 @@ def copy_checkout(to: Path) -> Path:
     return to
 
 
-def local_command(checkout: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess:
+def command(checkout: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run one of the commands behind the Makefile in a copy of the checkout."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     return subprocess.run(
-        [sys.executable, "-m", "include.local", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=checkout,
         env={**environ, "GREENERY_STATE": str(checkout / ".local")},
         capture_output=True,
         text=True,
-        **options,
     )
+
+
+def local_command(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return command(checkout, "include.local", *arguments)
 
 
 @dataclass

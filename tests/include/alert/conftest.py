@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from include.local.postgres import Server
 from include.transform.lineage import Lineage
 from tests.support import fake_slack
 from tests.support.fake_slack import FakeSlack
+from tests.support.warehouse import Warehouse, fresh_warehouse
 
 MANIFEST = Path(__file__).with_name("manifest.json")
 RUN_ID = "manual__2026-11-21T07:00:00+00:00"
@@ -65,6 +67,21 @@ def write_results(project: Path, *results: dict[str, Any], name: str = "run_resu
     (target / "manifest.json").write_text(MANIFEST.read_text())
     (target / name).write_text(json.dumps({"results": results}))
     return project
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(server: Server) -> Iterator[Warehouse]:
+    with fresh_warehouse(server) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def warehouse(module_warehouse: Warehouse) -> Warehouse:
+    """A warehouse in which nothing has happened yet; emptied, because a new one takes a second."""
+    module_warehouse.run(
+        "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication"
+    )
+    return module_warehouse
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_a_thousand_failures_make_one_legible_message():
 
 
 def test_the_longest_texts_stay_within_slacks_limits():
-    failures = [Failure("task", f"t{i}", "&<>" * 1_000_000) for i in range(1000)]
+    failures = [Failure("task", f"t{i}", "&<>" * 100_000) for i in range(100)]
     assert "&amp;&lt;&gt;" in shown(run(failures, ["m" * 5000] * 99, run_id="r" * 5000))
 
 

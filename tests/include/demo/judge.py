@@ -126,7 +126,7 @@ def _foreign_keys(held: dict[str, list[Row]]) -> Iterator[str]:
         if instant(row["updated_at"]) < born[row["user_id"]]:
             yield f"user {row['user_id']} was updated before it was created"
     for row in held["orders"] + held["events"]:
-        if instant(row["created_at"]) < born[row["user_id"]]:
+        if instant(row["created_at"]) < born.get(row["user_id"], datetime.min):
             yield f"user {row['user_id']} was here before the account"
 
 

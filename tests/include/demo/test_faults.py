@@ -57,6 +57,12 @@ def test_orphan_item_names_products_that_do_not_exist(shop_database, folder):
     assert {len(row["product_id"]) for row in orphans} == {36}
 
 
+def test_orphan_order_names_users_that_do_not_exist(shop_database, folder):
+    before, after = planted(shop_database, folder, "orphan_order")
+    users = {row["user_id"] for row in rows(folder / "users" / f"{DAYS[-1]}.csv")}
+    assert sum(row["user_id"] not in users for row in after) == -(-len(before) // 5) > 2
+
+
 def test_negative_quantity_goes_below_zero(shop_database, folder):
     before, after = planted(shop_database, folder, "negative_quantity")
     assert sum(int(row["quantity"]) < 0 for row in after) == -(-len(before) // 5) > 2
@@ -99,7 +105,7 @@ def test_a_fault_is_noted_survives_the_daily_call_and_is_mended_whole(shop_datab
 
 
 @pytest.mark.parametrize(
-    "kind", ["null_key", "duplicate_order", "orphan_item", "negative_quantity"]
+    "kind", ["null_key", "duplicate_order", "orphan_item", "orphan_order", "negative_quantity"]
 )
 def test_the_judge_of_the_rules_sees_the_fault(shop_database, folder, kind):
     assert broken_rules(Shop.read(folder), DAYS[-1]) == []

@@ -1,0 +1,75 @@
+"""The commands of the Makefile, as a newcomer types them."""
+
+from __future__ import annotations
+
+import psycopg2
+import pytest
+
+from tests.support.installation import command, copy_checkout, local_command
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    folder = copy_checkout(tmp_path_factory.mktemp("newcomer") / "checkout")
+    yield folder
+    local_command(folder, "reset")
+
+
+def marts(checkout) -> dict[str, str]:
+    """Return the metrics as the analyst's URL shows them."""
+    url = local_command(checkout, "warehouse-url").stdout.strip()
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select metric, value::text from marts.fct_kpis")
+        return dict(cursor.fetchall())
+
+
+def test_a_newcomer_gets_numbers_and_an_alarm_that_stops_bad_data(checkout, tmp_path):
+    good = local_command(checkout, "run")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "✓ build.fct_orders" in good.stdout
+    assert "repeat_rate" in good.stdout
+    assert "make psql" in good.stdout
+    shown = marts(checkout)
+    assert float(shown["users"]) > 100
+
+    # an analyst's build goes into schemas of their own
+    built = local_command(checkout, "dbt", "build", "-s", "stg_greenery__orders")
+    assert built.returncode == 0, built.stdout
+    schemas = local_command(
+        checkout, "psql", "-Atc", "select nspname from pg_namespace where nspname like 'dev\\_%'"
+    )
+    assert schemas.stdout.strip().endswith("_staging")
+
+    # another shop is refused before anything happens
+    other = tmp_path / "other"
+    other.mkdir()
+    refused = local_command(checkout, "run", "--source", str(other))
+    assert refused.returncode == 1
+    assert "Two shops in one warehouse" in refused.stderr
+    assert "make reset" in refused.stderr
+
+    # bad data: exit status 1, in words, and the marts still show what they showed
+    broken = command(checkout, "include.demo", "--break", "orphan_item")
+    assert broken.returncode == 0, broken.stderr
+    bad = local_command(checkout, "run")
+    assert bad.returncode == 1, bad.stdout
+    assert "Nothing was published" in bad.stdout
+    assert "✗ build.stg_greenery__order_items__product_exists_test" in bad.stdout
+    assert marts(checkout) == shown
+
+
+def test_what_cannot_work_is_said_in_one_sentence(tmp_path):
+    checkout = copy_checkout(tmp_path / "checkout")
+    try:
+        missing = local_command(checkout, "run", "--source", str(tmp_path / "nowhere"))
+        assert missing.returncode == 1
+        assert missing.stderr.strip() == f"There is no folder {tmp_path / 'nowhere'}."
+    finally:
+        local_command(checkout, "reset")
+    assert not (checkout / ".local").exists()
+
+
+def test_down_says_when_nothing_was_running(tmp_path):
+    checkout = copy_checkout(tmp_path / "checkout")
+    down = local_command(checkout, "down")
+    assert (down.returncode, down.stdout.strip()) == (0, "Nothing was running.")
