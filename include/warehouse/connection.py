@@ -25,11 +25,13 @@ def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.e
     Raises:
         WarehouseUnreachableError: in one sentence, if the connection is missing, wrong or dead.
     """
+    # closing rolls back what was not committed, and never hides the error that got us here
     with contextlib.closing(connect(timeout_seconds)) as connection:
-        with connection, connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             # local: ends with the transaction, so that a connection never keeps a role by accident
             cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
             yield cursor
+        connection.commit()
 
 
 def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
@@ -48,7 +50,8 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
             application_name="greenery",
         )
     except psycopg2.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1].split("FATAL:")[-1].strip()
+        first_line = str(error).strip().partition("\n")[0]
+        reason = first_line.split("failed: ")[-1].removeprefix("FATAL:").strip()
         raise WarehouseUnreachableError(
             f"The warehouse at {where} can't be reached as {settings.login}: {reason}. "
             f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"

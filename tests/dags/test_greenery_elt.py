@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.extract.contracts import read_contracts
-from include.run_tasks import CONTRACTS
+from include.extract.task import declared_tables
 from include.transform.dbt_config import manifest_path
 from include.transform.gates import held_back
 from include.transform.lineage import Lineage
@@ -84,7 +83,7 @@ def test_every_task_has_an_owner_retries_with_back_off_a_timeout_and_an_alert(da
 
 
 def test_there_is_one_load_task_for_each_declared_table(dag):
-    declared = {f"load_{table}" for table in read_contracts(CONTRACTS)}
+    declared = {f"load_{table}" for table in declared_tables()}
     assert len(declared) == 7
     assert {t.task_id for t in dag.tasks if t.task_id.startswith("load_")} == declared
 
@@ -98,7 +97,7 @@ def test_there_is_one_task_for_each_model_and_none_for_a_source(dag, lineage):
 
 
 def test_nothing_is_built_before_everything_is_loaded(dag, lineage):
-    loads = {f"load_{table}" for table in read_contracts(CONTRACTS)}
+    loads = {f"load_{table}" for table in declared_tables()}
     for model in lineage.of_type("model"):
         before = upstream(dag, f"build.{lineage.nodes[model]['name']}")
         assert loads | {"begin_run", "freeze_horizon"} <= before
