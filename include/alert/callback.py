@@ -97,7 +97,10 @@ def _tell(about: hint.Hint, manifest: Path | None, patience: Patience) -> None:
     else:
         log.info("Slack was told that the run %s failed.", about.run_id)
     if claim is not None:
-        within(max(0.5, end - time.monotonic()), claim.settle, outcome.error)
+        try:
+            within(max(0.5, end - time.monotonic()), claim.settle, outcome.error)
+        except Exception as error:
+            log.warning("What became of the message is not kept in ops: %s", in_words(error))
 
 
 def _ask(run_id: str, patience: Patience) -> store.Facts | None:

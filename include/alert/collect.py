@@ -85,8 +85,7 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
     hopeless = [
         result
         for result in results
-        if result.status in words.FAILING
-        and (result.status == "fail" or not retry_helps(result.message))
+        if result.status in words.FAILING and not retry_helps(result.message)
     ]
     if not hopeless:
         return None

@@ -130,11 +130,8 @@ def _not_built(facts: Facts, lineage: Lineage, failures: tuple[Failure, ...]) ->
         and lineage.nodes[model]["config"].get("materialized") != "ephemeral"
         and (roots is None or model in roots or roots & lineage.ancestors([model]))
     ]
-    marts = set(lineage.marts.values())
-    return sorted(
-        map(words.name_of, missing),
-        key=lambda name: (not any(words.name_of(mart) == name for mart in marts), name),
-    )
+    marts = {words.name_of(mart) for mart in lineage.marts.values()}
+    return sorted(map(words.name_of, missing), key=lambda name: (name not in marts, name))
 
 
 def _nodes_of(failure: Failure, lineage: Lineage) -> set[str] | None:

@@ -10,8 +10,6 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from airflow.sdk import Connection
-
 from include.alert import refusals
 from include.alert.bounded import within
 from include.alert.channel import CONNECTION_ID, Channel
@@ -82,7 +80,6 @@ def _bot(channel: Channel) -> Post:
     from slack_sdk.errors import SlackApiError
 
     client = SlackHook(slack_conn_id=CONNECTION_ID, retry_handlers=[], logger=_SILENT).client
-    _leave_proxy_to_urllib(client)
 
     def post(body: Mapping[str, Any], seconds: float) -> Outcome:
         client.timeout = seconds
@@ -103,7 +100,6 @@ def _webhook(channel: Channel) -> Post:
     client = SlackWebhookHook(
         slack_webhook_conn_id=CONNECTION_ID, retry_handlers=[], logger=_SILENT
     ).client
-    _leave_proxy_to_urllib(client)
 
     def post(body: Mapping[str, Any], seconds: float) -> Outcome:
         client.timeout = seconds
@@ -121,9 +117,3 @@ def _refused(status: int, code: str, headers: Mapping[str, Any], channel: Channe
         again_after=refusals.again_after(status, headers),
         plainer=code in refusals.ABOUT_THE_BLOCKS,
     )
-
-
-def _leave_proxy_to_urllib(client: Any) -> None:
-    """slack_sdk takes a proxy from the environment but not its exceptions; urllib knows both."""
-    if not Connection.get(CONNECTION_ID).extra_dejson.get("proxy"):
-        client.proxy = None

@@ -62,10 +62,9 @@ def node_in_words(
     unique_id: str, node: Node | None, status: str, failures: int | None, message: str | None
 ) -> str:
     """Return a failed node of any kind as a sentence. The message must be safe already."""
-    kind = kind_of(unique_id)
+    kind, reason = kind_of(unique_id), _reason(message)
     if kind == "test" and status == "fail":
         return failed_test(unique_id, node, failures)
-    reason = _reason(message)
     if kind == "test":
         rule, _ = _rule(unique_id, node or {})
         return f"Could not test that {rule[0].lower() + rule[1:]}: {reason}"

@@ -23,7 +23,7 @@ def kpis(shop) -> dict[str, tuple]:
 
 def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installation, shop):
     first, state = shop.run()
-    assert state == "success", shop.states(first)
+    assert state == "success", shop.explain(first)
     known = kpis(shop)
     assert known["repeat_rate"] == (99, 124)
     assert known["conversion_rate"] == (361, 578)
@@ -97,12 +97,12 @@ models:
         )
         installation.api.wait_for_dag()
         run_id, state = shop.run()
-        assert state == "success", shop.states(run_id)
+        assert state == "success", shop.explain(run_id)
         assert shop.warehouse.run("select sum(user_count) from marts.dim_states") == [(130,)]
     finally:
         model.unlink()
         about.unlink()
         installation.api.wait_for_dag()
     run_id, state = shop.run()
-    assert state == "success", shop.states(run_id)
+    assert state == "success", shop.explain(run_id)
     assert shop.warehouse.run("select to_regclass('marts.dim_states')") == [(None,)]

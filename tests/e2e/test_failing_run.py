@@ -30,7 +30,7 @@ def wait_for_messages(slack, count: int) -> list[str]:
 
 def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, slack):
     first, state = shop.run()
-    assert state == "success", shop.states(first)
+    assert state == "success", shop.explain(first)
     marts, published_at = shop.marts(), shop.published_at()
     order_id, total = shop.warehouse.run(
         "select order_id, order_total_usd from marts.fct_orders order by 1 limit 1"
@@ -72,7 +72,7 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     products = shop.landing / "products.csv"
     products.write_text(products.read_text().rstrip("\n") + "\nno-such-plant,Bonsai,9.5,3\n")
     mended, state = shop.run()
-    assert state == "success", shop.states(mended)
+    assert state == "success", shop.explain(mended)
     assert shop.warehouse.run(
         "select order_total_usd, product_count - 1 in "
         "(select count(*) from marts.fct_order_items as i where i.order_id = o.order_id "
@@ -105,5 +105,5 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     # cleared after mending, the same run goes through
     orders.write_text(right)
     shop.api.clear(failed, ["load_orders"], downstream=True)
-    assert shop.wait(failed) == "success", shop.states(failed)
+    assert shop.wait(failed) == "success", shop.explain(failed)
     assert shop.warehouse.run("select count(*) from marts.fct_orders") == [(361,)]

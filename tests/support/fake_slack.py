@@ -31,7 +31,7 @@ class FakeSlack:
     def __init__(self, port: int = 0) -> None:
         self.messages: list[dict[str, Any]] = []
         self.requests: list[str] = []
-        self.mode, self.seconds = "fine", 0.0
+        self.mode, self.seconds, self.times = "fine", 0.0, -1
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_port
@@ -39,11 +39,20 @@ class FakeSlack:
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
 
-    def behave(self, mode: str = "fine", seconds: float = 0) -> None:
-        """Change how it behaves. ``seconds``: of delay, or what Retry-After says."""
+    def behave(self, mode: str = "fine", seconds: float = 0, times: int = -1) -> None:
+        """Change how it behaves, for so many requests or (-1) until told otherwise.
+
+        ``seconds``: of delay, or what Retry-After says.
+        """
         if mode not in MODES:
             raise ValueError(f"no such mode: {mode}; there are {', '.join(MODES)}")
-        self.mode, self.seconds = mode, seconds
+        self.mode, self.seconds, self.times = mode, seconds, times
+
+    def heard(self, path: str) -> None:
+        self.requests.append(path)
+        if self.times == 0:
+            self.behave()
+        self.times -= 1
 
     def bot_connection(self, token: str = TOKEN, channel: str = CHANNEL) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for a bot."""
@@ -94,7 +103,7 @@ def _handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
             if self.path == "/behave":
                 slack.behave(**body)
                 return self._answer(200, {"ok": True})
-            slack.requests.append(self.path)
+            slack.heard(self.path)
             if slack.mode == "rate_limited":
                 retry_after = {"Retry-After": f"{slack.seconds:g}"}
                 return self._answer(429, {"ok": False, "error": "ratelimited"}, retry_after)

@@ -70,6 +70,14 @@ class Shop:
     def states(self, run_id: str) -> dict[str, str]:
         return {task["task_id"]: task["state"] for task in self.api.tasks(run_id)}
 
+    def explain(self, run_id: str) -> str:
+        """Return what failed in a run, in its own words, for the message of an assertion."""
+        messages = self.warehouse.run(
+            "select task_id, message from ops.task_failure where run_id = %s", (run_id,)
+        )
+        unhappy = {task: state for task, state in self.states(run_id).items() if state != "success"}
+        return f"{messages}\n{unhappy}"
+
     def drop(self, table: str, name: str, text: str) -> Path:
         """Put a drop into the landing folder, at once and whole."""
         folder = self.landing / table

@@ -8,15 +8,15 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
 
 from include.local.postgres import BOOTSTRAP, Server
+from include.warehouse.migrate import migrate
 
-MIGRATIONS = Path(__file__).parents[2] / "include" / "warehouse" / "migrations"
 TEMPLATE = "greenery_template"
+CONNECTION = "AIRFLOW_CONN_GREENERY_WAREHOUSE"
 _numbers = itertools.count()
 
 
@@ -54,13 +54,23 @@ class Warehouse:
         )
 
 
-def _bootstrap(server: Server, database: str, *, migrate: bool) -> None:
+def _bootstrap(server: Server, database: str) -> None:
     with contextlib.closing(server.connect("postgres", database)) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute(BOOTSTRAP.read_text())
-            if migrate:
-                for file in sorted(MIGRATIONS.glob("*.sql")):
-                    cursor.execute(file.read_text())
+
+
+@contextlib.contextmanager
+def _as_greenery_warehouse(warehouse: Warehouse) -> Iterator[None]:
+    before = os.environ.get(CONNECTION)
+    os.environ[CONNECTION] = warehouse.airflow_connection
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CONNECTION]
+        else:
+            os.environ[CONNECTION] = before
 
 
 def _create_database(server: Server, name: str, template: str) -> None:
@@ -77,7 +87,9 @@ def _create_database(server: Server, name: str, template: str) -> None:
 def make_template(server: Server) -> None:
     """Make the database that every test's warehouse is a copy of."""
     _create_database(server, TEMPLATE, "template0")
-    _bootstrap(server, TEMPLATE, migrate=True)
+    _bootstrap(server, TEMPLATE)
+    with _as_greenery_warehouse(Warehouse(server, TEMPLATE)):
+        migrate()
 
 
 @contextlib.contextmanager
@@ -86,16 +98,11 @@ def fresh_warehouse(server: Server) -> Iterator[Warehouse]:
     warehouse = Warehouse(server, f"test_{os.getpid()}_{next(_numbers)}")
     _create_database(server, warehouse.database, TEMPLATE)
     # a copy lacks the settings and grants of the database itself
-    _bootstrap(server, warehouse.database, migrate=False)
-    before = os.environ.get("AIRFLOW_CONN_GREENERY_WAREHOUSE")
-    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse.airflow_connection
+    _bootstrap(server, warehouse.database)
     try:
-        yield warehouse
+        with _as_greenery_warehouse(warehouse):
+            yield warehouse
     finally:
-        if before is None:
-            del os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"]
-        else:
-            os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = before
         with contextlib.closing(server.connect("postgres", "postgres")) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:

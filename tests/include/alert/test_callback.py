@@ -99,6 +99,17 @@ def test_a_message_tells_the_last_publication_and_the_loads(warehouse, slack, tm
     assert "1,234 new or changed rows in 1 table, 2 rows deleted" in text
 
 
+def test_a_failure_that_a_retry_mended_is_not_told(warehouse, slack, tmp_path):
+    lost = {"unique_id": NOT_NULL, "status": "error", "message": "deadlock detected"}
+    record_dbt_results(write_results(tmp_path, lost), task_context(TASK, 1))
+    record_dbt_results(
+        write_results(tmp_path, {"unique_id": NOT_NULL, "status": "pass"}), task_context(TASK, 2)
+    )
+    fail(tmp_path, "build.marts.dim_users_model_build", UNIQUE)
+    tell("build.marts.dim_users_model_build")
+    assert "failed: 1 test failed" in json.dumps(slack.messages)
+
+
 def test_a_killed_task_is_told_though_it_left_no_word(warehouse, slack):
     tell("load_orders")
     assert "`load_orders` ended without a word: killed, or out of memory?" in json.dumps(
@@ -211,6 +222,21 @@ def test_slack_and_warehouse_together_hold_nobody_longer_than_ten_seconds(
         tell()
         assert time.monotonic() - before < 10
     connection.close()
+
+
+def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, monkeypatch, caplog):
+    fail(tmp_path, TASK, NOT_NULL)
+    let_go = threading.Event()
+    settle = callback.outbox.Claim.settle
+    monkeypatch.setattr(
+        callback.outbox.Claim, "settle", lambda *given: let_go.wait(20) and settle(*given)
+    )
+    before = time.monotonic()
+    tell(patience=HASTY)
+    let_go.set()
+    assert time.monotonic() - before < 6
+    assert "What became of the message is not kept" in caplog.text
+    assert len(slack.messages) == 1
 
 
 def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path):

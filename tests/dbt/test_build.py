@@ -1,0 +1,76 @@
+"""The whole dbt project on a real warehouse, unit tests included, as an analyst builds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from include.extract import raw_table
+from include.extract.task import declared_tables, load_table
+from include.warehouse.connection import transaction
+
+PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
+
+
+def build(warehouse, target: Path) -> dict[str, dict]:
+    """Run `dbt build` into an analyst's schemas and return the result of each node by its unique id."""
+    environ = {
+        **os.environ,
+        "DO_NOT_TRACK": "1",
+        "GREENERY_DBT_HOST": "127.0.0.1",
+        "GREENERY_DBT_PORT": str(warehouse.server.port),
+        "GREENERY_DBT_USER": "analyst",
+        "GREENERY_DBT_PASSWORD": warehouse.server.passwords["analyst"],
+        "GREENERY_DBT_DATABASE": warehouse.database,
+        "GREENERY_DBT_NAME": "me",
+    }
+    folders = ["--project-dir", PROJECT, "--profiles-dir", PROJECT]
+    folders += ["--target-path", target, "--log-path", target]
+    done = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", *map(str, folders)],
+        env=environ,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    bad = [r["message"] for r in results if r["status"] not in ("success", "pass", "warn")]
+    assert done.returncode == 0, bad or done.stdout
+    return {result["unique_id"]: result for result in results}
+
+
+def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, monkeypatch, tmp_path):
+    landing = json.dumps({"conn_type": "fs", "extra": {"path": str(real_data)}})
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SOURCE", landing)
+    tables = declared_tables()
+    assert len(tables) == 7
+    for table in tables:
+        load_table(table, run_id="a run")
+    results = build(warehouse, tmp_path)
+    kinds = Counter(unique_id.split(".")[0] for unique_id in results)
+    assert kinds["model"] == 25
+    assert kinds["test"] > 150
+    assert kinds["unit_test"] > 20
+    schemas = warehouse.run(
+        "select distinct schemaname from pg_tables where tableowner = 'analyst' order by 1"
+    )
+    assert schemas == [("dev_me_intermediate",), ("dev_me_marts_build",)]
+    (days,) = warehouse.run(
+        "select count(*) from dev_me_marts_build.fct_daily_performance_by_product"
+    )[0]
+    assert days == 67
+
+
+def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_path):
+    with transaction("loader") as cursor:
+        for table in declared_tables().values():
+            raw_table.prepare(cursor, table)
+    results = build(warehouse, tmp_path)
+    assert len(results) > 200
+    kpis = warehouse.run("select metric, value from dev_me_marts_build.fct_kpis")
+    assert ("repeat_rate", None) in kpis
+    assert ("users", 0) in kpis
