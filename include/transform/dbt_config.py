@@ -28,15 +28,14 @@ from cosmos.profiles import PostgresUserPasswordProfileMapping
 from include.alert.collect import record_dbt_results
 from include.transform.gates import put_tests_before_what_depends
 from include.transform.lineage import Lineage
-from include.transform.manifest import PROJECT, ensure_manifest
+from include.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
 from include.warehouse import lease
 from include.warehouse.connection import CONNECTION_ID, transaction
 
-TARGET = "prod"
 OPERATOR_ARGS: dict[str, Any] = {"callback": record_dbt_results}
 
 PROFILE = ProfileConfig(
-    profile_name="greenery",
+    profile_name=PROFILE_NAME,
     target_name=TARGET,
     profile_mapping=PostgresUserPasswordProfileMapping(
         conn_id=CONNECTION_ID,
@@ -46,7 +45,7 @@ PROFILE = ProfileConfig(
 
 
 @contextlib.contextmanager
-def _profile() -> Iterator[tuple[Path, dict[str, str]]]:
+def open_profile() -> Iterator[tuple[Path, dict[str, str]]]:
     """Open the run's profile, or a mock of it where no warehouse is known: parsing needs none."""
     with contextlib.ExitStack() as stack:
         try:
@@ -58,7 +57,7 @@ def _profile() -> Iterator[tuple[Path, dict[str, str]]]:
 
 def manifest_path() -> Path:
     """Return the path of the manifest of the project as it is on disk now."""
-    return ensure_manifest(_profile, TARGET)
+    return ensure_manifest(open_profile)
 
 
 def keep_lease(context: Context, operator: BaseOperator) -> None:

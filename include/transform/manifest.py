@@ -16,6 +16,8 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 FOLDERS = ("macros", "models", "seeds", "snapshots", "tests")
 SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+PROFILE_NAME = "greenery"
+TARGET = "prod"
 # a task that started with an older manifest may still want to read it
 KEPT_MANIFESTS = 3
 
@@ -38,14 +40,13 @@ def fingerprint(project: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def ensure_manifest(profile: Callable[[], Profile], target: str, project: Path = PROJECT) -> Path:
+def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> Path:
     """Return the path of the manifest of the project as it is on disk now, parsing it if need be.
 
     Beside it lies dbt's partial parse of the same profile, so that tasks need not parse again.
 
     Args:
         profile: opens the profile to parse with: the path of its profiles.yml and its environment.
-        target: the profile's target.
 
     Raises:
         BrokenProjectError: if dbt can't parse the project.
@@ -60,24 +61,28 @@ def ensure_manifest(profile: Callable[[], Profile], target: str, project: Path =
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not manifest.exists():
             with profile() as (profiles_file, environment):
-                _parse(project, manifest, profiles_file, environment, target)
+                _parse(project, manifest, profiles_file, environment)
             _prune(folder)
     return manifest
 
 
+def parse_arguments(project: Path, profiles_file: Path, target_path: Path) -> list[str]:
+    """Return the arguments of `dbt parse`; all that decides whether a parse can be reused."""
+    return [
+        *("--quiet", "--no-use-colors", "parse", "--no-static-parser"),
+        *("--project-dir", str(project), "--target-path", str(target_path)),
+        *("--profiles-dir", str(profiles_file.parent), "--log-path", str(target_path)),
+        *("--profile", PROFILE_NAME, "--target", TARGET),
+    ]
+
+
 def _parse(
-    project: Path, manifest: Path, profiles_file: Path, environment: Mapping[str, str], target: str
+    project: Path, manifest: Path, profiles_file: Path, environment: Mapping[str, str]
 ) -> None:
     with tempfile.TemporaryDirectory(dir=manifest.parent, prefix="parse-") as scratch:
+        arguments = parse_arguments(project, profiles_file, Path(scratch))
         done = subprocess.run(
-            [
-                sys.executable,
-                *("-m", "dbt.cli.main", "--quiet", "--no-use-colors", "parse"),
-                *("--project-dir", str(project), "--target-path", scratch),
-                *("--profiles-dir", str(profiles_file.parent)),
-                *("--profile", "greenery", "--target", target),
-                *("--log-path", scratch, "--no-static-parser"),
-            ],
+            [sys.executable, "-m", "dbt.cli.main", *arguments],
             env={**os.environ, **environment, "DO_NOT_TRACK": "1"},
             capture_output=True,
             text=True,
@@ -87,10 +92,9 @@ def _parse(
             raise BrokenProjectError(
                 f"dbt can't parse {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
             )
-        os.replace(
-            Path(scratch, "partial_parse.msgpack"), manifest.parent / "partial_parse.msgpack"
-        )
-        os.replace(Path(scratch, "manifest.json"), manifest)
+        made = Path(scratch)
+        (made / "partial_parse.msgpack").replace(manifest.parent / "partial_parse.msgpack")
+        (made / "manifest.json").replace(manifest)
 
 
 def _prune(folder: Path) -> None:

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 
 
 def build(warehouse, target: Path) -> dict[str, dict]:
-    """Run `dbt build` into an analyst's schemas and return the result of each node by its unique id."""
+    """Run `dbt build` into an analyst's schemas and return each node's result."""
     environ = {
         **os.environ,
         "DO_NOT_TRACK": "1",

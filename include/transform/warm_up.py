@@ -1,0 +1,43 @@
+"""Do once, in the scheduler, what every task of dbt would do again after it was forked from it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+log = logging.getLogger(__name__)
+
+
+def warm_up() -> None:
+    """Import dbt and parse the project once, so that forked tasks find all of that done.
+
+    dbt makes code for its classes at first use; a task that finds it made needs half of the time.
+    Never raises: a cold start is only slower.
+    """
+    try:
+        from dbt.cli.main import dbtRunner
+
+        from include.transform.dbt_config import open_profile
+        from include.transform.manifest import PROJECT, ensure_manifest, parse_arguments
+
+        manifest = ensure_manifest(open_profile)
+        with (
+            open_profile() as (profiles_file, environment),
+            tempfile.TemporaryDirectory() as scratch,
+            # the profile's password, only for as long as it is needed
+            mock.patch.dict(os.environ, environment),
+        ):
+            shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
+            arguments = parse_arguments(PROJECT, profiles_file, Path(scratch))
+            result = dbtRunner().invoke(["--no-write-json", *arguments])
+        if not result.success:
+            log.warning("dbt could not be warmed up: %s", result.exception)
+    except Exception as error:
+        log.warning("dbt could not be warmed up, so tasks start slower: %s", error)
+    # what is here now stays: the garbage collector of a fork need not copy it by looking at it
+    gc.freeze()
