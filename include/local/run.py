@@ -40,12 +40,13 @@ def run(home: Home, source: str | None) -> bool:
         with _ended_as_failed_when_interrupted(home, api, run_id, server):
             for task in api.follow(run_id):
                 tell.task(task, time.monotonic() - begun)
+            seconds = time.monotonic() - begun
             state = api.state(run_id)
     with (
         contextlib.closing(server.connect("postgres")) as connection,
         connection.cursor() as cursor,
     ):
-        return tell.end_of_run(cursor, home, run_id, state, time.monotonic() - begun)
+        return tell.end_of_run(cursor, home, run_id, state, seconds)
 
 
 def choose_source(home: Home, server: Server, asked: str | None) -> str:
@@ -95,6 +96,8 @@ def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
     environ = environment(home, server, landing)
     # a run is asked for here; the daily schedule belongs to `make up`
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
+    # looking for what can go on next every second would add up to half a minute
+    environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     services.migrate_metadata(environ, home)
     services.start(home, environ)
     try:

@@ -79,6 +79,8 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         profile_config=PROFILE,
         invocation_mode=InvocationMode.DBT_RUNNER,
         select="source:greenery",
+        # outside of a task group Cosmos looks for a partial parse only where it is told to
+        cache_dir=PROJECT,
         **OPERATOR_ARGS,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 FOLDERS = ("macros", "models", "seeds", "snapshots", "tests")
@@ -51,11 +53,11 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
     Raises:
         BrokenProjectError: if dbt can't parse the project.
     """
-    folder = project / "target"
+    folder = Path(os.environ.get("GREENERY_DBT_TARGET", project / "target"))
     manifest = folder / f"manifest-{fingerprint(project)}.json"
     if manifest.exists():
         return manifest
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "manifest.lock", "w") as lock:
         # the DAG processor and a task may find the change at the same moment
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -93,8 +95,32 @@ def _parse(
                 f"dbt can't parse {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
             )
         made = Path(scratch)
+        parsed = json.loads((made / "manifest.json").read_text())
+        (made / "slim.json").write_text(json.dumps(slim(parsed)))
         (made / "partial_parse.msgpack").replace(manifest.parent / "partial_parse.msgpack")
-        (made / "manifest.json").replace(manifest)
+        (made / "slim.json").replace(manifest)
+
+
+def slim(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what rendering and alerting need of a manifest; every task reads it.
+
+    Without macros and the like it is a fraction of the size. A test's dependence on a source goes
+    too: Cosmos gives a test with two parents a task of its own, to wait for both. A source is there
+    before anything is built, so such a test can run with its model and hold back what depends on
+    that.
+    """
+    kept = ("metadata", "nodes", "sources", "exposures")
+    nodes = {
+        unique_id: {key: value for key, value in node.items() if key != "raw_code"}
+        for unique_id, node in manifest["nodes"].items()
+    }
+    for node in nodes.values():
+        if node["resource_type"] == "test":
+            parents = node["depends_on"]["nodes"]
+            models = [parent for parent in parents if not parent.startswith("source.")]
+            # a test on a source alone keeps its parent
+            node["depends_on"] = {**node["depends_on"], "nodes": models or parents}
+    return {key: manifest[key] for key in kept} | {"nodes": nodes}
 
 
 def _prune(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import os
 import shutil
@@ -12,6 +13,16 @@ from unittest import mock
 
 log = logging.getLogger(__name__)
 
+MODULES = (
+    # what the tasks of the DAG are made of
+    "include.run_tasks",
+    # what dbt's commands, and Cosmos after them, import only when they get there
+    "dbt.adapters.postgres",
+    "dbt.task.build",
+    "dbt.task.freshness",
+    "openlineage.common.provider.dbt.local",
+)
+
 
 def warm_up() -> None:
     """Import dbt and parse the project once, so that forked tasks find all of that done.
@@ -20,6 +31,8 @@ def warm_up() -> None:
     Never raises: a cold start is only slower.
     """
     try:
+        for module in MODULES:
+            importlib.import_module(module)
         from dbt.cli.main import dbtRunner
 
         from include.transform.dbt_config import open_profile

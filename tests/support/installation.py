@@ -35,7 +35,11 @@ def copy_checkout(to: Path) -> Path:
 
 def command(checkout: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run one of the commands behind the Makefile in a copy of the checkout."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AIRFLOW", "GREENERY_DBT"))
+    }
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=checkout,
@@ -155,7 +159,9 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
         # these come from Airflow's own database here, so that each test can have its own
         environ.pop(f"AIRFLOW_CONN_{name}", None)
+    environ.pop("GREENERY_DBT_TARGET", None)
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
+    environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     try:
         services.migrate_metadata(environ, home)
         services.start(home, environ)

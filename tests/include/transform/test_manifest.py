@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from include.transform.manifest import PROJECT, BrokenProjectError, ensure_manifest, fingerprint
+from include.transform.manifest import (
+    PROJECT,
+    BrokenProjectError,
+    ensure_manifest,
+    fingerprint,
+    slim,
+)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
     """A small project of two models."""
+    monkeypatch.delenv("GREENERY_DBT_TARGET")
     folder = tmp_path / "small"
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text("name: small\nprofile: greenery\n")
@@ -53,12 +60,28 @@ def test_a_project_is_parsed_once_while_its_files_stay_as_they_are(project, prof
 
 
 def test_a_new_and_a_changed_model_make_a_new_manifest(project, profile):
-    ensure_manifest(profile, project)
+    first = ensure_manifest(profile, project)
     (project / "models" / "second.sql").write_text("select 2 as two")
     (project / "models" / "third.sql").write_text("select 3 as three")
     manifest = ensure_manifest(profile, project)
     assert models(manifest) == {"first", "second", "third"}
-    assert "select 2 as two" in manifest.read_text()
+    checksums = [
+        json.loads(file.read_text())["nodes"]["model.small.second"]["checksum"]
+        for file in (first, manifest)
+    ]
+    assert checksums[0] != checksums[1]
+
+
+def test_a_test_that_looks_up_a_source_belongs_to_its_model_alone():
+    test = {"resource_type": "test", "depends_on": {"nodes": ["source.s.raw.users", "model.s.a"]}}
+    alone = {"resource_type": "test", "depends_on": {"nodes": ["source.s.raw.users"]}}
+    model = {"resource_type": "model", "depends_on": {"nodes": ["source.s.raw.users"]}}
+    manifest = {"metadata": {}, "sources": {}, "exposures": {}, "macros": {"m": "long"}}
+    slimmed = slim(manifest | {"nodes": {"t": test, "u": alone, "m": model}})
+    assert slimmed["nodes"]["t"]["depends_on"]["nodes"] == ["model.s.a"]
+    assert slimmed["nodes"]["u"] == alone
+    assert slimmed["nodes"]["m"] == model
+    assert "macros" not in slimmed
 
 
 def test_old_manifests_are_cleared_away_but_not_at_once(project, profile):
