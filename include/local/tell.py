@@ -45,9 +45,10 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
         "where last_run_outcome = 'published'"
     )
     as_of, marts = cursor.fetchone()
+    age = f"Data as of {as_of:%d %b %Y %H:%M} UTC" if as_of else "No data was loaded yet"
     print(
         f"\nPublished {marts} marts in {seconds:.1f} s: {inserted:,} rows inserted, "
-        f"{updated:,} updated, {deleted:,} deleted. Data as of {as_of:%d %b %Y %H:%M} UTC.\n"
+        f"{updated:,} updated, {deleted:,} deleted. {age}.\n"
     )
     cursor.execute(
         "select metric, value, numerator, denominator, unit, description from marts.fct_kpis "
@@ -58,7 +59,7 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
         parts = (
             "" if denominator is None else f"{float(numerator):,.10g}/{float(denominator):,.10g}"
         )
-        print(f"  {metric:<28} {shown:>14} {unit:<10} {parts:>22}   {description}")
+        print(f"  {metric:<36} {shown:>12} {unit:<15} {parts:>22}   {description}")
     print(
         "\nWhere to look next:\n"
         "  make psql            ask the marts: select * from marts.fct_product_funnel;\n"
