@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -18,6 +19,10 @@ from include.local import postgres, services, tell
 from include.local.api import AirflowApi
 from include.local.home import Home, environment
 from include.local.postgres import Server
+
+SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
+# the callback itself takes 10 s at most, and Airflow some time to begin it
+SLACK_SECONDS = 20
 
 
 class OtherSourceError(Exception):
@@ -37,16 +42,33 @@ def run(home: Home, source: str | None) -> bool:
         print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
         begun = time.monotonic()
         run_id = api.trigger()
-        with _ended_as_failed_when_interrupted(home, api, run_id, server):
+        with _ended_as_failed_when_interrupted(api, run_id, server):
             for task in api.follow(run_id):
                 tell.task(task, time.monotonic() - begun)
             seconds = time.monotonic() - begun
             state = api.state(run_id)
+            if state == "failed" and SLACK in os.environ:
+                _wait_for_slack(server, run_id)
     with (
-        contextlib.closing(server.connect("postgres")) as connection,
+        contextlib.closing(server.connect("analyst")) as connection,
         connection.cursor() as cursor,
     ):
         return tell.end_of_run(cursor, home, run_id, state, seconds)
+
+
+def _wait_for_slack(server: Server, run_id: str) -> None:
+    """Wait until the failure callback is done: it runs in a process that we are about to end."""
+    deadline = time.monotonic() + SLACK_SECONDS
+    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "select count(*) from ops.notification where run_id = %s and state <> 'pending'",
+                (run_id,),
+            )
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.3)
 
 
 def choose_source(home: Home, server: Server, asked: str | None) -> str:
@@ -111,7 +133,7 @@ def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
 
 @contextlib.contextmanager
 def _ended_as_failed_when_interrupted(
-    home: Home, api: AirflowApi, run_id: str, server: Server
+    api: AirflowApi, run_id: str, server: Server
 ) -> Iterator[None]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

@@ -79,6 +79,12 @@ def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float) -> None:
         )
         for task_id, message in cursor:
             print(f"✗ {task_id}\n    " + message.replace("\n", "\n    "))
+        cursor.execute(
+            "select state, channel, error from ops.notification where run_id = %s", (run_id,)
+        )
+        for state, channel, error in cursor:
+            where = f" in {channel}" if channel else ""
+            print(f"\nSlack was told{where}." if state == "sent" else f"\nSlack: {error}")
     print(
         f"\nLogs: {home.logs}/dag_id=greenery_elt/run_id={run_id}\n"
         "Mend the cause and `make run` again. `make up` shows the run in Airflow's UI."

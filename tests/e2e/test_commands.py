@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
+from tests.support import fake_slack
 from tests.support.installation import command, copy_checkout, local_command
 
 
@@ -23,7 +24,7 @@ def marts(checkout) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def test_a_newcomer_gets_numbers_and_an_alarm_that_stops_bad_data(checkout, tmp_path):
+def test_a_newcomer_gets_numbers_and_bad_data_rings_the_alarm(checkout, tmp_path, monkeypatch):
     good = local_command(checkout, "run")
     assert good.returncode == 0, good.stdout + good.stderr
     assert "✓ build.fct_orders" in good.stdout
@@ -51,7 +52,11 @@ def test_a_newcomer_gets_numbers_and_an_alarm_that_stops_bad_data(checkout, tmp_
     # bad data: exit status 1, in words, and the marts still show what they showed
     broken = command(checkout, "include.demo", "--break", "orphan_item")
     assert broken.returncode == 0, broken.stderr
-    bad = local_command(checkout, "run")
+    with fake_slack.running() as slack:
+        monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection())
+        bad = local_command(checkout, "run")
+        assert len(slack.messages) == 1, bad.stdout
+    assert "Slack was told in #data-alerts." in bad.stdout
     assert bad.returncode == 1, bad.stdout
     assert "Nothing was published" in bad.stdout
     assert "✗ build.stg_greenery__order_items" in bad.stdout

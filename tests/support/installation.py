@@ -18,6 +18,7 @@ from include.local.home import Home, environment, source_connection
 from tests.support.warehouse import Warehouse, fresh_warehouse, make_template
 
 ROOT = Path(__file__).parents[2]
+OF_THE_TEST_SESSION = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONN_GREENERY_WAR", "GREENERY_DBT")
 PARTS = ("config", "dags", "dbt", "include", "tests", "pyproject.toml", "Makefile")
 
 
@@ -36,9 +37,7 @@ def copy_checkout(to: Path) -> Path:
 def command(checkout: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run one of the commands behind the Makefile in a copy of the checkout."""
     environ = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("AIRFLOW", "GREENERY_DBT"))
+        key: value for key, value in os.environ.items() if not key.startswith(OF_THE_TEST_SESSION)
     }
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
