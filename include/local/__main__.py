@@ -19,13 +19,13 @@ def main() -> int:
     up = commands.add_parser("up", help="start scheduler and Airflow UI")
     up.add_argument("--source", help="folder with the shop's CSV files, or a URL")
     commands.add_parser("down", help="stop Airflow and Postgres")
-    dbt = commands.add_parser("dbt", help="run dbt into your own schemas")
-    dbt.add_argument("arguments", nargs=argparse.REMAINDER)
-    psql = commands.add_parser("psql", help="open psql; may read every schema")
-    psql.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
+    commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
     commands.add_parser("warehouse-url", help="print a URL that may read every schema")
     commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
-    arguments = parser.parse_args()
+    arguments, arguments.handed_on = parser.parse_known_args()
+    if arguments.handed_on and arguments.command not in ("dbt", "psql"):
+        parser.error(f"unknown arguments: {' '.join(arguments.handed_on)}")
     home = Home()
     try:
         return COMMANDS[arguments.command](home, arguments)
@@ -97,7 +97,7 @@ def _dbt(home: Home, arguments: argparse.Namespace) -> int:
         "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
         "GREENERY_DBT_DATABASE": postgres.WAREHOUSE,
     }
-    os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *arguments.arguments], environ)
+    os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *arguments.handed_on], environ)
 
 
 def _psql(home: Home, arguments: argparse.Namespace) -> int:
@@ -111,7 +111,7 @@ def _psql(home: Home, arguments: argparse.Namespace) -> int:
         # not on the command line, where every user of the machine could read it
         "PGPASSWORD": server.passwords["analyst"],
     }
-    os.execve(postgres.binary("psql"), ["psql", *arguments.arguments], environ)
+    os.execve(postgres.binary("psql"), ["psql", *arguments.handed_on], environ)
 
 
 def _warehouse_url(home: Home, _: argparse.Namespace) -> int:

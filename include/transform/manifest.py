@@ -18,6 +18,8 @@ from typing import Any
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 FOLDERS = ("macros", "models", "seeds", "snapshots", "tests")
 SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+# run as a module, dbt is told of an import order that harms nobody
+DBT = (sys.executable, "-W", "ignore::RuntimeWarning:runpy", "-m", "dbt.cli.main")
 PROFILE_NAME = "greenery"
 TARGET = "prod"
 # a task that started with an older manifest may still want to read it
@@ -84,7 +86,7 @@ def _parse(
     with tempfile.TemporaryDirectory(dir=manifest.parent, prefix="parse-") as scratch:
         arguments = parse_arguments(project, profiles_file, Path(scratch))
         done = subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", *arguments],
+            [*DBT, *arguments],
             env={**os.environ, **environment, "DO_NOT_TRACK": "1"},
             capture_output=True,
             text=True,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from include.extract import raw_table
 from include.extract.task import declared_tables, load_table
+from include.transform.manifest import DBT
 from include.warehouse.connection import transaction
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
@@ -31,7 +31,7 @@ def build(warehouse, target: Path) -> dict[str, dict]:
     folders = ["--project-dir", PROJECT, "--profiles-dir", PROJECT]
     folders += ["--target-path", target, "--log-path", target]
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", *map(str, folders)],
+        [*DBT, "--no-use-colors", "build", *map(str, folders)],
         env=environ,
         cwd=PROJECT,
         capture_output=True,
