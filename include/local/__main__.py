@@ -9,6 +9,7 @@ import sys
 
 from include.local import postgres, services
 from include.local.home import Home, environment
+from include.transform.manifest import DBT
 
 
 def main() -> int:
@@ -97,7 +98,7 @@ def _dbt(home: Home, arguments: argparse.Namespace) -> int:
         "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
         "GREENERY_DBT_DATABASE": postgres.WAREHOUSE,
     }
-    os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *arguments.handed_on], environ)
+    os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
 
 
 def _psql(home: Home, arguments: argparse.Namespace) -> int:

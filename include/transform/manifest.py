@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 FOLDERS = ("macros", "models", "seeds", "snapshots", "tests")
 SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 # run as a module, dbt is told of an import order that harms nobody
-DBT = (sys.executable, "-W", "ignore::RuntimeWarning:runpy", "-m", "dbt.cli.main")
+DBT = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main")
 PROFILE_NAME = "greenery"
 TARGET = "prod"
 # a task that started with an older manifest may still want to read it
