@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SOURCE
+export SOURCE LOGIN
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
@@ -14,7 +14,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
 run: $(SET_UP) ## one run on demo data, or on the CSV files of SOURCE=dir
-	@$(LOCAL) run $(if $(SOURCE),--source "$$SOURCE")
+	@$(LOCAL) run $(if $(SOURCE),--source "$$SOURCE") $(if $(CONFIRM_SHRUNK),--confirm-shrunk $(CONFIRM_SHRUNK))
 
 up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 	@$(LOCAL) up $(if $(SOURCE),--source "$$SOURCE")
@@ -56,7 +56,7 @@ setup: $(SET_UP) ## make .venv with everything pinned
 $(SET_UP): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Setting up $(VENV) ..."
+	@echo "Setting up $(VENV) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --requirement requirements-dev.txt --constraint constraints.txt \

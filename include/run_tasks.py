@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
+from psycopg2.extensions import cursor as Cursor
 
 from include.alert.callback import warn_if_nobody_is_told
 from include.extract.task import check_landing, declared_tables, load_table
@@ -44,6 +46,16 @@ def _run_id() -> str:
     return get_current_context()["run_id"]
 
 
+def _has_ended(run_id: str) -> bool:
+    """Tell whether Airflow knows a run and it is over. A run of another Airflow is not known."""
+    ti = get_current_context()["ti"]
+    try:
+        return ti.get_dagrun_state(ti.dag_id, run_id) not in ("queued", "running")
+    except Exception as error:
+        log.info("This Airflow does not know the run %s: %s", run_id, error)
+        return False
+
+
 @task
 @_final
 def begin_run() -> None:
@@ -51,6 +63,10 @@ def begin_run() -> None:
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:
+        holder = lease.holder(cursor)
+        if holder and _has_ended(holder):
+            # its end_run was not done again after one of its tasks was cleared, or it died
+            lease.release(cursor, holder)
         lease.take(cursor, _run_id())
     url = check_landing()
     with transaction("loader") as cursor:
@@ -64,10 +80,18 @@ def load_tasks() -> list[BaseOperator]:
 
 def load(table_name: str) -> dict[str, Any]:
     """Load what is new of one source table, and return how much that was."""
-    with transaction("loader") as cursor:
-        lease.renew(cursor, _run_id())
     confirmed = get_current_context()["params"]["confirm_shrunk"]
-    return load_table(table_name, run_id=_run_id(), confirm_shrunk=confirmed)
+    return load_table(
+        table_name, run_id=_run_id(), confirm_shrunk=confirmed, transaction=_while_leased
+    )
+
+
+@contextlib.contextmanager
+def _while_leased() -> Iterator[Cursor]:
+    """A loader's transaction in which no other run can take the warehouse."""
+    with transaction("loader") as cursor:
+        lease.hold(cursor, _run_id())
+        yield cursor
 
 
 @task
@@ -88,4 +112,4 @@ def publish_marts() -> dict[str, int]:
 @task
 def end_run() -> None:
     """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
-    close_run(_run_id())
+    close_run(_run_id(), Lineage.read(manifest_path()).marts)

@@ -25,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     home = tempfile.mkdtemp(prefix="greenery-tests-")
     os.environ["AIRFLOW_HOME"] = home
+    # nobody's real channel
+    os.environ.pop("AIRFLOW_CONN_GREENERY_SLACK", None)
     os.environ["AIRFLOW__COSMOS__CACHE_DIR"] = str(Path(home, "cosmos"))
     # parsed without a warehouse: not for the run of this checkout
     os.environ["GREENERY_DBT_TARGET"] = str(Path(home, "dbt"))

@@ -70,7 +70,9 @@ def landing_at(path: str, conn_id: str | None = None) -> Landing:
             f"No installed Airflow provider reads {path.split(':')[0]}:// as a landing folder. "
             f"Install one, or change `path` in the Airflow connection `{CONNECTION_ID}`."
         ) from None
-    return Landing(root, re.sub("(?<=://)[^/@]*@", "", str(root)).rstrip("/"))
+    # credentials and a signature behind a question mark are secrets, not an identity
+    url = re.sub("(?<=://)[^/@]*@", "", str(root)).partition("?")[0]
+    return Landing(root, url.rstrip("/"))
 
 
 def find_files(landing: Landing, tables: Collection[str]) -> dict[str, list[SourceFile]]:

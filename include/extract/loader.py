@@ -11,6 +11,8 @@ from psycopg2.extensions import cursor as Cursor
 from include.extract.landing import Landing
 from include.extract.settle import Clock
 
+Transaction = Callable[[], AbstractContextManager[Cursor]]
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -21,7 +23,7 @@ class Loader:
     """
 
     landing: Landing
-    transaction: Callable[[], AbstractContextManager[Cursor]]
+    transaction: Transaction
     run_id: str
     confirm_shrunk: Collection[str] = ()
     settle_seconds: float = 2.0

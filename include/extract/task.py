@@ -14,12 +14,13 @@ from include.extract import load
 from include.extract.contracts import Table, read_contracts
 from include.extract.history import LoadResult
 from include.extract.landing import CONNECTION_ID, Landing, find_files, open_landing
-from include.extract.loader import Loader
+from include.extract.loader import Loader, Transaction
 from include.warehouse import connection
 
 CONTRACTS = (
     Path(__file__).parents[2] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
 )
+as_loader: Transaction = partial(connection.transaction, "loader")
 COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_deleted")
 
 
@@ -40,7 +41,11 @@ def check_landing() -> str:
 
 
 def load_table(
-    table_name: str, *, run_id: str, confirm_shrunk: Collection[str] = ()
+    table_name: str,
+    *,
+    run_id: str,
+    confirm_shrunk: Collection[str] = (),
+    transaction: Transaction = as_loader,
 ) -> dict[str, Any]:
     """Load what is new for one table and return a summary that fits into a log line or an XCom.
 
@@ -54,7 +59,7 @@ def load_table(
     landing = _landing()
     loader = Loader(
         landing,
-        partial(connection.transaction, "loader"),
+        transaction,
         run_id,
         confirm_shrunk,
         settle_seconds=float(os.environ.get("GREENERY_SETTLE_SECONDS", "2")),

@@ -17,6 +17,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="one run of the DAG, on demo data or a landing folder")
     run.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    run.add_argument(
+        "--confirm-shrunk",
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="tables whose snapshot may lose more than half of its rows",
+    )
     up = commands.add_parser("up", help="start scheduler and Airflow UI")
     up.add_argument("--source", help="folder with the shop's CSV files, or a URL")
     commands.add_parser("down", help="stop Airflow and Postgres")
@@ -30,43 +37,34 @@ def main() -> int:
     home = Home()
     try:
         return COMMANDS[arguments.command](home, arguments)
-    except postgres.PostgresError as error:
-        return _fail(error)
-    except services.ServicesError as error:
-        return _fail(error)
     except KeyboardInterrupt:
         return 130
-
-
-def _fail(error: Exception) -> int:
-    print(f"{error}", file=sys.stderr)
-    return 1
+    except Exception as error:
+        if type(error).__name__ not in EXPECTED:
+            raise
+        print(str(error).strip(), file=sys.stderr)
+        return 1
 
 
 def _run(home: Home, arguments: argparse.Namespace) -> int:
-    from include.local.api import DagBrokenError
-    from include.local.run import OtherSourceError, run
+    from include.local.run import run
 
-    try:
-        return 0 if run(home, arguments.source) else 1
-    except (OtherSourceError, DagBrokenError) as error:
-        return _fail(error)
+    return 0 if run(home, arguments.source, arguments.confirm_shrunk) else 1
 
 
 def _up(home: Home, arguments: argparse.Namespace) -> int:
-    from include.local.run import OtherSourceError, choose_source
+    from include.local.run import choose_source, refuse_other_landing
 
     server = postgres.start(home.state)
-    if services.running(home):
+    landing = choose_source(home, server, arguments.source)
+    if services.is_up(home):
+        refuse_other_landing(home, landing)
         print(f"Airflow is up already: {home.url}")
         return 0
-    try:
-        landing = choose_source(home, server, arguments.source)
-    except OtherSourceError as error:
-        return _fail(error)
+    home.leave_taken_port()
     environ = environment(home, server, landing)
     services.migrate_metadata(environ, home)
-    services.start(home, environ)
+    services.start(home, environ, landing)
     print(f"Airflow is up: {home.url}\nLanding folder: {landing}\n`make down` stops it.")
     return 0
 
@@ -103,14 +101,17 @@ def _dbt(home: Home, arguments: argparse.Namespace) -> int:
 
 def _psql(home: Home, arguments: argparse.Namespace) -> int:
     server = postgres.start(home.state)
+    login = os.environ.get("LOGIN") or "analyst"
+    if login not in server.passwords:
+        sys.exit(f"There is no log-in {login}. Choose from: {', '.join(server.passwords)}.")
     environ = {
         **os.environ,
         "PGHOST": "127.0.0.1",
         "PGPORT": str(server.port),
-        "PGUSER": "analyst",
+        "PGUSER": login,
         "PGDATABASE": postgres.WAREHOUSE,
         # not on the command line, where every user of the machine could read it
-        "PGPASSWORD": server.passwords["analyst"],
+        "PGPASSWORD": server.passwords[login],
     }
     os.execve(postgres.binary("psql"), ["psql", *arguments.handed_on], environ)
 
@@ -128,6 +129,17 @@ def _reset(home: Home, _: argparse.Namespace) -> int:
     return 0
 
 
+# What speaks for itself, by name: to import them all would make each command slow.
+EXPECTED = {
+    "DagBrokenError",
+    "DemoError",
+    "OperationalError",
+    "OtherSourceError",
+    "PostgresError",
+    "ServicesError",
+    "SourceError",
+    "WarehouseUnreachableError",
+}
 COMMANDS = {
     "run": _run,
     "up": _up,

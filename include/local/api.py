@@ -10,6 +10,7 @@ import httpx
 
 DAG_ID = "greenery_elt"
 UNFINISHED = ("queued", "running")
+ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 PARSE_TIMEOUT = 120
 
 
@@ -21,7 +22,8 @@ class AirflowApi:
     """A client of a local Airflow that asks for no log-in."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30)
+        # no proxy of the environment stands between us and loopback
+        self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30, trust_env=False)
 
     def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **arguments)
@@ -95,9 +97,9 @@ class AirflowApi:
         over = False
         while not over:
             over = self.state(run_id) not in UNFINISHED
-            ended = [task for task in self.tasks(run_id) if task["end_date"] or over]
+            ended = [task for task in self.tasks(run_id) if task["state"] in ENDED]
             for task in sorted(ended, key=lambda task: task["end_date"] or ""):
-                if task["task_id"] not in told and task["state"] != "up_for_retry":
+                if task["task_id"] not in told:
                     told.add(task["task_id"])
                     yield task
             if not over:

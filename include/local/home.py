@@ -39,11 +39,11 @@ class Home:
     def logs(self) -> Path:
         return self.airflow / "logs"
 
-    def remembered(self, name: str, make: Any) -> Any:
-        """Return a value kept under the state folder, made at the first call."""
+    def remembered(self, name: str, make: Any, *, anew: bool = False) -> Any:
+        """Return a value kept under the state folder, made at the first call, or anew if asked."""
         file = self.state / "settings.json"
         settings = json.loads(file.read_text()) if file.exists() else {}
-        if name not in settings:
+        if anew or name not in settings:
             settings[name] = make()
             self.state.mkdir(parents=True, exist_ok=True)
             temporary = file.with_suffix(".new")
@@ -56,6 +56,11 @@ class Home:
     def port(self) -> int:
         """The port of Airflow's API and UI, the same from one start to the next."""
         return int(self.remembered("airflow_port", postgres.free_port))
+
+    def leave_taken_port(self) -> None:
+        """Choose another port for Airflow if somebody else took ours meanwhile."""
+        if port_is_taken(self.port):
+            self.remembered("airflow_port", postgres.free_port, anew=True)
 
     @property
     def url(self) -> str:
@@ -117,6 +122,8 @@ def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
         "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(landing),
         "DO_NOT_TRACK": "1",
+        # tasks talk to Airflow's API on loopback, whatever proxy leads to the world
+        **{name: _without_proxy(os.environ.get(name)) for name in ("NO_PROXY", "no_proxy")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join([str(home.root), str(home.root / "config")]),
         # without it every start and every task would compile hundreds of files again
@@ -125,6 +132,10 @@ def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "TZ": "UTC",
     }
+
+
+def _without_proxy(hosts: str | None) -> str:
+    return ",".join([*filter(None, [hosts]), "127.0.0.1", "localhost"])
 
 
 def port_is_taken(port: int) -> bool:

@@ -244,7 +244,9 @@ def _pg_ctl(
 
 
 def _is_running(server: Server) -> bool:
-    return _pg_ctl(server, "status", check=False).returncode == 0
+    # pg_ctl can't be run in a folder that somebody has deleted
+    is_there = Path(server.home).exists()
+    return is_there and _pg_ctl(server, "status", check=False).returncode == 0
 
 
 def free_port() -> int:

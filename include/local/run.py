@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from include.demo.settings import days_until, default_settings, read_note
 from include.extract.landing import landing_at
 from include.local import postgres, services, tell
 from include.local.api import AirflowApi
-from include.local.home import Home, environment
+from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
 
 SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
@@ -26,22 +27,27 @@ SLACK_SECONDS = 20
 
 
 class OtherSourceError(Exception):
-    """The local warehouse holds another shop than the one asked for."""
+    """What is there already stands in the way of what was asked for."""
 
 
-def run(home: Home, source: str | None) -> bool:
+def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> bool:
     """Run the DAG once on a landing folder (default: the last one, at first demo data).
+
+    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
 
     Returns:
         Whether the run succeeded and published.
     """
+    # from the very start: what was started must be ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     server = postgres.start(home.state)
+    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(server)
     landing = choose_source(home, server, source)
-    with airflow(home, server, landing) as api:
+    with _alone(home), airflow(home, server, landing) as api:
         print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
         begun = time.monotonic()
-        run_id = api.trigger()
+        run_id = api.trigger({"confirm_shrunk": list(confirm_shrunk)})
         with _ended_as_failed_when_interrupted(api, run_id, server):
             for task in api.follow(run_id):
                 tell.task(task, time.monotonic() - begun)
@@ -105,23 +111,43 @@ def make_demo(home: Home, server: Server) -> None:
         print(f"Demo data: {len(written)} files in {home.demo_landing}", flush=True)
 
 
+def refuse_other_landing(home: Home, landing: str) -> None:
+    """Raise OtherSourceError if the Airflow that is up loads from another folder."""
+    if services.landing(home) != landing:
+        raise OtherSourceError(
+            f"Airflow is up with the landing folder {services.landing(home)}, not {landing}. "
+            "`make down`, then again."
+        )
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    with open(home.state / "run.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OtherSourceError("Another `make run` is at work in this checkout.") from None
+        yield
+
+
 @contextlib.contextmanager
 def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
     """Yield the API of this checkout's Airflow, started for as long as needed."""
     api = AirflowApi(home.url)
-    if services.running(home):
-        if home.remembered("landing", lambda: landing) != landing:
-            raise OtherSourceError("Airflow is up with another source. `make down`, then again.")
+    if services.is_up(home):
+        refuse_other_landing(home, landing)
         api.wait_for_dag()
         yield api
         return
+    home.leave_taken_port()
+    api = AirflowApi(home.url)
     environ = environment(home, server, landing)
     # a run is asked for here; the daily schedule belongs to `make up`
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
     # looking for what can go on next every second would add up to half a minute
     environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     services.migrate_metadata(environ, home)
-    services.start(home, environ)
+    services.start(home, environ, landing)
     try:
         api.wait_for_dag()
         for left_over in api.unfinished_runs():
@@ -135,7 +161,6 @@ def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
 def _ended_as_failed_when_interrupted(
     api: AirflowApi, run_id: str, server: Server
 ) -> Iterator[None]:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -145,15 +170,17 @@ def _ended_as_failed_when_interrupted(
 
 
 def _end_as_failed(api: AirflowApi, run_id: str, server: Server) -> None:
+    """End a run that nothing works at any more, and do what its own last task would have done."""
+    from include.publish.publish import close_run
+
     api.fail(run_id)
-    with contextlib.closing(server.connect("postgres")) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute("select to_regclass('ops.run_lease') is not null")
-            if cursor.fetchone()[0]:
-                cursor.execute(
-                    "update ops.run_lease set released_at = clock_timestamp() where run_id = %s",
-                    (run_id,),
-                )
+    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.run_lease') is not null")
+        if not cursor.fetchone()[0]:
+            return
+        cursor.execute("select mart from marts.data_status")
+        marts = [mart for (mart,) in cursor]
+    close_run(run_id, marts)
 
 
 def _known_source(server: Server) -> str | None:

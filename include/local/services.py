@@ -44,8 +44,10 @@ def migrate_metadata(environment: dict[str, str], home: Home) -> None:
     mark.write_text(version("apache-airflow"))
 
 
-def start(home: Home, environment: dict[str, str]) -> None:
+def start(home: Home, environment: dict[str, str], landing: str) -> None:
     """Start scheduler, API server and DAG processor, and wait until all are healthy.
+
+    ``landing`` is the folder that this Airflow loads from, kept for those who ask while it is up.
 
     Raises:
         ServicesError: if the port is taken or a process ends or is not healthy in time.
@@ -58,6 +60,7 @@ def start(home: Home, environment: dict[str, str]) -> None:
             f'change "airflow_port" in {home.state / "settings.json"}.'
         )
     home.logs.mkdir(parents=True, exist_ok=True)
+    _landing_file(home).write_text(landing)
     processes = {}
     for component, arguments in COMPONENTS.items():
         with open(_log(home, component), "w") as log:
@@ -96,6 +99,20 @@ def stop(home: Home) -> bool:
     return bool(alive)
 
 
+def is_up(home: Home) -> bool:
+    """Tell whether all of Airflow is alive; a part of it alone is ended."""
+    alive = running(home)
+    if 0 < len(alive) < len(COMPONENTS):
+        stop(home)
+        return False
+    return bool(alive)
+
+
+def landing(home: Home) -> str:
+    """Return the landing folder of the Airflow that is up."""
+    return _landing_file(home).read_text()
+
+
 def running(home: Home) -> dict[str, psutil.Process]:
     """Return our processes that are alive, by component."""
     if not _pids(home).exists():
@@ -116,6 +133,10 @@ def _airflow() -> list[str]:
     return [sys.executable, "-m", "airflow"]
 
 
+def _landing_file(home: Home) -> Path:
+    return home.airflow / "landing"
+
+
 def _pids(home: Home) -> Path:
     return home.airflow / "processes.json"
 
@@ -134,7 +155,9 @@ def _wait_until_healthy(home: Home) -> None:
                 tail = "\n".join(_log(home, component).read_text().splitlines()[-15:])
                 raise ServicesError(f"Airflow's {component} ended at once. Its log ends:\n{tail}")
         try:
-            health = httpx.get(f"{home.url}/api/v2/monitor/health", timeout=5).json()
+            health = httpx.get(
+                f"{home.url}/api/v2/monitor/health", timeout=5, trust_env=False
+            ).json()
             if all((health.get(part) or {}).get("status") == "healthy" for part in parts):
                 return
         except (httpx.HTTPError, json.JSONDecodeError):

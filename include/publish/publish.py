@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from psycopg2.extras import Json
@@ -33,6 +34,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
     with transaction("publisher") as cursor:
         horizon = lease.renew(cursor, run_id)
         _refuse_unaudited(cursor, run_id, lineage)
+        _refuse_loaded_since(cursor, horizon)
         cursor.execute("lock table marts.data_status in share row exclusive mode")
         build = structure.read(cursor, BUILD)
         published = structure.read(cursor, MARTS)
@@ -78,8 +80,10 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
 
 def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
     cursor.execute(
+        # what was built before the horizon was frozen (again) was built from older rows
         "select distinct on (unique_id) unique_id, status from ops.node_result "
-        "where run_id = %s order by unique_id, finished_at desc",
+        "where run_id = %s and finished_at >= (select horizon_frozen_at from ops.run_lease) "
+        "order by unique_id, finished_at desc",
         (run_id,),
     )
     results = dict(cursor.fetchall())
@@ -99,22 +103,45 @@ def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
         )
 
 
-def close_run(run_id: str) -> None:
-    """Give the lease back, and if the run did not publish, say so in ``marts.data_status``."""
+def _refuse_loaded_since(cursor, horizon: int | None) -> None:
+    cursor.execute(
+        "select count(*), min(source_file) from ops.load "
+        "where status = 'loaded' and load_id > coalesce(%s, 0)",
+        (horizon,),
+    )
+    files, first = cursor.fetchone()
+    if files:
+        raise PublishRefusedError(
+            f"{files} files were loaded after this run froze its horizon, {first} among them, and "
+            "not everything was built from them. Nothing was published. Clear `freeze_horizon` "
+            "with its downstream, or trigger a new run."
+        )
+
+
+def close_run(run_id: str, marts: Iterable[str]) -> None:
+    """Give the lease back, and if the run did not publish, say so in ``marts.data_status``.
+
+    A run that another one has followed says nothing: what it has to tell is old.
+    """
     with transaction("publisher") as cursor:
+        cursor.execute("select from ops.run_lease where run_id = %s for update", (run_id,))
+        if cursor.rowcount == 0:
+            return
         cursor.execute("select count(*) from ops.publication where run_id = %s", (run_id,))
         (publications,) = cursor.fetchone()
         if not publications:
             reason = _why(cursor, run_id)
             log.warning("This run did not publish. %s", reason)
-            status.tell_failed(cursor, run_id, reason, datetime.now(UTC))
+            status.tell_failed(cursor, run_id, reason, datetime.now(UTC), marts)
         cursor.execute("set local role loader")
         lease.release(cursor, run_id)
 
 
 def _why(cursor, run_id: str) -> str:
     cursor.execute(
-        "select message from ops.task_failure where run_id = %s order by failed_at, task_id",
+        "select message from (select distinct on (task_id) * from ops.task_failure "
+        "where run_id = %s order by task_id, try_number desc) as last_try "
+        "order by failed_at, task_id",
         (run_id,),
     )
     messages = [message.splitlines()[0] for (message,) in cursor]

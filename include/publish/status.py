@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
@@ -55,10 +55,20 @@ def tell_published(
         )
 
 
-def tell_failed(cursor: Cursor, run_id: str, reason: str, failed_at: datetime) -> None:
+def tell_failed(
+    cursor: Cursor, run_id: str, reason: str, failed_at: datetime, marts: Iterable[str]
+) -> None:
     """Say on every mart that the last run did not publish, and why. What they show stays."""
     cursor.execute(
-        "update marts.data_status set last_run_id = %s, last_run_outcome = 'failed', "
-        "last_run_at = %s, reason = %s",
-        (run_id, failed_at, reason),
+        """
+        insert into marts.data_status as status
+            (mart, last_run_id, last_run_outcome, last_run_at, reason)
+        select mart, %s, 'failed', %s, %s from unnest(%s::text[]) as mart
+        on conflict (mart) do update
+        set last_run_id = excluded.last_run_id,
+            last_run_outcome = excluded.last_run_outcome,
+            last_run_at = excluded.last_run_at,
+            reason = excluded.reason
+        """,
+        (run_id, failed_at, reason, list(marts)),
     )

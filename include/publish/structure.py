@@ -151,7 +151,7 @@ def _describe(
 def _alter(cursor: Cursor, mart: str, statement: sql.Composable) -> None:
     cursor.execute("select set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
     _run(cursor, mart, statement)
-    cursor.execute("select set_config('lock_timeout', '0', true)")
+    cursor.execute("set local lock_timeout to default")
 
 
 def _run(cursor: Cursor, mart: str, statement: sql.Composable) -> None:

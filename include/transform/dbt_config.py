@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos import (
     DbtTaskGroup,
     ExecutionConfig,
@@ -62,8 +63,11 @@ def manifest_path() -> Path:
 
 def keep_lease(context: Context, operator: BaseOperator) -> None:
     """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
-    with transaction("loader") as cursor:
-        lease.renew(cursor, context["run_id"])
+    try:
+        with transaction("loader") as cursor:
+            lease.renew(cursor, context["run_id"])
+    except lease.LeaseLostError as error:
+        raise AirflowFailException(str(error)) from None
 
 
 def task_name(node: DbtNode) -> str:

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from typing import Literal
 
 import psycopg2
+from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
 from psycopg2 import sql
 
 CONNECTION_ID = "greenery_warehouse"
+# Airflow can't interrupt a task that waits for the server, so the server must, before Airflow's
+# own limit of 30 minutes
+SESSION = "-c timezone=UTC -c lock_timeout=5min -c statement_timeout=29min"
+TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 Role = Literal["loader", "transformer", "publisher"]
 
 
@@ -36,7 +41,12 @@ def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.e
 
 def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
     """Open a psycopg2 connection to the warehouse. It may do nothing until it takes a role."""
-    settings = Connection.get(CONNECTION_ID)
+    try:
+        settings = Connection.get(CONNECTION_ID)
+    except AirflowNotFoundException:
+        raise WarehouseUnreachableError(
+            f"Airflow has no connection `{CONNECTION_ID}`. Make one of type Postgres."
+        ) from None
     where = f"{settings.host}:{settings.port or 5432}/{settings.schema}"
     try:
         return psycopg2.connect(
@@ -46,7 +56,8 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
             user=settings.login,
             password=settings.password,
             connect_timeout=timeout_seconds,
-            options="-c timezone=UTC",
+            options=SESSION,
+            **{key: value for key, value in settings.extra_dejson.items() if key in TLS},
             application_name="greenery",
         )
     except psycopg2.OperationalError as error:

@@ -7,6 +7,7 @@ has taken it in between: then the build holds that run's tables, and going on wo
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -37,7 +38,8 @@ def take(cursor: Cursor, run_id: str) -> None:
             taken_at = excluded.taken_at,
             expires_at = excluded.expires_at,
             released_at = null,
-            horizon_load_id = null
+            horizon_load_id = null,
+            horizon_frozen_at = null
         where lease.run_id = excluded.run_id
             or lease.released_at is not null
             or lease.expires_at < clock_timestamp()
@@ -50,8 +52,8 @@ def take(cursor: Cursor, run_id: str) -> None:
         raise LeaseHeldError(
             f"The run {holder} has been at work in this warehouse since "
             f"{taken_at:%d %b %H:%M} UTC. "
-            f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, "
-            "or at once by: update ops.run_lease set released_at = now()"
+            f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, or at once "
+            "as the role loader by: update ops.run_lease set released_at = now()"
         )
 
 
@@ -74,16 +76,28 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
     )
     row = cursor.fetchone()
     if row is None:
-        cursor.execute("select run_id from ops.run_lease")
-        holder = cursor.fetchone()
-        raise LeaseLostError(
-            f"The build holds what the run {holder[0]} made after this one. "
-            "Trigger a new run, or clear this one from its first task `begin_run`."
-            if holder
-            else "No run has begun in this warehouse. Clear this run from its first task, "
-            "`begin_run`."
-        )
+        _refuse(cursor)
     return row[0]
+
+
+def hold(cursor: Cursor, run_id: str) -> None:
+    """Make sure that no other run can take the warehouse before this transaction ends.
+
+    Several tasks of the run may do so at once.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    cursor.execute("select from ops.run_lease where run_id = %s for share", (run_id,))
+    if cursor.rowcount == 0:
+        _refuse(cursor)
+
+
+def holder(cursor: Cursor) -> str | None:
+    """Return the run that has not given the lease back, if any."""
+    cursor.execute("select run_id from ops.run_lease where released_at is null")
+    row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
@@ -92,7 +106,8 @@ def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
     cursor.execute(
         """
         update ops.run_lease
-        set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed')
+        set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed'),
+            horizon_frozen_at = clock_timestamp()
         where run_id = %s
         returning horizon_load_id
         """,
@@ -107,4 +122,15 @@ def release(cursor: Cursor, run_id: str) -> None:
         "update ops.run_lease set released_at = clock_timestamp() "
         "where run_id = %s and released_at is null",
         (run_id,),
+    )
+
+
+def _refuse(cursor: Cursor) -> NoReturn:
+    cursor.execute("select run_id from ops.run_lease")
+    holder = cursor.fetchone()
+    raise LeaseLostError(
+        f"The build holds what the run {holder[0]} made after this one. "
+        "Trigger a new run, or clear this one from its first task `begin_run`."
+        if holder
+        else "No run has begun in this warehouse. Clear this run from its first task, `begin_run`."
     )

@@ -7,6 +7,8 @@ import hashlib
 import logging
 from pathlib import Path
 
+from psycopg2 import errors
+
 from include.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ def migrate(folder: Path = MIGRATIONS) -> list[str]:
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(%s)", (LOCK,))
         with connection:
-            cursor.execute("set local role loader")
+            _become_loader(cursor)
             cursor.execute(
                 "create table if not exists ops.migration ("
                 "name text primary key, sha256 text not null,"
@@ -65,3 +67,13 @@ def migrate(folder: Path = MIGRATIONS) -> list[str]:
             log.info("Applied migration %s", name)
             applied_now.append(name)
     return applied_now
+
+
+def _become_loader(cursor) -> None:
+    try:
+        cursor.execute("set local role loader")
+    except (errors.InvalidParameterValue, errors.InsufficientPrivilege) as error:
+        raise MigrationError(
+            f"This warehouse is not prepared: {error.diag.message_primary}. An administrator runs "
+            "include/warehouse/bootstrap.sql in its database once."
+        ) from None

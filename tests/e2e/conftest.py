@@ -23,7 +23,8 @@ def landing(tmp_path, real_data) -> Path:
     folder = tmp_path / "landing"
     folder.mkdir()
     for file in real_data.glob("*.csv"):
-        shutil.copy2(file, folder / file.name)
+        # not its permissions: the folder with the real data may be read-only
+        shutil.copyfile(file, folder / file.name)
     return folder
 
 

@@ -72,8 +72,17 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     # the shop sends the missing plant: the same rows are right now
     products = shop.landing / "products.csv"
     products.write_text(products.read_text().rstrip("\n") + "\nno-such-plant,Bonsai,9.5,3\n")
-    mended, state = shop.run()
+    # and a correction that readers must see in all marts at once
+    header, order, *_ = (shop.landing / "orders.csv").read_text().splitlines()
+    corrected = dict(zip(header.split(","), order.split(","), strict=True))
+    corrected["order_total"] = str(float(corrected["order_total"]) - 1)
+    shop.drop("orders", "2.csv", f"{header}\n{','.join(corrected.values())}\n")
+    with watched_by_readers(shop.warehouse) as readers:
+        mended, state = shop.run()
     assert state == "success", shop.explain(mended)
+    readers.assert_undisturbed()
+    assert len(readers.pictures) == 2
+    assert corrected["order_id"] != order_id
     assert shop.warehouse.run(
         "select order_total_usd, product_count - 1 in "
         "(select count(*) from marts.fct_order_items as i where i.order_id = o.order_id "

@@ -163,7 +163,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     try:
         services.migrate_metadata(environ, home)
-        services.start(home, environ)
+        services.start(home, environ, landing="unused")
         installation = Installation(checkout, home, server)
         installation.api.wait_for_dag()
         yield installation

@@ -49,7 +49,8 @@ create table ops.run_lease (
     taken_at timestamptz not null,
     expires_at timestamptz not null,
     released_at timestamptz,
-    horizon_load_id bigint
+    horizon_load_id bigint,
+    horizon_frozen_at timestamptz
 );
 comment on table ops.run_lease is
     'The last run that took the warehouse. Only it may load, build and publish; only its first task takes the lease.';

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import stat
 from dataclasses import replace
@@ -117,6 +118,15 @@ def test_data_that_vanished_is_said_in_words(state):
     Path(server.home, "data").rename(Path(server.home, "moved"))
     with pytest.raises(postgres.PostgresError, match=r"is gone.*make reset"):
         postgres.start(state)
+
+
+def test_reset_works_where_the_whole_folder_vanished(state):
+    server = postgres.start(state)
+    postgres.stop(state)
+    shutil.rmtree(server.home)
+    assert not postgres.stop(state)
+    postgres.remove(state)
+    assert postgres.start(state) != server
 
 
 def test_two_checkouts_run_side_by_side(state, tmp_path):

@@ -55,6 +55,7 @@ class Shop:
         with transaction("loader") as cursor:
             lease.take(cursor, run_id)
             lease.freeze_horizon(cursor, run_id)
+        with transaction("loader") as cursor:
             for unique_id in self.lineage.of_type("model", "test"):
                 cursor.execute(
                     "insert into ops.node_result"
@@ -67,7 +68,7 @@ class Shop:
         return publish(run_id, self.lineage)
 
     def close(self, run_id: str = "run 1") -> None:
-        close_run(run_id)
+        close_run(run_id, self.lineage.marts)
 
     def read(self, table: str) -> list[tuple]:
         return self.warehouse.run(f"select * from {table} order by 1")

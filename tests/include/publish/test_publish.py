@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import datetime
 
 import pytest
 
 from include.publish.rows import RowCounts
-from include.publish.structure import PublishRefusedError
+from include.publish.structure import PublishBlockedError, PublishRefusedError
 from include.transform.lineage import Lineage
+from include.warehouse import lease
+from include.warehouse.connection import transaction
 from include.warehouse.lease import LeaseLostError
 from tests.include.publish.conftest import manifest
 
@@ -128,6 +131,25 @@ def test_publishing_an_older_run_after_a_failed_one_is_refused(shop):
     assert len(shop.read("marts.fct_orders")) == 3
 
 
+def test_results_from_before_the_horizon_do_not_count(shop):
+    shop.begin()
+    with transaction("loader") as cursor:
+        lease.freeze_horizon(cursor, "run 1")
+    with pytest.raises(PublishRefusedError, match="did not run"):
+        shop.publish()
+
+
+def test_a_file_loaded_after_the_horizon_holds_the_publication_back(shop):
+    shop.begin()
+    shop.warehouse.run(
+        "insert into ops.load"
+        " (table_name, source_file, file_size, started_at, finished_at, status)"
+        " values ('users', 'users/2.csv', 1, now(), now(), 'loaded')"
+    )
+    with pytest.raises(PublishRefusedError, match=r"users/2\.csv.*Clear `freeze_horizon`"):
+        shop.publish()
+
+
 # --- columns that come, go and change
 
 
@@ -204,6 +226,21 @@ def test_a_column_that_a_readers_view_needs_is_refused_by_its_name(shop, change)
     assert (99,) not in shop.warehouse.run("select total_usd from marts.fct_orders")
 
 
+def test_a_column_change_does_not_wait_for_a_reader_for_long(shop):
+    shop.begin()
+    shop.publish()
+    shop.build("alter table marts_build.dim_users drop column state")
+    with contextlib.closing(shop.warehouse.connect()) as reader, reader.cursor() as cursor:
+        cursor.execute("select * from marts.dim_users")
+        begun = time.monotonic()
+        with pytest.raises(PublishBlockedError, match=r"marts\.dim_users must change"):
+            shop.publish()
+        assert time.monotonic() - begun < 5
+    assert shop.read("marts.dim_users") == [("u", "Ohio")]
+    shop.publish()
+    assert shop.read("marts.dim_users") == [("u",)]
+
+
 def test_a_readers_view_and_grants_survive(shop):
     shop.begin()
     shop.publish()
@@ -249,17 +286,12 @@ def test_data_is_as_old_as_the_oldest_last_load(shop):
     }
 
 
-def test_a_load_beyond_the_horizon_does_not_make_data_newer(shop):
+def test_a_mart_that_rests_on_a_table_never_loaded_has_no_age(shop):
+    shop.warehouse.run("delete from ops.load where table_name = 'orders'")
     shop.begin()
-    shop.warehouse.run(
-        "insert into ops.load"
-        " (table_name, source_file, file_size, started_at, finished_at, status)"
-        " values ('users', 'later', 1, now(), '2099-01-01', 'loaded')"
-    )
     shop.publish()
-    assert shop.warehouse.run("select max(data_as_of) < '2099-01-01' from marts.data_status") == [
-        (True,)
-    ]
+    ages = dict(shop.warehouse.run("select mart, data_as_of is null from marts.data_status"))
+    assert ages == {"dim_users": False, "fct_orders": True}
 
 
 def test_a_failed_run_is_told_in_words_and_shows_nothing_new(shop):
@@ -290,3 +322,23 @@ def test_closing_a_published_run_leaves_its_status(shop):
         ("published",)
     ]
     assert shop.warehouse.run("select released_at is not null from ops.run_lease") == [(True,)]
+
+
+def test_a_first_run_that_fails_says_so_of_every_mart(shop):
+    shop.begin(good=False)
+    shop.close()
+    assert shop.warehouse.run(
+        "select mart, last_run_outcome, published_at from marts.data_status order by 1"
+    ) == [("dim_users", "failed", None), ("fct_orders", "failed", None)]
+
+
+def test_a_run_that_another_one_has_followed_says_nothing(shop):
+    shop.begin("old", good=False)
+    shop.close("old")
+    shop.begin("new")
+    shop.publish("new")
+    shop.close("old")
+    assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
+        ("published",)
+    ]
+    assert shop.warehouse.run("select released_at from ops.run_lease") == [(None,)]

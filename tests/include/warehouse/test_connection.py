@@ -60,3 +60,19 @@ def test_a_wrong_or_dead_warehouse_is_said_in_one_sentence(warehouse, monkeypatc
     assert "greenery_warehouse" in str(caught.value)
     assert warehouse.server.passwords["greenery"] not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_missing_connection_is_said_in_words(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", raising=False)
+    with pytest.raises(WarehouseUnreachableError, match="no connection `greenery_warehouse`"):
+        with transaction("loader"):
+            pass
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_no_statement_outlives_the_task_that_waits_for_it():
+    with transaction("loader") as cursor:
+        cursor.execute(
+            "select current_setting('statement_timeout'), current_setting('lock_timeout')"
+        )
+        assert cursor.fetchone() == ("29min", "5min")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import psycopg2
 import pytest
 
 from include.warehouse import lease
@@ -85,3 +86,35 @@ def test_the_horizon_is_the_last_good_load(warehouse):
     with transaction("loader") as cursor:
         assert lease.freeze_horizon(cursor, "first") == 1
     assert renew("first") == 1
+
+
+def test_loads_hold_the_lease_together_and_nobody_takes_it_meanwhile(warehouse):
+    take("first")
+    release("first")
+    with transaction("loader") as one, transaction("loader") as other:
+        lease.hold(one, "first")
+        lease.hold(other, "first")
+        with transaction("loader") as cursor:
+            cursor.execute("set local lock_timeout = '100ms'")
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                lease.take(cursor, "second")
+            cursor.connection.rollback()
+
+
+def test_a_load_of_an_older_run_is_refused(warehouse):
+    take("first")
+    release("first")
+    take("second")
+    with pytest.raises(lease.LeaseLostError, match="second"), transaction("loader") as cursor:
+        lease.hold(cursor, "first")
+
+
+def test_the_holder_is_who_has_not_given_it_back(warehouse):
+    with transaction("loader") as cursor:
+        assert lease.holder(cursor) is None
+    take("first")
+    with transaction("loader") as cursor:
+        assert lease.holder(cursor) == "first"
+    release("first")
+    with transaction("loader") as cursor:
+        assert lease.holder(cursor) is None

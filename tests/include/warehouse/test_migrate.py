@@ -71,3 +71,12 @@ def test_a_warehouse_of_a_newer_version_is_refused(bare, folder):
     newer.unlink()
     with pytest.raises(MigrationError, match=r"9999_newer\.sql"):
         migrate(folder)
+
+
+def test_a_warehouse_without_its_roles_is_said_in_words(bare):
+    bare.run("revoke loader from greenery")
+    try:
+        with pytest.raises(MigrationError, match=r"not prepared.*bootstrap\.sql"):
+            migrate()
+    finally:
+        bare.run("grant loader to greenery with inherit false, set true")
