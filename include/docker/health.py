@@ -1,4 +1,4 @@
-"""Exit 0 if an Airflow component of this kind beats: ``python -m include.docker.health SchedulerJob``.
+"""Exit 0 if an Airflow component of a kind beats: ``… include.docker.health SchedulerJob``.
 
 It asks Airflow's database, as Airflow does. Importing Airflow for that would cost seconds of CPU at
 every check; and asking the API server would call everything ill when only that is.

@@ -1,7 +1,9 @@
-"""Airflow's connections and log-in, made from the variables of docker-compose.yml and the secrets."""
+"""Airflow's connections and log-in, from docker-compose.yml's variables and the secrets."""
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -9,7 +11,6 @@ from pathlib import Path
 
 from include.docker import keys
 
-LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
 WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
 
@@ -74,10 +75,16 @@ def slack_connection(text: str) -> str:
 
 def log_in(address: str) -> dict[str, str]:
     """Return the settings of the log-in: none on loopback, a password everywhere else."""
-    if not address or address in LOOPBACK or address.startswith("127."):
+    if _is_loopback(address):
         return {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
     return {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(UI_PASSWORDS),
     }
+
+
+def _is_loopback(address: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    return address in ("", "localhost")
