@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.stack import Stack, running
+from tests.docker.stack import ROOT, Stack, running
 
 PROJECT = f"greenery-test-{secrets.token_hex(3)}"
 
@@ -39,9 +39,11 @@ def stack(folders) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def real_landing(folders) -> Path:
-    source = Path(os.environ.get("GREENERY_DATA", ""))
-    if not (source / "events.csv").is_file():
+    named = os.environ.get("GREENERY_DATA")
+    if not named:
         pytest.skip("no real data: set GREENERY_DATA")
+    source = ROOT / named
+    assert (source / "events.csv").is_file(), f"no real data in {source}: set GREENERY_DATA"
     landing = folders / "landing"
     landing.mkdir()
     for file in source.glob("*.csv"):

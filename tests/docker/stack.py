@@ -48,7 +48,12 @@ class Stack:
         return done
 
     def up(self, *arguments: str) -> None:
-        self.compose("up", "--detach", "--wait", "--wait-timeout", "300", *arguments)
+        done = self.compose(
+            *("up", "--detach", "--wait", "--wait-timeout", "300", *arguments), check=False
+        )
+        if done.returncode != 0:
+            logs = self.compose("logs", "--tail", "20", check=False).stdout
+            raise AssertionError(f"{done.stderr[-2000:]}\n{logs}")
 
     @property
     def api(self) -> AirflowApi:

@@ -201,6 +201,49 @@ def test_a_failing_run_reaches_slack_and_the_next_start_needs_no_more_than_a_var
     stack.run()
 
 
+def test_rotated_passwords_are_told_to_everybody(stack):
+    before = secrets(stack)
+    stack.compose("run", "--rm", "-T", "init", "rotate")
+    stack.up("--force-recreate")
+    after = secrets(stack)
+    kept = [name for name, old, new in zip(MAKERS, before, after, strict=True) if old == new]
+    assert kept == ["fernet_key"]
+    stack.run()
+
+
+def test_beyond_loopback_the_ui_asks_for_a_log_in(stack):
+    # without the ports of the service: nothing here listens beyond loopback
+    container = stack.compose(
+        *("run", "--detach", "--rm", "--no-deps", "--env", "GREENERY_BIND=0.0.0.0", "api-server")
+    ).stdout.strip()
+    password = stack.in_service("scheduler", "cat", "/run/greenery/ui_password")
+
+    def status(*arguments: str) -> str:
+        curl = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}")
+        return subprocess.run(
+            ["docker", "exec", container, *curl, *arguments],
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def log_in(password: str) -> str:
+        body = json.dumps({"username": "admin", "password": password})
+        header = "Content-Type: application/json"
+        return status("-H", header, "-d", body, "http://127.0.0.1:8080/auth/token")
+
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if status("http://127.0.0.1:8080/api/v2/monitor/health") == "200":
+                break
+            time.sleep(1)
+        assert status("http://127.0.0.1:8080/api/v2/dags") == "401"
+        assert log_in("admin") == "401"
+        assert log_in(password) == "201"
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], capture_output=True)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
 def test_a_killed_container_comes_back_and_its_run_ends_right(stack):
     before = stack.marts()
