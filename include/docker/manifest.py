@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from include.docker import settings
 
@@ -11,8 +12,12 @@ def main() -> None:
     # parsing asks no database, but what is parsed depends on where it is
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = settings.warehouse("unknown-at-build")
     from include.transform.dbt_config import manifest_path
+    from include.transform.manifest import BrokenProjectError
 
-    print(manifest_path())
+    try:
+        print(manifest_path())
+    except BrokenProjectError as error:
+        sys.exit(f"\n{error}\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,19 @@ from tests.support.fake_slack import WEBHOOK
 
 pytestmark = pytest.mark.timeout(1800)
 DIM_STATES = """
-select state, count(*) as user_count from {{ ref('dim_users') }} group by 1
+select state, count(*) as user_count from {{ ref('dim_users') }} where state is not null group by 1
+"""
+ABOUT_DIM_STATES = """
+models:
+  - name: dim_states
+    description: Where users live. One row per state.
+    constraints: [{type: primary_key, columns: [state]}]
+    columns:
+      - name: state
+        data_type: text
+        data_tests: [not_null, unique]
+      - name: user_count
+        data_type: bigint
 """
 
 
@@ -121,15 +133,12 @@ def test_an_edited_and_an_added_model_are_in_the_next_run(stack):
     edited, added = models / "dim_users.sql", models / "dim_states.sql"
     before = edited.read_text()
     try:
-        edited.write_text(before.replace("first_name,", "upper(first_name) as first_name,", 1))
+        edited.write_text(
+            before.replace("users.first_name,", "upper(users.first_name) as first_name,")
+        )
         assert edited.read_text() != before
         added.write_text(DIM_STATES)
-        (models / "_dim_states.yml").write_text(
-            "models:\n  - name: dim_states\n    description: Users by state. One row per state.\n"
-            "    config: {contract: {enforced: true}}\n    columns:\n"
-            "      - {name: state, data_type: text}\n"
-            "      - {name: user_count, data_type: bigint}\n"
-        )
+        (models / "_dim_states.yml").write_text(ABOUT_DIM_STATES)
         subprocess.run(["chmod", "-R", "a+rX", str(stack.folder)], check=True)
         run_id = stack.run()
     finally:
@@ -209,6 +218,49 @@ def test_rotated_passwords_are_told_to_everybody(stack):
     kept = [name for name, old, new in zip(MAKERS, before, after, strict=True) if old == new]
     assert kept == ["fernet_key"]
     stack.run()
+
+
+def test_a_lost_key_that_data_was_encrypted_with_is_told_in_words(stack):
+    stack.api.call("POST", "/variables", json={"key": "precious", "value": "1"})
+    key = stack.in_service("scheduler", "cat", "/run/greenery/fernet_key")
+    shell = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "init", "-c")
+    stack.compose(*shell, "rm /run/greenery/fernet_key")
+    try:
+        done = stack.compose("run", "--rm", "--no-deps", "-T", "init", check=False)
+    finally:
+        stack.compose(*shell, "umask 077; cat > /run/greenery/fernet_key", input=key)
+    assert done.returncode == 1
+    assert "fernet_key is lost, and 1 of Airflow's own connections or variables" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert stack.api.call("GET", "/variables/precious")["value"] == "1"
+    stack.api.call("DELETE", "/variables/precious")
+
+
+def test_a_volume_of_another_postgres_is_refused_in_words(stack):
+    image = stack.inspect("warehouse")["Config"]["Image"]
+    old = (
+        "mkdir -p /var/lib/postgresql/12/docker; echo 12 >/var/lib/postgresql/12/docker/PG_VERSION"
+    )
+    script = stack.folder / "include/docker/postgres.sh"
+    done = subprocess.run(
+        [
+            *(
+                "docker",
+                "run",
+                "--rm",
+                "--entrypoint",
+                "sh",
+                "--volume",
+                f"{script}:/postgres.sh:ro",
+            ),
+            *(image, "-c", f"{old}; exec sh /postgres.sh postgres"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "holds the data of PostgreSQL 12" in done.stderr
+    assert "Nothing was changed" in done.stderr
 
 
 def test_beyond_loopback_the_ui_asks_for_a_log_in(stack):
