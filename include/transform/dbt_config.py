@@ -83,8 +83,9 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         profile_config=PROFILE,
         invocation_mode=InvocationMode.DBT_RUNNER,
         select="source:greenery",
-        # outside of a task group Cosmos looks for a partial parse only where it is told to
-        cache_dir=PROJECT,
+        # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
+        # of this folder; the project itself may be read-only
+        cache_dir=manifest_path().parents[1],
         **OPERATOR_ARGS,
     )
 

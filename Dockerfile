@@ -1,0 +1,40 @@
+# One image for every Airflow component. No BuildKit needed.
+ARG AIRFLOW_VERSION=3.3.2
+ARG PYTHON_VERSION=3.11
+ARG AIRFLOW_IMAGE=apache/airflow:${AIRFLOW_VERSION}-python${PYTHON_VERSION}
+FROM ${AIRFLOW_IMAGE}
+
+# asyncpg: Airflow's API asks its own Postgres by it
+COPY --chown=airflow:0 requirements.txt constraints.txt /tmp/requirements/
+RUN pip install --no-cache-dir --disable-pip-version-check \
+        --requirement /tmp/requirements/requirements.txt asyncpg \
+        --constraint /tmp/requirements/constraints.txt \
+    && rm -r /tmp/requirements
+
+# a new volume takes over the owner of the folder that it is mounted on
+USER root
+RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt/airflow/logs \
+        /opt/greenery /opt/greenery/cosmos
+USER airflow
+
+ENV AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__COSMOS__CACHE_DIR=/opt/greenery/cosmos \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
+    DO_NOT_TRACK=1 \
+    GREENERY_DBT_TARGET=/opt/greenery/dbt/target \
+    PYTHONPATH=/opt/airflow:/opt/airflow/config \
+    PYTHONUNBUFFERED=1 \
+    TZ=UTC
+
+COPY --chown=airflow:0 config /opt/airflow/config
+COPY --chown=airflow:0 dags /opt/airflow/dags
+COPY --chown=airflow:0 dbt /opt/airflow/dbt
+COPY --chown=airflow:0 include /opt/airflow/include
+
+# dbt's manifest, so that the DAG is there at once. It is made anew when a file of dbt/ differs.
+RUN python -m include.docker.manifest
+
+ENTRYPOINT ["/usr/bin/dumb-init", "--", "python", "-m", "include.docker"]
+CMD ["airflow", "version"]

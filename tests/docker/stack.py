@@ -1,0 +1,143 @@
+"""An installation by docker compose: a copy of the checkout under a project name of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from include.local.api import AirflowApi
+from include.local.postgres import free_port
+from tests.support.installation import ROOT, copy_checkout
+
+FILES = ("docker-compose.yml", "Dockerfile", ".dockerignore", "requirements.txt", "constraints.txt")
+SERVICES = ("warehouse", "metadata", "api-server", "scheduler", "dag-processor", "triggerer")
+FIRST_RUN_SECONDS = 480
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A project of docker compose on a free port."""
+
+    project: str
+    folder: Path
+    port: int
+    variables: dict[str, str]
+
+    def compose(self, *arguments: str, check: bool = True, **more) -> subprocess.CompletedProcess:
+        ours = ("GREENERY_", "AIRFLOW_", "COMPOSE_")
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        if image := os.environ.get("AIRFLOW_IMAGE"):
+            outer["AIRFLOW_IMAGE"] = image
+        done = subprocess.run(
+            ["docker", "compose", "--project-name", self.project, *arguments],
+            cwd=self.folder,
+            env={**outer, "GREENERY_PORT": str(self.port), **self.variables},
+            capture_output=True,
+            text=True,
+            **more,
+        )
+        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def up(self, *arguments: str) -> None:
+        done = self.compose(
+            *("up", "--detach", "--wait", "--wait-timeout", "300", *arguments), check=False
+        )
+        if done.returncode != 0:
+            logs = self.compose("logs", "--tail", "20", check=False).stdout
+            raise AssertionError(f"{done.stderr[-2000:]}\n{logs}")
+
+    @property
+    def api(self) -> AirflowApi:
+        return AirflowApi(f"http://127.0.0.1:{self.port}")
+
+    def ask(self, query: str) -> list[list[str]]:
+        """Return the rows of a query to the warehouse, asked as its superuser."""
+        done = self.compose(
+            *("exec", "-T", "warehouse", "psql", "-U", "postgres", "-d", "greenery"),
+            *("-qAtF", "|", "-c", query),
+        )
+        return [line.split("|") for line in done.stdout.splitlines()]
+
+    def in_service(self, service: str, *command: str) -> str:
+        return self.compose("exec", "-T", service, *command).stdout
+
+    def inspect(self, service: str) -> dict:
+        container = self.compose("ps", "--all", "--quiet", service).stdout.strip()
+        return json.loads(subprocess.check_output(["docker", "inspect", container]))[0]
+
+    def first_run(self) -> str:
+        """Wait for the run that comes by itself, and return its id."""
+        deadline = time.monotonic() + FIRST_RUN_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                runs = self.api.call("GET", "/dags/greenery_elt/dagRuns")["dag_runs"]
+                if runs:
+                    return runs[0]["dag_run_id"]
+            time.sleep(1)
+        raise AssertionError("no run came by itself")
+
+    def wait(self, run_id: str, seconds: float = FIRST_RUN_SECONDS) -> str:
+        """Wait for the end of a run, whatever dies meanwhile, and return its state."""
+        deadline = time.monotonic() + seconds
+        state = "unknown"
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                state = self.api.state(run_id)
+                if state in ("success", "failed"):
+                    return state
+            time.sleep(1)
+        return state
+
+    def run(self) -> str:
+        """Read the DAG as it is on disk now, run it, and return the run's id when it succeeded."""
+        self.api.wait_for_dag()
+        run_id = self.api.trigger()
+        assert self.wait(run_id) == "success", self.explain(run_id)
+        return run_id
+
+    def explain(self, run_id: str) -> str:
+        rows = self.ask(f"select task_id, message from ops.task_failure where run_id = '{run_id}'")
+        return "\n".join(": ".join(row) for row in rows)
+
+    def marts(self) -> list[list[str]]:
+        """Return the number of rows of each mart, and all KPIs."""
+        names = [
+            name
+            for (name,) in self.ask(
+                "select tablename from pg_tables where schemaname = 'marts' "
+                "and tablename <> 'data_status' order by 1"
+            )
+        ]
+        assert names
+        counts = " union all ".join(
+            f"select '{name}', count(*)::text, md5(string_agg(t::text, '' order by t::text)) "
+            f"from marts.{name} as t"
+            for name in names
+        )
+        return self.ask(counts)
+
+
+@contextlib.contextmanager
+def running(project: str, folder: Path, **variables: str) -> Iterator[Stack]:
+    """Build and start a stack of its own, and take away all of it at the end."""
+    copy_checkout(folder)
+    for name in FILES:
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    # the copy is read by the image's user
+    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+    stack = Stack(project, folder, free_port(), variables)
+    try:
+        stack.compose("build")
+        stack.up()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--rmi", "local", "--timeout", "10", check=False)

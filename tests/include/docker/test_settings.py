@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from include.docker import keys
+from include.docker.settings import SettingsError, environment, log_in, slack_connection
+
+
+def test_make_missing_makes_each_secret_once_and_for_its_owner_alone(tmp_path):
+    assert set(keys.make_missing(tmp_path)) == set(keys.MAKERS)
+    first = {name: keys.read(name, tmp_path) for name in keys.MAKERS}
+    assert len(set(first.values())) == len(first)
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    assert keys.make_missing(tmp_path) == []
+    (tmp_path / "jwt_secret").write_text("")
+    assert keys.make_missing(tmp_path) == ["jwt_secret"]
+    assert keys.read("fernet_key", tmp_path) == first["fernet_key"]
+
+
+def test_a_lost_secret_says_how_to_get_a_new_one(tmp_path):
+    with pytest.raises(keys.LostSecretError, match=r"jwt_secret is missing.*--force-recreate"):
+        keys.read("jwt_secret", tmp_path)
+
+
+def test_environment_makes_connections_from_the_secrets(tmp_path):
+    keys.make_missing(tmp_path)
+    made = environment({"GREENERY_SOURCE_PATH": "/landing/demo"}, tmp_path)
+    warehouse = json.loads(made["AIRFLOW_CONN_GREENERY_WAREHOUSE"])
+    assert warehouse["login"] == "greenery"
+    assert warehouse["password"] == keys.read("warehouse_password", tmp_path)
+    assert json.loads(made["AIRFLOW_CONN_GREENERY_SOURCE"])["extra"] == {"path": "/landing/demo"}
+    assert "AIRFLOW_CONN_GREENERY_SLACK" not in made
+
+
+def test_environment_leaves_what_was_set_by_hand(tmp_path):
+    keys.make_missing(tmp_path)
+    made = environment({"AIRFLOW_CONN_GREENERY_WAREHOUSE": "mine"}, tmp_path)
+    assert "AIRFLOW_CONN_GREENERY_WAREHOUSE" not in made
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "https://hooks.slack.com/services/T0/B0/X",
+            {
+                "conn_type": "slackwebhook",
+                "schema": "https",
+                "host": "hooks.slack.com/services",
+                "password": "T0/B0/X",
+            },
+            id="webhook",
+        ),
+        pytest.param(
+            "xoxb-1 #alerts",
+            {"conn_type": "slack", "password": "xoxb-1", "extra": {"channel": "#alerts"}},
+            id="bot",
+        ),
+        pytest.param('{"conn_type": "slack"}', {"conn_type": "slack"}, id="json"),
+    ],
+)
+def test_slack_is_one_variable(text, expected):
+    assert json.loads(slack_connection(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["xoxb-secret", "https://example.com/secret", "{secret"])
+def test_a_wrong_slack_variable_is_refused_without_repeating_it(text):
+    with pytest.raises(SettingsError, match="GREENERY_SLACK") as refused:
+        slack_connection(text)
+    assert "secret" not in str(refused.value).replace("secrets", "")
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.2", "localhost", "::1"])
+def test_loopback_needs_no_log_in(address):
+    assert log_in(address) == {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "127.evil.example"])
+def test_anything_else_does(address):
+    assert log_in(address)["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
