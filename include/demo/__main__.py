@@ -25,6 +25,7 @@ from include.demo.settings import (
     read_note,
 )
 from include.local import postgres
+from include.local.account import PostgresError
 from include.local.home import Home
 
 DATABASE_VARIABLE = "GREENERY_DEMO_DATABASE_URL"
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None, today: date | None = None) -> i
                 file = plant_fault(warehouse, options.out, settings, day, options.kind)
                 fault = KINDS[options.kind]
                 print(f"Broke {file}: {fault.description}. This stops {fault.stops}.")
-    except (DemoError, postgres.PostgresError, psycopg2.Error) as error:
+    except (DemoError, PostgresError, psycopg2.Error) as error:
         print(str(error).strip(), file=sys.stderr)
         return 1
     return 0

@@ -8,6 +8,7 @@ import shutil
 import sys
 
 from include.local import postgres, services
+from include.local.databases import WAREHOUSE
 from include.local.home import Home, environment
 from include.transform.manifest import DBT
 
@@ -94,7 +95,7 @@ def _dbt(home: Home, arguments: argparse.Namespace) -> int:
         "GREENERY_DBT_PORT": str(server.port),
         "GREENERY_DBT_USER": "analyst",
         "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
-        "GREENERY_DBT_DATABASE": postgres.WAREHOUSE,
+        "GREENERY_DBT_DATABASE": WAREHOUSE,
     }
     os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
 
@@ -109,7 +110,7 @@ def _psql(home: Home, arguments: argparse.Namespace) -> int:
         "PGHOST": "127.0.0.1",
         "PGPORT": str(server.port),
         "PGUSER": login,
-        "PGDATABASE": postgres.WAREHOUSE,
+        "PGDATABASE": WAREHOUSE,
         # not on the command line, where every user of the machine could read it
         "PGPASSWORD": server.passwords[login],
     }

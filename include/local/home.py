@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from include.local import postgres
-from include.local.postgres import METADATA, WAREHOUSE, Server
+from include.local.databases import METADATA, WAREHOUSE
+from include.local.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 

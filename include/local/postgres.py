@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -22,12 +21,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
-from psycopg2 import sql
 
-BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
-WAREHOUSE = "greenery"
-METADATA = "airflow"
-LOGINS = ("postgres", "greenery", "analyst", METADATA)
+from include.local.account import PostgresError, is_reachable, run_as_server, server_account
+from include.local.databases import LOGINS, WAREHOUSE, bootstrap
+
 SERVER_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -40,10 +37,6 @@ SERVER_SETTINGS = {
     # the models are small queries: compiling them costs more than it saves
     "jit": "off",
 }
-
-
-class PostgresError(Exception):
-    """The local server can't do what was asked; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +70,8 @@ def start(state: Path) -> Server:
                 "`make reset` starts over with an empty warehouse."
             )
         if not _is_running(server):
-            server = _start_on_afree_port(state, server)
-        _bootstrap(server)
+            server = _start_on_a_free_port(state, server)
+        bootstrap(server)
     return server
 
 
@@ -158,50 +151,11 @@ def _locked(state: Path) -> Iterator[None]:
         yield
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Return whom the server runs as when we are root, which Postgres refuses to be."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam("nobody")
-    except KeyError:
-        raise PostgresError(
-            "Postgres refuses to run as root and this machine has no user `nobody`. "
-            "Run make as a normal user."
-        ) from None
-
-
-def _run(server_home: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    account = _account()
-    identity = (
-        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    )
-    environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C"}
-    with tempfile.TemporaryFile("w+") as output:
-        # a file, not a pipe: the server inherits it and would hold a pipe open for ever
-        done = subprocess.run(
-            command, cwd=server_home, env=environment, stdout=output, stderr=output, **identity
-        )
-        output.seek(0)
-        text = output.read()
-    if check and done.returncode != 0:
-        raise PostgresError(f"{Path(command[0]).name} failed:\n{text.strip()}")
-    return subprocess.CompletedProcess(command, done.returncode, text)
-
-
-def _is_reachable(path: Path) -> bool:
-    """Tell whether the server's account can get at a path, through all the folders above it."""
-    try:
-        return _run(Path("/"), "test", "-x", str(path), check=False).returncode == 0
-    except PermissionError:
-        return False
-
-
 def _create(state: Path) -> Server:
-    account = _account()
+    account = server_account()
     home = state / "postgres"
     home.mkdir(exist_ok=True)
-    if account and not (_is_reachable(home) and _is_reachable(_wheel() / "bin" / "postgres")):
+    if account and not (is_reachable(home) and is_reachable(_wheel() / "bin" / "postgres")):
         # Below a folder that is closed to others (such as /root) the server's account can reach
         # nothing, and opening that folder is not ours to do. So server and data go elsewhere.
         home.rmdir()
@@ -217,7 +171,7 @@ def _create(state: Path) -> Server:
     if account:
         os.chown(password_file, account.pw_uid, account.pw_gid)
     try:
-        _run(
+        run_as_server(
             home,
             binary("initdb", server),
             "--pgdata=data",
@@ -240,7 +194,7 @@ def _pg_ctl(
     server: Server, *arguments: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     program = binary("pg_ctl", server)
-    return _run(Path(server.home), program, "--pgdata=data", *arguments, check=check)
+    return run_as_server(Path(server.home), program, "--pgdata=data", *arguments, check=check)
 
 
 def _is_running(server: Server) -> bool:
@@ -255,7 +209,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_on_afree_port(state: Path, server: Server) -> Server:
+def _start_on_a_free_port(state: Path, server: Server) -> Server:
     # the port of last time if it is still free, so that bookmarks keep working
     for port in [server.port or free_port(), free_port(), free_port()]:
         options = " ".join(f"-c {name}='{value}'" for name, value in SERVER_SETTINGS.items())
@@ -273,29 +227,3 @@ def _start_on_afree_port(state: Path, server: Server) -> Server:
             return server
     log = Path(server.home, "log").read_text().splitlines()[-15:]
     raise PostgresError("The local Postgres does not start. Its log ends:\n" + "\n".join(log))
-
-
-def _bootstrap(server: Server) -> None:
-    with contextlib.closing(server.connect("postgres", "postgres")) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("select datname from pg_database")
-            present = {name for (name,) in cursor}
-            for database in (WAREHOUSE, METADATA):
-                if database not in present:
-                    cursor.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-            if METADATA not in present:
-                cursor.execute(
-                    sql.SQL("create role {0} login; alter database {0} owner to {0}").format(
-                        sql.Identifier(METADATA)
-                    )
-                )
-    with contextlib.closing(server.connect("postgres")) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute(BOOTSTRAP.read_text())
-            for login in LOGINS[1:]:
-                cursor.execute(
-                    sql.SQL("alter role {} password {}").format(
-                        sql.Identifier(login), sql.Literal(server.passwords[login])
-                    )
-                )

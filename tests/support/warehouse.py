@@ -12,7 +12,8 @@ from typing import Any
 
 from psycopg2 import sql
 
-from include.local.postgres import BOOTSTRAP, Server
+from include.local.databases import BOOTSTRAP
+from include.local.postgres import Server
 from include.warehouse.migrate import migrate
 
 TEMPLATE = "greenery_template"

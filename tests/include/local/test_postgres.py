@@ -13,6 +13,8 @@ import psycopg2
 import pytest
 
 from include.local import postgres
+from include.local.account import PostgresError
+from include.local.databases import LOGINS
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_it_listens_on_loopback_only_and_not_as_root(state):
 
 def test_it_lets_nobody_in_without_the_right_password(state):
     server = postgres.start(state)
-    for login in postgres.LOGINS:
+    for login in LOGINS:
         wrong = replace(server, passwords={login: "guess"})
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             wrong.connect(login, "postgres")
@@ -116,7 +118,7 @@ def test_data_that_vanished_is_said_in_words(state):
     server = postgres.start(state)
     postgres.stop(state)
     Path(server.home, "data").rename(Path(server.home, "moved"))
-    with pytest.raises(postgres.PostgresError, match=r"is gone.*make reset"):
+    with pytest.raises(PostgresError, match=r"is gone.*make reset"):
         postgres.start(state)
 
 

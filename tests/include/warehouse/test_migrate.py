@@ -14,7 +14,7 @@ def bare(server):
 
     with fresh_warehouse(server) as warehouse:
         warehouse.run("drop schema raw, ops, marts cascade")
-        from include.local.postgres import BOOTSTRAP
+        from include.local.databases import BOOTSTRAP
 
         warehouse.run(BOOTSTRAP.read_text())
         yield warehouse
