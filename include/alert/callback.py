@@ -20,7 +20,7 @@ from include.alert.channel import (
 )
 from include.alert.collect import in_words
 from include.transform.lineage import Lineage
-from include.transform.manifest import PROJECT
+from include.transform.manifest import newest_manifest
 from include.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
@@ -113,12 +113,6 @@ def _ask(run_id: str, patience: Patience) -> store.Facts | None:
     except Exception as error:
         log.warning("What failed is not known, so Slack hears little: %s", in_words(error))
         return None
-
-
-def newest_manifest(project: Path = PROJECT) -> Path | None:
-    """Return the manifest of the dbt project that was made last."""
-    manifests = project.glob("target/manifest*.json")
-    return max(manifests, key=lambda file: file.stat().st_mtime, default=None)
 
 
 def _read(manifest: Path | None) -> Lineage | None:

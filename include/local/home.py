@@ -116,6 +116,7 @@ def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
     }
     scratch = home.state / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
+    cosmos = home.state / "cosmos"
     return {
         **os.environ,
         **{f"AIRFLOW__{name}": str(value) for name, value in airflow.items()},
@@ -123,6 +124,7 @@ def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
         "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(landing),
         "DO_NOT_TRACK": "1",
+        "GREENERY_DBT_TARGET": str(cosmos / "greenery_elt__build" / "target"),
         # tasks talk to Airflow's API on loopback, whatever proxy leads to the world
         **{name: _without_proxy(os.environ.get(name)) for name in ("NO_PROXY", "no_proxy")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

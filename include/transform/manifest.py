@@ -32,6 +32,20 @@ class BrokenProjectError(Exception):
     """dbt can't parse the project; the message is dbt's own."""
 
 
+def target_folder(project: Path = PROJECT) -> Path:
+    """Return where manifests are kept: the project's target folder, unless named otherwise.
+
+    Best is where Cosmos keeps the parse cache of the DAG's task group, so that tasks find it there.
+    """
+    return Path(os.environ.get("GREENERY_DBT_TARGET", project / "target"))
+
+
+def newest_manifest(project: Path = PROJECT) -> Path | None:
+    """Return the manifest that was made last, without making one."""
+    manifests = target_folder(project).glob("manifest-*.json")
+    return max(manifests, key=lambda file: file.stat().st_mtime, default=None)
+
+
 def fingerprint(project: Path) -> str:
     """Return a hash of everything in a dbt project that its manifest is made from."""
     digest = hashlib.sha256(version("dbt-core").encode())
@@ -55,7 +69,7 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
     Raises:
         BrokenProjectError: if dbt can't parse the project.
     """
-    folder = Path(os.environ.get("GREENERY_DBT_TARGET", project / "target"))
+    folder = target_folder(project)
     manifest = folder / f"manifest-{fingerprint(project)}.json"
     if manifest.exists():
         return manifest

@@ -10,7 +10,7 @@ from tests.e2e.readers import watched_by_readers
 
 def manifest(installation) -> dict:
     files = sorted(
-        (installation.checkout / "dbt/greenery/target").glob("manifest-*.json"),
+        installation.home.state.glob("cosmos/greenery_elt__build/target/manifest-*.json"),
         key=lambda file: file.stat().st_mtime,
     )
     return json.loads(files[-1].read_text())

@@ -158,7 +158,6 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
         # these come from Airflow's own database here, so that each test can have its own
         environ.pop(f"AIRFLOW_CONN_{name}", None)
-    environ.pop("GREENERY_DBT_TARGET", None)
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
     environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     try:
