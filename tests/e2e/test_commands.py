@@ -8,6 +8,9 @@ import pytest
 from tests.support import fake_slack
 from tests.support.installation import command, copy_checkout, local_command
 
+# several whole runs; a busy machine may take its time
+pytestmark = pytest.mark.timeout(1500)
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):

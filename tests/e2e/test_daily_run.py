@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from tests.e2e.readers import watched_by_readers
+
+# several whole runs; a busy machine may take its time
+pytestmark = pytest.mark.timeout(1500)
 
 
 def manifest(installation) -> dict:

@@ -11,6 +11,9 @@ import pytest
 from tests.e2e.readers import watched_by_readers
 from tests.support import fake_slack
 
+# several whole runs; a busy machine may take its time
+pytestmark = pytest.mark.timeout(1500)
+
 
 @pytest.fixture
 def slack(installation):
