@@ -123,7 +123,7 @@ class Stack:
             f"from marts.{name} as t"
             for name in names
         )
-        return self.ask(counts)
+        return sorted(self.ask(counts))
 
 
 @contextlib.contextmanager
