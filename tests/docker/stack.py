@@ -123,7 +123,7 @@ class Stack:
             f"from marts.{name} as t"
             for name in names
         )
-        return self.ask(counts)
+        return sorted(self.ask(counts))
 
 
 @contextlib.contextmanager
@@ -140,4 +140,5 @@ def running(project: str, folder: Path, **variables: str) -> Iterator[Stack]:
         stack.up()
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--rmi", "local", "--timeout", "10", check=False)
+        stack.compose("down", "--volumes", "--timeout", "10", check=False)
+        subprocess.run(["docker", "image", "rm", f"{project}-airflow"], capture_output=True)
