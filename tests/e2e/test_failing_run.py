@@ -78,7 +78,8 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     # and a correction that readers must see in all marts at once
     header, order, *_ = (shop.landing / "orders.csv").read_text().splitlines()
     corrected = dict(zip(header.split(","), order.split(","), strict=True))
-    corrected["order_total"] = str(float(corrected["order_total"]) - 1)
+    for amount in ("shipping_cost", "order_total"):
+        corrected[amount] = str(round(float(corrected[amount]) + 1, 2))
     shop.drop("orders", "2.csv", f"{header}\n{','.join(corrected.values())}\n")
     with watched_by_readers(shop.warehouse) as readers:
         mended, state = shop.run()
