@@ -51,20 +51,16 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
 )
 def greenery_elt():
     begin = begin_run()
+    loads = load_tasks()
+    freshness = freshness_task("check_freshness")
     build = dbt_task_group("build")
     publish = publish_marts()
     end = end_run().as_teardown()
 
-    chain(
-        begin,
-        load_tasks(),
-        freeze_horizon(),
-        [build, freshness_task("check_freshness")],
-        publish,
-        end,
-    )
-    # the lease may be given back only when nothing of the build is at work any more
-    list(build) >> end
+    chain(begin, loads, freeze_horizon(), [build, freshness], publish, end)
+    # Once a task has failed, publish is done for while others are still at work. The lease may be
+    # given back only when nothing is at work any more.
+    [*loads, freshness, *build] >> end
 
 
 greenery_elt()
