@@ -28,7 +28,10 @@ DATA_TYPES = frozenset(
 LOAD_MODES = ("full_snapshot", "delta")
 OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
-_EXTRACT_KEYS = {"primary_key", "load", "version", "change_key"}
+_EXTRACT_KEYS = {
+    *("primary_key", "load", "version", "change_key"),
+    *("on_bad_row", "max_bad_share", "cursor", "person"),
+}
 
 
 class ContractError(Exception):
@@ -44,7 +47,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A source table. ``version`` is None where simply the later file wins."""
+    """A source table. ``version`` is None where simply the later file wins.
+
+    ``max_bad_share`` is a share of the rows read (0 to 1). ``cursor`` is the column by which new
+    rows of a database are found, None where the whole table is compared. ``person`` names the
+    column by which a person's rows are found: the person's id, or the key of a parent table that
+    has such a column.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -52,6 +61,10 @@ class Table:
     load: Literal["full_snapshot", "delta"]
     version: str | None = None
     change_key: tuple[str, ...] = ()
+    on_bad_row: Literal["quarantine", "stop"] = "quarantine"
+    max_bad_share: float = 0.01
+    cursor: str | None = None
+    person: str | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -120,10 +133,34 @@ class _Reader:
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
         if not (primary_key := self.keys(extract, "primary_key", names)):
             raise self.error("primary_key", "must name at least one column")
-        if (version := extract.get("version")) is not None and version not in names:
-            raise self.error("version", f"names `{version}`, which is not among the columns")
-        change_key = self.keys(extract, "change_key", names)
-        return Table(self.name, columns, primary_key, extract["load"], version, change_key)
+        return Table(
+            self.name,
+            columns,
+            primary_key,
+            extract["load"],
+            self.name_of_column(extract, "version", names),
+            self.keys(extract, "change_key", names),
+            self.on_bad_row(extract),
+            self.max_bad_share(extract),
+            self.name_of_column(extract, "cursor", names),
+            self.name_of_column(extract, "person", names),
+        )
+
+    def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
+        if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
+            raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
+        return value
+
+    def max_bad_share(self, extract: dict[str, Any]) -> float:
+        value = extract.get("max_bad_share", 0.01)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.error("max_bad_share", f"must be a share from 0 to 1, not `{value}`")
+        return float(value)
+
+    def name_of_column(self, extract: dict[str, Any], key: str, names: list[str]) -> str | None:
+        if (value := extract.get(key)) is not None and value not in names:
+            raise self.error(key, f"names `{value}`, which is not among the columns")
+        return value
 
     def column(self, declared: dict[str, Any]) -> Column:
         name = str(declared.get("name"))
