@@ -26,7 +26,7 @@ def last_loads(cursor: Cursor, horizon: int | None) -> dict[str, datetime]:
     """Return when each source table was last loaded, up to the run's horizon (a load id)."""
     cursor.execute(
         "select table_name, max(finished_at) from ops.load "
-        "where status <> 'failed' and load_id <= %s group by table_name",
+        "where status <> 'failed' and cause = 'delivery' and load_id <= %s group by table_name",
         (horizon,),
     )
     return dict(cursor.fetchall())
