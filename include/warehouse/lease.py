@@ -145,6 +145,18 @@ def held(run_id: str) -> Iterator[None]:
             release(cursor, run_id)
 
 
+@contextlib.contextmanager
+def loading(run_id: str) -> Iterator[Cursor]:
+    """Yield the cursor of a loader's transaction in which no other run can take the warehouse.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    with transaction("loader") as cursor:
+        hold(cursor, run_id)
+        yield cursor
+
+
 def _refuse(cursor: Cursor) -> NoReturn:
     cursor.execute("select run_id from ops.run_lease")
     holder = cursor.fetchone()
