@@ -2,8 +2,8 @@
 ### Try rows in quarantine again
 
 **What** Loads the rows of `ops.quarantine` that fit by now into `raw`: after their contract was
-mended, or their `row_text` by SQL. A row goes in once, and never over a newer one. What is still bad
-goes on waiting, with its new reason. The next daily run builds and publishes what came in.
+mended, or their `row_text` by SQL. A row goes in once, and never over a newer one. What is still
+bad goes on waiting, with its new reason. The next daily run builds and publishes what came in.
 
 **When** When somebody triggers it. It waits for no run: while one is at work it says so and fails.
 

@@ -107,7 +107,7 @@ def publish_marts() -> dict[str, int]:
 @task
 @_final
 def replay_rows() -> list[str]:
-    """Try rows in quarantine again, of the table that the run names or of all; return the outcome."""
+    """Try rows in quarantine again, of all tables or the one that the run names."""
     migrate()
     table = get_current_context()["params"]["table"]
     return [replay.in_words(r) for r in replay.replay(declared_tables(), _run_id(), table)]

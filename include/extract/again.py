@@ -99,7 +99,12 @@ class Batch:
             " from (values %s) as new (quarantine_id, reason, column_name, row_key)"
             " where old.quarantine_id = new.quarantine_id",
             [
-                (ids[row.record.number], row.reason, row.column, key_of(table, self.names, row))
+                (
+                    ids[row.record.number],
+                    row.reason,
+                    row.column,
+                    key_of(table, self.names, row.record),
+                )
                 for row in bad
             ],
             template="(%s, %s, %s::text, %s::jsonb)",
@@ -143,12 +148,12 @@ def leave_out_erased(cursor: Cursor, table: Table) -> set[int]:
 
 
 def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
-    """Give ``_new`` its key; return the numbers of rows that lost it to another, or are too long."""
+    """Give ``_new`` its key; return the rows that lost theirs to another, and those too long."""
     target = Target(NEW, NUMBER)
     if keys.add(cursor, table, target) is None:
         return set(), set()
     losers = keys.find_losers(cursor, table, target, len(_numbers(cursor)))
-    keys.remove(cursor, target, losers)
+    keys.remove(cursor, table, target, losers)
     keys.add(cursor, table, target)
     lost = {loser.number for loser in losers if loser.winner is not None}
     return lost, {loser.number for loser in losers} - lost
@@ -157,8 +162,9 @@ def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
 def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
     """Take rows that are older than those in ``raw`` out of ``_new`` and return their numbers.
 
-    The version decides, where the contract names one. Else, and between equals, the load does: a row
-    in ``raw`` of the same load or a later one is newer. A replayed row is as old as its first load.
+    The version decides, where the contract names one. Else, and between equals, the load does: a
+    row in ``raw`` of the same load or a later one is newer. A replayed row is as old as its first
+    load.
     """
     by_load = _BY_LOAD.format(origin=sql.Literal(origin_id))
     is_older = by_load
@@ -173,8 +179,11 @@ def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
             " left join ops.load as load on old._load_id = load.load_id"
             " where {same_key} and ({is_older}) returning new.{number}"
         ).format(
-            new=NEW, raw=raw_table.name_of(table), number=NUMBER,
-            same_key=same_key, is_older=is_older,
+            new=NEW,
+            raw=raw_table.name_of(table),
+            number=NUMBER,
+            same_key=same_key,
+            is_older=is_older,
         )
     )
     return {number for (number,) in cursor}
