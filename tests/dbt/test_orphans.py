@@ -51,7 +51,7 @@ def has_parent(results: dict[str, dict]) -> dict[str, tuple[str, int]]:
 def orphans(warehouse):
     with transaction("loader") as cursor:
         for table in declared_tables().values():
-            raw_table.prepare(cursor, table)
+            raw_table.create(cursor, table)
         cursor.execute(ROWS)
         for table, key, resolution in QUARANTINED:
             cursor.execute(

@@ -36,7 +36,7 @@ def as_role(warehouse, role: str, statements: str) -> None:
 def shop(warehouse):
     with transaction("loader") as cursor:
         for table in TABLES.values():
-            raw_table.prepare(cursor, table)
+            raw_table.create(cursor, table)
     as_role(warehouse, "loader", RAW)
     as_role(warehouse, "transformer", BUILT)
     warehouse.run("grant select on all tables in schema marts_build to publisher")
@@ -201,7 +201,7 @@ def test_an_id_that_cannot_be_one_is_refused(warehouse):
     columns = (Column("person_id", "integer"),)
     people = Table("people", columns, ("person_id",), "delta", person="person_id")
     with transaction("loader") as cursor:
-        raw_table.prepare(cursor, people)
+        raw_table.create(cursor, people)
     with pytest.raises(UnknownPersonError, match="no person_id: it must be a valid integer"):
         forget("a1", {"people": people}, "forget")
 

@@ -286,6 +286,20 @@ def test_data_is_as_old_as_the_oldest_last_load(shop):
     }
 
 
+@pytest.mark.parametrize("cause", ["replay", "erasure"])
+def test_what_is_no_delivery_makes_the_data_no_younger(shop, cause):
+    shop.warehouse.run("update ops.load set finished_at = '2021-02-10'")
+    shop.warehouse.run(
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status, cause,"
+        " replay_of) values ('users', 'x', now(), now(), 'loaded', %s, %s)",
+        (cause, 1 if cause == "replay" else None),
+    )
+    shop.begin()
+    shop.publish()
+    ages = shop.warehouse.run("select distinct data_as_of::date::text from marts.data_status")
+    assert ages == [("2021-02-10",)]
+
+
 def test_a_mart_that_rests_on_a_table_never_loaded_has_no_age(shop):
     shop.warehouse.run("delete from ops.load where table_name = 'orders'")
     shop.begin()
