@@ -110,7 +110,11 @@ def replay_rows() -> list[str]:
     """Try rows in quarantine again, of all tables or the one that the run names."""
     migrate()
     table = get_current_context()["params"]["table"]
-    return [replay.in_words(r) for r in replay.replay(declared_tables(), _run_id(), table)]
+    results = replay.replay(declared_tables(), _run_id(), table)
+    told = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
+    for sentence in told:
+        log.info("%s", sentence)
+    return told
 
 
 @task

@@ -17,7 +17,8 @@ def checkout(tmp_path_factory):
 
 def test_they_say_what_they_did_or_why_not(checkout):
     nothing = local_command(checkout, "replay-quarantine")
-    assert (nothing.returncode, nothing.stdout) == (0, "No row waits in quarantine.\n")
+    assert nothing.returncode == 0, nothing.stderr
+    assert nothing.stdout.endswith("No row waits in quarantine.\n")
     unknown = local_command(checkout, "replay-quarantine", "--table", "reviews")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("There is no table `reviews`. There are: addresses, ")
