@@ -30,7 +30,7 @@ OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
-    *("on_bad_row", "max_bad_share", "cursor", "person"),
+    *("on_bad_row", "max_bad_share", "cursor", "person", "shared"),
 }
 
 
@@ -52,7 +52,8 @@ class Table:
     ``max_bad_share`` is a share of the rows read (0 to 1). ``cursor`` is the column by which new
     rows of a database are found, None where the whole table is compared. ``person`` names the
     column by which a person's rows are found: the person's id, or the key of a parent table that
-    has such a column.
+    has such a column. ``is_shared`` rows may belong to several people, who point to them by that
+    column, and go with the last one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Table:
     max_bad_share: float = 0.01
     cursor: str | None = None
     person: str | None = None
+    is_shared: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -144,11 +146,19 @@ class _Reader:
             self.max_bad_share(extract),
             self.name_of_column(extract, "cursor", names),
             self.name_of_column(extract, "person", names),
+            self.is_shared(extract),
         )
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
         if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
             raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
+        return value
+
+    def is_shared(self, extract: dict[str, Any]) -> bool:
+        if (value := extract.get("shared", False)) not in (True, False):
+            raise self.error("shared", f"must be true or false, not `{value}`")
+        if value and [extract.get("person")] != extract["primary_key"]:
+            raise self.error("shared", "asks for `person` to be the primary key")
         return value
 
     def max_bad_share(self, extract: dict[str, Any]) -> float:
