@@ -118,3 +118,21 @@ def empty(warehouse: Any) -> None:
     )
     drops = "".join(f'drop table raw."{name}"; ' for (name,) in tables)
     warehouse.run(f"{drops}delete from ops.load; delete from raw.change_log")
+
+
+@pytest.fixture(scope="package")
+def shared_shop_database(server: Any) -> Iterator[str]:
+    from .shop_database import shop_database
+
+    with shop_database(server) as name:
+        yield name
+
+
+@pytest.fixture
+def database(shop: Shop, server: Any, shared_shop_database: str) -> Any:
+    """The shop's own Postgres with three empty tables, beside an empty warehouse."""
+    from .shop_database import SCHEMA, ShopDatabase
+
+    fresh = ShopDatabase(shop, server, shared_shop_database)
+    fresh.run(f"drop schema public cascade; create schema public; {SCHEMA}")
+    return fresh
