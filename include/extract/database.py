@@ -60,12 +60,14 @@ class Database:
 class Snapshot:
     """An open transaction that sees the shop as it was at one moment.
 
-    ``name`` is Postgres' own ``xmin:xmax:running``, and ``taken_at`` the shop's clock, in UTC.
+    ``name`` is Postgres' own ``xmin:xmax:running``. Every transaction that had written by then has
+    a lower id than ``xid``, every later one a higher. ``taken_at`` is by the shop's clock, in UTC.
     """
 
     cursor: Cursor
     database: Database
     name: str
+    xid: str
     taken_at: datetime
 
 
@@ -142,7 +144,13 @@ def open_snapshot(database: Database, *, timeout_seconds: int = 10) -> Iterator[
                 "set local timezone = 'UTC'; set local row_security = off; "
                 "set local lock_timeout = '1min'; set local statement_timeout = '29min'"
             )
-            cursor.execute("select pg_current_snapshot()::text, now()")
+            # the snapshot's own xmax is no such limit: it may be the id of a transaction at work. A
+            # standby gives no ids; there the overlap alone has to find what is committed late.
+            cursor.execute(
+                "select pg_current_snapshot()::text, case when pg_is_in_recovery() "
+                "then pg_snapshot_xmax(pg_current_snapshot()) else pg_current_xact_id() end::text, "
+                "now()"
+            )
             yield Snapshot(cursor, database, *cursor.fetchone())
 
 

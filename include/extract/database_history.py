@@ -25,12 +25,12 @@ def record(
     """Write the row of a table that was read."""
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, source_snapshot, "
-        "watermark_from, watermark_to, rows_read, rows_inserted, rows_updated, rows_unchanged, "
-        "rows_deleted, started_at, finished_at, status) overriding system value "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'loaded')",
+        "source_xid, watermark_from, watermark_to, rows_read, rows_inserted, rows_updated, "
+        "rows_unchanged, rows_deleted, started_at, finished_at, status) overriding system value "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'loaded')",
         [
             *(result.load_id, run_id, result.table, result.source_file, snapshot.name),
-            *(watermark_from, watermark_to),
+            *(snapshot.xid, watermark_from, watermark_to),
             *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
             *(result.rows_deleted, started_at, finished_at),
         ],

@@ -35,8 +35,8 @@ def find_window(
     """Return what must be read of a table to miss nothing since the earlier reads in ``ops.load``.
 
     A transaction that had written, but not committed when the last snapshot was taken, may hold
-    rows far below the last watermark. So the start is the watermark of the newest read whose
-    snapshot is older than all that was then running, less the overlap. The whole table is read
+    rows far below the last watermark. So the start is the watermark of the newest read that is
+    older than all that was then at work, less the overlap. The whole table is read
     where there is none, where the database's own history went back (it was restored), and where
     the raw table ``is_new`` or has a new column.
     """
@@ -45,17 +45,16 @@ def find_window(
     cursor.execute(
         """
         with reads as (
-            select load_id, watermark_to, source_snapshot
+            select load_id, watermark_to, source_snapshot, source_xid
             from ops.load
             where table_name = %(table)s and source_file = %(source)s and status = 'loaded'
-                and source_snapshot is not null
+                and source_xid is not null
         ), latest as (
             select * from reads order by load_id desc limit 1
         )
         select reads.watermark_to, latest.watermark_to
         from latest
-        inner join reads on pg_snapshot_xmax(reads.source_snapshot)
-            <= pg_snapshot_xmin(latest.source_snapshot)
+        inner join reads on reads.source_xid <= pg_snapshot_xmin(latest.source_snapshot)
         where pg_snapshot_xmin(latest.source_snapshot) <= pg_snapshot_xmin(%(now)s::pg_snapshot)
         order by reads.load_id desc
         limit 1
@@ -94,9 +93,10 @@ def watermark_of(
         return None
     is_instant = " " in (table.overlap or "")
     cursor.execute(
-        sql.SQL("select greatest(%s::{0}, least(max({1}), %s::{0}))::text from {2}").format(
-            _type(table), sql.Identifier(table.cursor), rows
-        ),
+        sql.SQL(
+            "select greatest(%s::{0}, case when count({1}) > 0 then least(max({1}), %s::{0}) end)"
+            "::text from {2}"
+        ).format(_type(table), sql.Identifier(table.cursor), rows),
         [window.reached, snapshot.taken_at if is_instant else None],
     )
     return cursor.fetchone()[0]

@@ -142,7 +142,10 @@ def test_a_restored_database_is_read_whole(database: ShopDatabase):
     database.run(ROWS)
     database.load("events")
     # what a snapshot of a server that is ahead of this one would have been
-    database.shop.rows("update ops.load set source_snapshot = '900000000000:900000000000:'")
+    database.shop.rows(
+        "update ops.load set source_snapshot = '900000000000:900000000000:', "
+        "source_xid = '900000000000'"
+    )
     database.run("insert into events values ('0', 'x', '2001-01-01')")
     database.load("events")
     assert database.is_equal(EVENTS)
