@@ -137,7 +137,7 @@ class _Reader:
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
         if not (primary_key := self.keys(extract, "primary_key", names)):
             raise self.error("primary_key", "must name at least one column")
-        cursor, overlap = self.cursor(extract, columns)
+        cursor = self.name_of_column(extract, "cursor", names)
         return Table(
             self.name,
             columns,
@@ -149,7 +149,7 @@ class _Reader:
             self.max_bad_share(extract),
             cursor,
             self.name_of_column(extract, "person", names),
-            overlap,
+            self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
         )
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
@@ -163,17 +163,11 @@ class _Reader:
             raise self.error("max_bad_share", f"must be a share from 0 to 1, not `{value}`")
         return float(value)
 
-    def cursor(
-        self, extract: dict[str, Any], columns: tuple[Column, ...]
-    ) -> tuple[str | None, str | None]:
-        name = self.name_of_column(extract, "cursor", [column.name for column in columns])
-        if name is None:
-            return None, None
-        if extract["load"] == "full_snapshot":
-            raise self.error("cursor", "would hide the deleted rows of a full_snapshot")
-        data_type = next(column.data_type for column in columns if column.name == name)
+    def overlap(self, extract: dict[str, Any], cursor: Column | None) -> str | None:
+        if cursor is None:
+            return None
         try:
-            return name, overlap_of(data_type, extract.get("overlap"))
+            return overlap_of(cursor.data_type, extract["load"], extract.get("overlap"))
         except ValueError as error:
             raise self.error("cursor", str(error)) from None
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
+from include.extract import notice
 from include.extract.contracts import Table
 from include.extract.database import Snapshot, lost
 from include.extract.errors import SourceError
+from include.extract.history import LoadResult
 
 # What each type of a contract takes without losing anything and without a row that could fail.
 # text takes everything.
@@ -31,6 +34,10 @@ _MISSING = (
     "where not exists (select from pg_attribute where attrelid = to_regclass(%s) "
     "and attname = wanted and attnum > 0 and not attisdropped))"
 )
+_UNKNOWN = (
+    "select attname::text from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
+    "and not attisdropped and attname <> all (%s) order by attnum"
+)
 
 
 def takes(data_type: str, source_type: str) -> bool:
@@ -45,7 +52,7 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
         SourceError: if the table or a column is missing, may not be read, or has another type.
         SourceUnreachableError: if the connection was lost.
     """
-    name = sql.Identifier(snapshot.database.schema, table.name)
+    name = _name(snapshot, table)
     columns = [sql.Identifier(column.name) for column in table.columns]
     refused = ""
     cursor = snapshot.cursor
@@ -78,6 +85,29 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
         for column, declared in zip(columns, table.columns, strict=True)
     )
     return sql.SQL("select {} from {}").format(sql.SQL(", ").join(casts), name)
+
+
+def warn_of_unknown_columns(
+    cursor: Cursor, snapshot: Snapshot, table: Table, result: LoadResult
+) -> None:
+    """Warn once of each column that the shop has and the contract does not name."""
+    name = _name(snapshot, table).as_string(snapshot.cursor)
+    snapshot.cursor.execute(_UNKNOWN, [name, list(table.column_names)])
+    for (column,) in snapshot.cursor.fetchall():
+        notice.warn(
+            cursor,
+            table.name,
+            "unknown_column",
+            column,
+            f"{snapshot.database.schema}.{table.name} in the shop's database has a column that "
+            f"raw.{table.name} does not: {column}. It is ignored; declare it in "
+            "_greenery__sources.yml to load it.",
+            result.load_id,
+        )
+
+
+def _name(snapshot: Snapshot, table: Table) -> sql.Identifier:
+    return sql.Identifier(snapshot.database.schema, table.name)
 
 
 def _type_names(snapshot: Snapshot) -> list[str]:

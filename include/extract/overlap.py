@@ -12,12 +12,14 @@ _INTERVAL = re.compile(r"\d+ (second|minute|hour|day)s?\Z")
 _NUMBER = re.compile(r"\d+\Z")
 
 
-def overlap_of(data_type: str, said: object = None) -> str:
+def overlap_of(data_type: str, load: str = "delta", said: object = None) -> str:
     """Return the overlap of a cursor column: an interval such as ``1 hour``, or a number.
 
     Raises:
-        ValueError: if a column of that type can't be a cursor, or ``said`` is no such thing.
+        ValueError: if such a column can't be a cursor, or ``said`` is no such thing.
     """
+    if load == "full_snapshot":
+        raise ValueError("would hide the deleted rows of a full_snapshot")
     if data_type not in _DEFAULTS:
         raise ValueError(f"is a `{data_type}`; allowed are {', '.join(sorted(_DEFAULTS))}")
     default = _DEFAULTS[data_type]

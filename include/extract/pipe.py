@@ -14,26 +14,34 @@ BUFFER_BYTES = 1 << 18
 
 
 def copy_through(
-    source: Cursor, select: sql.Composable, target: Cursor, into: sql.Composable
+    source: Cursor,
+    select: sql.Composable,
+    target: Cursor,
+    into: sql.Composable,
+    *,
+    is_made_here: bool = False,
 ) -> int:
     """Copy what ``select`` returns in the source into ``into`` in the target; return the rows.
 
-    ``into`` is a table with its list of columns, of exactly the types that ``select`` returns. The
-    source's transaction, and with it its snapshot, outlives a failure of either side.
+    ``into`` is a table with its list of columns, of exactly the types that ``select`` returns; it
+    costs less if it ``is_made_here``, in this transaction. The source's transaction, and with it
+    its snapshot, outlives a failure of either side.
 
     Raises:
         SourceSideError: with what the source said.
         psycopg2.Error: what the target said. The words of both may quote the data.
     """
     copy_out = sql.SQL("copy ({}) to stdout (format binary)").format(select).as_string(source)
-    copy_in = sql.SQL("copy {} from stdin (format binary)").format(into).as_string(target)
+    copy_in = sql.SQL("copy {} from stdin (format binary, freeze {})").format(
+        into, sql.SQL("true" if is_made_here else "false")
+    )
     try:
         source.execute("savepoint before_copy")
     except psycopg2.Error as error:
         raise SourceSideError(error) from None
     flow = _Flow(source, copy_out)
     try:
-        target.copy_expert(copy_in, flow, size=BUFFER_BYTES)
+        target.copy_expert(copy_in.as_string(target), flow, size=BUFFER_BYTES)
     except BaseException:
         flow.stop()
         if flow.error is None:

@@ -264,3 +264,27 @@ def test_a_lost_turn_is_noticed_before_another_table_is_written(
     with pytest.raises(psycopg2.OperationalError):
         database.load("orders")
     assert database.shop.rows("select table_name from ops.load") == [(ORDERS.name,)]
+
+
+def test_a_column_that_no_contract_names_is_told_once(database: ShopDatabase, caplog):
+    database.run(ROWS + "alter table users add column shoe_size int")
+    for _ in range(2):
+        database.load("users")
+    assert caplog.text.count("shoe_size") == 1
+    told = database.shop.rows("select table_name, kind, detail from ops.load_warning")
+    assert told == [("users", "unknown_column", "shoe_size")]
+    assert database.is_equal(USERS)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first load", "later load"])
+def test_a_forgotten_person_does_not_come_back(database: ShopDatabase, is_first):
+    if not is_first:
+        database.load("users")
+    database.run(ROWS)
+    database.shop.rows(
+        "insert into ops.erased (table_name, column_name, value_sha256) "
+        "values ('users', 'user_id', encode(sha256('u'), 'hex'))"
+    )
+    result = database.load("users")
+    assert (result.rows_read, result.rows_inserted, result.rows_unchanged) == (3, 2, 1)
+    assert database.shop.rows("select user_id from raw.users order by 1") == [("v",), ("w",)]
