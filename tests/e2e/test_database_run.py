@@ -11,7 +11,6 @@ import pytest
 from psycopg2 import sql
 
 from include.extract.database import Database
-from include.extract.raw_table import create_statement
 from include.extract.task import declared_tables
 
 pytestmark = pytest.mark.slow
@@ -43,8 +42,8 @@ def fill(connection, folder: Path) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema raw")
         for table in declared_tables().values():
-            cursor.execute(create_statement(table))
-            cursor.execute(f"alter table raw.{table.name} alter _load_id drop not null")
+            columns = ", ".join(f"{column.name} {column.data_type}" for column in table.columns)
+            cursor.execute(f"create table raw.{table.name} ({columns})")
             with open(folder / f"{table.name}.csv") as file:
                 copy = sql.SQL("copy {} ({}) from stdin (format csv, header)").format(
                     sql.Identifier("raw", table.name),
