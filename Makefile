@@ -13,11 +13,11 @@ export GREENERY_DATA ?= ../shared/greenery
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
-run: $(SET_UP) ## one run on demo data, or on the CSV files of SOURCE=dir
-	@$(LOCAL) run $(if $(SOURCE),--source "$$SOURCE") $(if $(CONFIRM_SHRUNK),--confirm-shrunk $(CONFIRM_SHRUNK))
+run: $(SET_UP) ## one run on demo data, or on SOURCE: a folder of CSV files, or postgresql://...
+	@$(LOCAL) run $(if $(CONFIRM_SHRUNK),--confirm-shrunk $(CONFIRM_SHRUNK))
 
 up: $(SET_UP) ## start scheduler and Airflow UI on loopback
-	@$(LOCAL) up $(if $(SOURCE),--source "$$SOURCE")
+	@$(LOCAL) up
 
 down: $(SET_UP) ## stop them, and Postgres
 	@$(LOCAL) down

@@ -1,8 +1,9 @@
 """
 ### The daily run of the Greenery shop
 
-**What** Loads the shop's landing files into `raw`, builds and tests the dbt project, and publishes
-`marts` when everything passed. Readers see the last good publication all along.
+**What** Loads the shop's landing files, or its database, into `raw`, builds and tests the dbt
+project, and publishes `marts` when everything passed. Readers see the last good publication all
+along.
 
 **When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
 so a missed day needs no catch-up.
@@ -51,7 +52,7 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
 )
 def greenery_elt():
     begin = begin_run()
-    loads = load_tasks()
+    loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
     build = dbt_task_group("build")
     publish = publish_marts()

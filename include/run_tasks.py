@@ -12,7 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.alert.callback import warn_if_nobody_is_told
 from include.extract import replay
-from include.extract.task import check_landing, declared_tables, load_table
+from include.extract.database_history import last_load_id
+from include.extract.task import check_source, declared_tables, load_table
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
 from include.transform.dbt_config import manifest_path
@@ -57,8 +58,11 @@ def _has_ended(run_id: str) -> bool:
 
 @task
 @_final
-def begin_run() -> None:
-    """Bring the warehouse up to date, take the lease, and look at the landing folder."""
+def begin_run() -> int:
+    """Bring the warehouse up to date, take the lease, and look at the source.
+
+    Return the id of the last load before this run.
+    """
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:
@@ -67,17 +71,20 @@ def begin_run() -> None:
             # its end_run was not done again after one of its tasks was cleared, or it died
             lease.release(cursor, holder)
         lease.take(cursor, _run_id())
-    url = check_landing()
+    url = check_source()
     with transaction("loader") as cursor:
         remember_source(cursor, url)
+        return last_load_id(cursor)
 
 
-def load_tasks() -> list[BaseOperator]:
-    """Return one task per declared source table."""
-    return [task(task_id=f"load_{name}")(_final(load))(name) for name in declared_tables()]
+def load_tasks(last_load: Any) -> list[BaseOperator]:
+    """Return one task per declared source table; ``last_load`` is what ``begin_run`` returned."""
+    return [
+        task(task_id=f"load_{name}")(_final(load))(name, last_load) for name in declared_tables()
+    ]
 
 
-def load(table_name: str) -> dict[str, Any]:
+def load(table_name: str, last_load: int) -> dict[str, Any]:
     """Load what is new of one source table, and return how much that was."""
     confirmed = get_current_context()["params"]["confirm_shrunk"]
     run_id = _run_id()
@@ -86,6 +93,7 @@ def load(table_name: str) -> dict[str, Any]:
         run_id=run_id,
         confirm_shrunk=confirmed,
         transaction=functools.partial(lease.loading, run_id),
+        since=last_load,
     )
 
 

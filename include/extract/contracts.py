@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import yaml
 
+from include.extract.overlap import overlap_of
+
 DATA_TYPES = frozenset(
     [
         "text",
@@ -31,7 +33,7 @@ OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
-    *("on_bad_row", "max_bad_share", "cursor", "person", "shared"),
+    *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
 }
 
 
@@ -51,10 +53,11 @@ class Table:
     """A source table. ``version`` is None where simply the later file wins.
 
     ``max_bad_share`` is a share of the rows read (0 to 1). ``cursor`` is the column by which new
-    rows of a database are found, None where the whole table is compared. ``person`` names the
-    column by which a person's rows are found: the person's id, or the key of a parent table that
-    has such a column. ``is_shared`` rows may belong to several people, who point to them by that
-    column, and go with the last one. ``is_parent``: other tables have its key in a column.
+    rows of a database are found, None where the whole table is compared; ``overlap`` is how much of
+    it before the last one is read again, an interval or a number. ``person`` names the column by
+    which a person's rows are found: the person's id, or the key of a parent table that has such a
+    column. ``is_shared`` rows may belong to several people, who point to them by that column, and
+    go with the last one. ``is_parent``: other tables have its key in a column.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Table:
     cursor: str | None = None
     person: str | None = None
     is_shared: bool = False
+    overlap: str | None = None
     is_parent: bool = False
 
     @property
@@ -146,6 +150,7 @@ class _Reader:
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
         if not (primary_key := self.keys(extract, "primary_key", names)):
             raise self.error("primary_key", "must name at least one column")
+        cursor = self.name_of_column(extract, "cursor", names)
         return Table(
             self.name,
             columns,
@@ -155,9 +160,10 @@ class _Reader:
             self.keys(extract, "change_key", names),
             self.on_bad_row(extract),
             self.max_bad_share(extract),
-            self.name_of_column(extract, "cursor", names),
+            cursor,
             self.name_of_column(extract, "person", names),
             self.is_shared(extract),
+            self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
         )
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
@@ -177,6 +183,14 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise self.error("max_bad_share", f"must be a share from 0 to 1, not `{value}`")
         return float(value)
+
+    def overlap(self, extract: dict[str, Any], cursor: Column | None) -> str | None:
+        if cursor is None:
+            return None
+        try:
+            return overlap_of(cursor.data_type, extract["load"], extract.get("overlap"))
+        except ValueError as error:
+            raise self.error("cursor", str(error)) from None
 
     def name_of_column(self, extract: dict[str, Any], key: str, names: list[str]) -> str | None:
         if (value := extract.get(key)) is not None and value not in names:

@@ -16,8 +16,7 @@ from include.transform.manifest import DBT
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="one run of the DAG, on demo data or a landing folder")
-    run.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    run = commands.add_parser("run", help="one run of the DAG, on demo data or the shop's own")
     run.add_argument(
         "--confirm-shrunk",
         nargs="+",
@@ -26,7 +25,14 @@ def main() -> int:
         help="tables whose snapshot may lose more than half of its rows",
     )
     up = commands.add_parser("up", help="start scheduler and Airflow UI")
-    up.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    for command in (run, up):
+        command.add_argument(
+            "--source",
+            # a password on the command line could be read by every user of the machine
+            default=os.environ.get("SOURCE"),
+            help="folder with the shop's CSV files, a URL of one, or postgresql://… of its "
+            "database; SOURCE in the environment says the same",
+        )
     commands.add_parser("down", help="stop Airflow and Postgres")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
@@ -58,19 +64,19 @@ def _run(home: Home, arguments: argparse.Namespace) -> int:
 
 
 def _up(home: Home, arguments: argparse.Namespace) -> int:
-    from include.local.run import choose_source, refuse_other_landing
+    from include.local.source import choose_source, identity, refuse_other_source
 
     server = postgres.start(home.state)
-    landing = choose_source(home, server, arguments.source)
+    source = choose_source(home, server, arguments.source)
     if services.is_up(home):
-        refuse_other_landing(home, landing)
+        refuse_other_source(home, source)
         print(f"Airflow is up already: {home.url}")
         return 0
     home.leave_taken_port()
-    environ = environment(home, server, landing)
+    environ = environment(home, server, source)
     services.migrate_metadata(environ, home)
-    services.start(home, environ, landing)
-    print(f"Airflow is up: {home.url}\nLanding folder: {landing}\n`make down` stops it.")
+    services.start(home, environ, identity(source))
+    print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
     return 0
 
 
@@ -157,6 +163,7 @@ EXPECTED = {
     "PostgresError",
     "ServicesError",
     "SourceError",
+    "SourceUnreachableError",
     "WarehouseUnreachableError",
 }
 COMMANDS = {
