@@ -106,6 +106,7 @@ def _load(
             counts = merge.apply(
                 cursor, table, load_id, rows, may_shrink=table.name in loader.confirm_shrunk
             )
+            raw_table.index(cursor, table)
             numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
             result = LoadResult(table.name, file.path, "loaded", load_id, rows, **numbers)
         # as late as can be: what was read must still be what lies there
