@@ -45,7 +45,14 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
             type="array",
             items={"type": "string"},
             description="Tables whose snapshot may lose more than half of its rows in this run.",
-        )
+        ),
+        "full_refresh": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            description="Models to build from the whole history, with all that depends on them; "
+            "`all` for every one. A run does so by itself when a definition has changed.",
+        ),
     },
     doc_md=__doc__,
     tags=["greenery"],

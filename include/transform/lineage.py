@@ -41,6 +41,15 @@ class Lineage:
             if self.nodes[model]["config"]["schema"] == BUILD_SCHEMA
         }
 
+    @cached_property
+    def built_by_changes(self) -> dict[str, str]:
+        """Names of the models that remember what each build changed, and their unique ids."""
+        return {
+            self.nodes[model]["name"]: model
+            for model in self.of_type("model")
+            if self.nodes[model]["config"].get("materialized") == "incremental_by_key"
+        }
+
     def ancestors(self, unique_ids: Iterable[str]) -> set[str]:
         """Return everything that the given nodes depend on, near and far, without themselves."""
         found: set[str] = set()
