@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SOURCE LOGIN
+export SOURCE LOGIN TABLE USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url demo reset test test-slow test-docker backup restore lint format lock
+.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
 run: $(SET_UP) ## one run on demo data, or on SOURCE: a folder of CSV files, or postgresql://...
 	@$(LOCAL) run $(if $(CONFIRM_SHRUNK),--confirm-shrunk $(CONFIRM_SHRUNK))
@@ -30,6 +30,12 @@ psql: $(SET_UP) ## open psql on the warehouse (reads every schema); ARGS="-c 'se
 
 warehouse-url: $(SET_UP) ## print a libpq URL that may read every schema
 	@$(LOCAL) warehouse-url
+
+replay-quarantine: $(SET_UP) ## try rows in quarantine again, of all tables or of TABLE=name
+	@$(LOCAL) replay-quarantine $(if $(TABLE),--table "$$TABLE")
+
+forget: $(SET_UP) ## remove a person for good: make forget USER_ID=...
+	@$(LOCAL) forget "$$USER_ID"
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(BIN)/python -m include.demo $(ARGS)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
-from psycopg2.extensions import cursor as Cursor
 
 from include.alert.callback import warn_if_nobody_is_told
+from include.extract import replay
 from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
 from include.publish.publish import close_run, publish
@@ -88,21 +87,14 @@ def load_tasks(last_load: Any) -> list[BaseOperator]:
 def load(table_name: str, last_load: int) -> dict[str, Any]:
     """Load what is new of one source table, and return how much that was."""
     confirmed = get_current_context()["params"]["confirm_shrunk"]
+    run_id = _run_id()
     return load_table(
         table_name,
-        run_id=_run_id(),
+        run_id=run_id,
         confirm_shrunk=confirmed,
-        transaction=_while_leased,
         since=last_load,
+        transaction=functools.partial(lease.loading, run_id),
     )
-
-
-@contextlib.contextmanager
-def _while_leased() -> Iterator[Cursor]:
-    """A loader's transaction in which no other run can take the warehouse."""
-    with transaction("loader") as cursor:
-        lease.hold(cursor, _run_id())
-        yield cursor
 
 
 @task
@@ -118,6 +110,15 @@ def freeze_horizon() -> int | None:
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers."""
     return vars(publish(_run_id(), Lineage.read(manifest_path())))
+
+
+@task
+@_final
+def replay_rows() -> list[str]:
+    """Try rows in quarantine again, of all tables or the one that the run names."""
+    migrate()
+    table = get_current_context()["params"]["table"]
+    return [replay.in_words(r) for r in replay.replay(declared_tables(), _run_id(), table)]
 
 
 @task

@@ -12,27 +12,14 @@ import yaml
 from include.extract.overlap import overlap_of
 
 DATA_TYPES = frozenset(
-    [
-        "text",
-        "smallint",
-        "integer",
-        "bigint",
-        "numeric",
-        "boolean",
-        "date",
-        "time",
-        "timestamptz",
-        "real",
-        "jsonb",
-        "uuid",
-    ]
+    "text smallint integer bigint numeric boolean date time timestamptz real jsonb uuid".split()
 ) | {"double precision"}
 LOAD_MODES = ("full_snapshot", "delta")
 OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
-    *("on_bad_row", "max_bad_share", "cursor", "overlap", "person"),
+    *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
 }
 
 
@@ -55,7 +42,8 @@ class Table:
     rows of a database are found, None where the whole table is compared; ``overlap`` is how much of
     it before the last one is read again, an interval or a number. ``person`` names the column by
     which a person's rows are found: the person's id, or the key of a parent table that has such a
-    column.
+    column. ``is_shared`` rows may belong to several people, who point to them by that column, and
+    go with the last one.
     """
 
     name: str
@@ -68,6 +56,7 @@ class Table:
     max_bad_share: float = 0.01
     cursor: str | None = None
     person: str | None = None
+    is_shared: bool = False
     overlap: str | None = None
 
     @property
@@ -149,12 +138,20 @@ class _Reader:
             self.max_bad_share(extract),
             cursor,
             self.name_of_column(extract, "person", names),
+            self.is_shared(extract),
             self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
         )
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
         if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
             raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
+        return value
+
+    def is_shared(self, extract: dict[str, Any]) -> bool:
+        if (value := extract.get("shared", False)) not in (True, False):
+            raise self.error("shared", f"must be true or false, not `{value}`")
+        if value and [extract.get("person")] != extract["primary_key"]:
+            raise self.error("shared", "asks for `person` to be the primary key")
         return value
 
     def max_bad_share(self, extract: dict[str, Any]) -> float:

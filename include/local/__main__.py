@@ -37,6 +37,10 @@ def main() -> int:
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
     commands.add_parser("warehouse-url", help="print a URL that may read every schema")
+    again = commands.add_parser("replay-quarantine", help="try rows in quarantine again")
+    again.add_argument("--table", default="", help="only the rows of this table")
+    forget = commands.add_parser("forget", help="remove a person for good")
+    forget.add_argument("person_id", nargs="?", default="", metavar="USER_ID")
     commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
     arguments, arguments.handed_on = parser.parse_known_args()
     if arguments.handed_on and arguments.command not in ("dbt", "psql"):
@@ -128,6 +132,18 @@ def _warehouse_url(home: Home, _: argparse.Namespace) -> int:
     return 0
 
 
+def _replay_quarantine(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.upkeep import replay_quarantine
+
+    return replay_quarantine(home, arguments.table)
+
+
+def _forget(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.upkeep import forget
+
+    return forget(home, arguments.person_id)
+
+
 def _reset(home: Home, _: argparse.Namespace) -> int:
     services.stop(home)
     postgres.remove(home.state)
@@ -140,6 +156,8 @@ def _reset(home: Home, _: argparse.Namespace) -> int:
 EXPECTED = {
     "DagBrokenError",
     "DemoError",
+    "LeaseHeldError",
+    "MigrationError",
     "OperationalError",
     "OtherSourceError",
     "PostgresError",
@@ -155,6 +173,8 @@ COMMANDS = {
     "dbt": _dbt,
     "psql": _psql,
     "warehouse-url": _warehouse_url,
+    "replay-quarantine": _replay_quarantine,
+    "forget": _forget,
     "reset": _reset,
 }
 
