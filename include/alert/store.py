@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg2.extras
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
 
 from include.warehouse.connection import transaction
 
@@ -22,6 +24,12 @@ class NodeResult:
     failures: int | None
     message: str | None
     execution_seconds: float | None
+    compiled_sql: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    # failing rows: columns and rows of text, masked
+    sample: dict[str, Any] | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
         (
             *(run_id, task_id, try_number),
             *(result.unique_id, result.kind, result.status, result.failures),
-            *(result.message, result.execution_seconds),
+            *(result.message, result.execution_seconds, result.compiled_sql),
+            *(result.owner, list(result.tags), result.sample and Json(result.sample)),
         )
         for result in results
     ]
@@ -63,7 +72,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
             """
             insert into ops.node_result (
                 run_id, task_id, try_number,
-                unique_id, kind, status, failures, message, execution_seconds
+                unique_id, kind, status, failures, message, execution_seconds, compiled_sql,
+                owner, tags, sample
             )
             values %s
             on conflict (run_id, task_id, try_number, unique_id) do update
@@ -71,6 +81,10 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
                 failures = excluded.failures,
                 message = excluded.message,
                 execution_seconds = excluded.execution_seconds,
+                compiled_sql = excluded.compiled_sql,
+                owner = excluded.owner,
+                tags = excluded.tags,
+                sample = excluded.sample,
                 finished_at = now()
             """,
             rows,

@@ -48,6 +48,17 @@ def name_of(unique_id: str) -> str:
     return parts[2] if len(parts) > 2 else unique_id
 
 
+def owner_of(unique_id: str, nodes: Mapping[str, Node]) -> str | None:
+    """Return who answers for a node: its own `meta.owner`, or that of what it tests."""
+    node = nodes.get(unique_id) or {}
+    parents = [node.get("attached_node"), *((node.get("depends_on") or {}).get("nodes") or [])]
+    for one in (node, *(nodes.get(parent or "") or {} for parent in parents)):
+        meta = {**(one.get("meta") or {}), **((one.get("config") or {}).get("meta") or {})}
+        if meta.get("owner"):
+            return str(meta["owner"])
+    return None
+
+
 def failed_test(unique_id: str, node: Node | None, failures: int | None) -> str:
     """Return a failed data test as a sentence with its number of rows.
 
