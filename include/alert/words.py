@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.alert.safe import shorten
@@ -33,6 +33,29 @@ def listed(names: list[str], most: int = 6) -> str:
     if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
+
+
+def history(statuses: Sequence[str]) -> str:
+    """Return how a node went in the runs before, newest first: 0 in the last 41 runs."""
+    bad = sum(status in FAILING for status in statuses)
+    runs = f"the last {count(len(statuses), 'run')}" if len(statuses) > 1 else "the run before"
+    if not bad:
+        return f"0 in {runs}"
+    return f"failed in {bad:,} of {runs}" if len(statuses) > 1 else f"failed in {runs} too"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: 45 s, 12 min, 2 h 12 min, 3 d 4 h."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def kind_of(unique_id: str) -> str:
