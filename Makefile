@@ -45,7 +45,7 @@ test-slow: $(SET_UP) ## the long tests
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
-	@$(BIN)/python -m pytest tests/docker
+	@$(BIN)/python -m pytest tests/docker --timeout=1200 --durations=0 --durations-min=5
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
 	@sh include/docker/backup.sh save "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%S))"
