@@ -10,7 +10,7 @@ from typing import Any
 from include.alert import blocks, repair
 from include.alert.blocks import code, instant, line, link
 from include.alert.incidents import Incident
-from include.alert.report import Report
+from include.alert.report import ORDER, Report
 from include.alert.safe import shorten
 from include.alert.words import count, duration, listed
 
@@ -131,8 +131,8 @@ def _what_people_see(report: Report) -> list[str]:
 
 
 def by_weight(incidents: Iterable[Incident]) -> list[Incident]:
-    """Return what is still failing first."""
-    return sorted(incidents, key=lambda incident: not incident.is_open)
+    """Return what is still failing first, and of that the likely root."""
+    return sorted(incidents, key=lambda i: (not i.is_open, ORDER.index(i.kind), i.first_seen))
 
 
 def _sentence(incident: Incident, story: Story) -> str:
@@ -153,7 +153,7 @@ def _sentence(incident: Incident, story: Story) -> str:
 
 def _buttons(story: Story) -> list[blocks.Block]:
     hint = story.report.hint
-    task = next((incident.task_id for incident in story.open if incident.task_id), None)
+    task = next((i.task_id for i in by_weight(story.open) if i.task_id), None)
     urls = {"Open the log": story.report.log_url(task)} if story.open else {}
     return blocks.buttons(
         {**urls, "Open the run": hint.run_url, "How to repair": story.runbook_url}

@@ -100,6 +100,8 @@ def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Itera
     for task in sorted(hint.failed_tasks - {failure.task_id for failure in recorded}):
         end = words.WITHOUT_A_WORD if facts else "failed. What failed in it is in its log"
         found.append(Failure(_task_kind(task), f"task:{task}", f"`{task}` {end}", task))
+    if not found and hint.state == "failed" and not all(map(hint.is_over, hint.states or [""])):
+        found.append(Failure("run", "run:failed", "It failed, and none of its tasks says why"))
     return sorted(found, key=lambda failure: ORDER.index(failure.kind))
 
 

@@ -66,7 +66,7 @@ def test_a_failed_run_makes_one_message_that_slack_takes(warehouse, slack, tmp_p
     assert "`stg_greenery__orders.user_id` must not be empty: 12 rows" in text
     assert "`dim_users.user_id` must be unique: 2 values more than once" in text
     assert "Nothing was ever published" in text
-    assert "/tasks/build.marts.dim_users_model_build?try_number=1" in text
+    assert f"/tasks/{TASK}?try_number=1" in text
     assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
 
 

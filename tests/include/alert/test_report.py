@@ -67,7 +67,11 @@ def test_a_warning_or_a_skipped_test_is_no_failure(lineage):
     facts = Facts(
         results=(("d", 1, result(UNIQUE, "warn", 2)), ("o", 1, result(NOT_NULL, "skipped")))
     )
-    assert report(facts, lineage).failures == ()
+    assert report(facts, lineage, states={"d": "success"}).failures == ()
+
+
+def test_a_run_that_failed_of_nothing_known_is_told_all_the_same(lineage):
+    assert sentences(report(Facts(), lineage)) == ["It failed, and none of its tasks says why"]
 
 
 def test_a_failed_load_is_told_first_and_holds_back_everything(lineage):
