@@ -1,8 +1,9 @@
 """A Slack that is as strict as the real one, on loopback: `python -m tests.support.fake_slack`.
 
 It takes a bot's calls to `/api/<method>` and an incoming webhook's `POST /services/T0/B0/X`.
-`GET /messages` returns what it shows, `GET /requests` how often it was asked,
-`POST /behave {"mode": "slow", "seconds": 3}` changes how it behaves, `DELETE /messages` forgets.
+`GET /` shows the channels in a browser, `GET /messages` returns what they hold, `GET /requests`
+what it was asked, `POST /behave {"mode": "slow", "seconds": 3}` changes how it behaves,
+`DELETE /messages` forgets.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support.slack_page import page
 from tests.support.slack_workspace import TOKEN, Workspace
 
 WEBHOOK = "T0/B0/X"
@@ -108,6 +110,9 @@ def _handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
             path = urlsplit(self.path).path
             if path.startswith("/api/"):
                 return self._slack(dict(parse_qsl(urlsplit(self.path).query)))
+            if path == "/":
+                names = {i: name for name, i in {**slack.users, **slack.groups}.items()}
+                return self._answer(200, page(slack.everything, names), kind="text/html")
             pages = {"/messages": slack.everything, "/requests": slack.requests}
             return self._answer(200 if path in pages else 404, pages.get(path, {"ok": False}))
 
@@ -157,12 +162,14 @@ def _handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
             answer: Any,
             headers: dict[str, str] | None = None,
             slowly: bool = False,
+            kind: str = "text/plain",
         ) -> None:
             is_text = isinstance(answer, str)
             content = (answer if is_text else json.dumps(answer)).encode()
             with contextlib.suppress(OSError):  # who asked may have gone
                 self.send_response(status)
-                self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+                kind_of_text = f"{kind}; charset=utf-8"
+                self.send_header("Content-Type", kind_of_text if is_text else "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in (headers or {}).items():
                     self.send_header(name, value)
@@ -194,6 +201,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8065)
     fake = FakeSlack(parser.parse_args().port)
     fake.serve()
-    print(f"Slack on http://127.0.0.1:{fake.port}, what it shows is at /messages")
+    print(f"Slack on http://127.0.0.1:{fake.port}, open it in a browser")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
