@@ -143,3 +143,21 @@ def empty(warehouse: Any) -> None:
     drops = "".join(f'drop table raw."{name}"; ' for (name,) in tables)
     logs = ("ops.load", "ops.quarantine", "ops.load_warning", "ops.erased", "raw.change_log")
     warehouse.run(drops + "".join(f"delete from {log}; " for log in logs))
+
+
+@pytest.fixture(scope="package")
+def shared_shop_database(server: Any) -> Iterator[str]:
+    from .shop_database import shop_database
+
+    with shop_database(server) as name:
+        yield name
+
+
+@pytest.fixture
+def database(shop: Shop, server: Any, shared_shop_database: str) -> Any:
+    """The shop's own Postgres with three empty tables, beside an empty warehouse."""
+    from .shop_database import SCHEMA, ShopDatabase
+
+    fresh = ShopDatabase(shop, server, shared_shop_database)
+    fresh.run(f"drop schema public cascade; create schema public; {SCHEMA}")
+    return fresh
