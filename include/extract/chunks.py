@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -56,14 +57,16 @@ def read_chunks(stream: Readable) -> Iterator[Chunk]:
 def find_records(stream: Readable, numbers: Collection[int]) -> dict[int, Record]:
     """Return the records with these numbers, 1 being the first one after the header."""
     found: dict[int, Record] = {}
-    number = 1
+    wanted = sorted(set(numbers))
+    number, place = 1, 0
     for chunk in read_chunks(stream):
-        if len(found) == len(numbers):
+        if place == len(wanted):
             break
         after = number + count_records(chunk.data, chunk.end)
-        if any(number <= wanted < after for wanted in numbers):
-            found |= {one.number: one for one in chunk.records(number) if one.number in numbers}
-        number = after
+        inside = set(wanted[place : bisect_left(wanted, after)])
+        if inside:
+            found |= {one.number: one for one in chunk.records(number) if one.number in inside}
+        number, place = after, place + len(inside)
     return found
 
 

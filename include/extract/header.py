@@ -60,7 +60,8 @@ def check_header(table: Table, names: list[str], head: bytes = b"") -> Header:
     if any(name not in names for name in needed):
         lacking = [name for name in table.column_names if name not in names]
         raise _no_header(table, lacking, head)
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    # a column without a name, as spreadsheets leave behind, can be there as often as it likes
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
         raise RefusedFileError("file", f"has the column `{twice}` twice in its header")
     unknown = tuple(name for name in names if table.column(name) is None)
     return Header(

@@ -12,6 +12,11 @@ from include.extract import merge_sql
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
 
+# a drop with less than a 20th of the known rows is looked up by key
+FEW_SHARE = 20
+# the statistics are renewed when a 10th of the rows is new
+NEWS_SHARE = 10
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -51,18 +56,37 @@ def apply(
         cursor.execute(merge_sql.INSERT_ALL.format(**parts))
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
         return Counts(inserted=rows)
+    cursor.execute(merge_sql.KNOWN_ROWS.format(**parts))
+    known = cursor.fetchone()[0]
+    if rows * FEW_SHARE < known:
+        # looking up a few rows by their key must not come to reading the whole history; what a disk
+        # of today takes for it is not what the server's default says
+        cursor.execute("set local random_page_cost = 1.1")
     vanished = 0
     if table.load == "full_snapshot":
         vanished = _count_vanished(cursor, table, parts, quarantined, may_shrink=may_shrink)
-    cursor.execute(merge_sql.LOG_CHANGES.format(**parts))
-    updated = cursor.rowcount
-    cursor.execute(merge_sql.MERGE.format(**parts))
-    inserted = cursor.rowcount - updated
+    inserted, updated = _write(cursor, parts, rows)
     if vanished:
         cursor.execute(merge_sql.DELETE.format(**parts))
-    if (inserted + updated + vanished) * 4 > rows + vanished and rows > 1000:
+    if (inserted + updated + vanished) * NEWS_SHARE > known:
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
     return Counts(inserted, updated, rows - inserted - updated, vanished)
+
+
+def _write(cursor: Cursor, parts: dict[str, sql.Composable], rows: int) -> tuple[int, int]:
+    cursor.execute(merge_sql.PLAN.format(**parts))
+    cursor.execute("analyze pg_temp._plan")
+    cursor.execute(merge_sql.COUNT)
+    planned, updated = cursor.fetchone()
+    if planned == rows and not updated:
+        cursor.execute(merge_sql.INSERT_ALL.format(**parts))
+        return rows, 0
+    if updated:
+        for statement in (merge_sql.LOG_CHANGES, merge_sql.UPDATE, merge_sql.REVIVE):
+            cursor.execute(statement.format(**parts))
+    if planned > updated:
+        cursor.execute(merge_sql.INSERT.format(**parts))
+    return planned - updated, updated
 
 
 def _count_vanished(

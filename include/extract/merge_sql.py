@@ -13,12 +13,37 @@ from include.extract.staging import NEW
 INSERT_ALL = sql.SQL(
     "insert into {raw} ({columns}, _load_id) select {values}, {load_id} from {new} as new"
 )
+KNOWN_ROWS = sql.SQL("select reltuples from pg_class where oid = {raw_name}::regclass")
+# The one look at the history. The table is locked, so that rows keep their places.
+PLAN = sql.SQL(
+    "create temporary table _plan on commit drop as "
+    "select new.ctid as new_place, old.ctid as old_place, {is_newer} as is_newer "
+    "from {new} as new left join {raw} as old on {same_key} "
+    "where old._load_id is null or old._deleted_at is not null or ({is_newer} and {differs})"
+)
+COUNT = "select count(*), count(old_place) from pg_temp._plan"
 LOG_CHANGES = sql.SQL(
     "insert into raw.change_log (load_id, table_name, change, old_key, new_key) "
     "select {load_id}, {table}, case when old._deleted_at is null then 'update' else 'revive' end, "
-    "{old_key}, case when {is_newer} then {new_key} else {old_key} end "
-    "from {raw} as old inner join {new} as new on {same_key} "
-    "where old._deleted_at is not null or ({is_newer} and {differs})"
+    "{old_key}, case when plan.is_newer then {new_key} else {old_key} end "
+    "from pg_temp._plan as plan inner join {raw} as old on old.ctid = plan.old_place "
+    "inner join {new} as new on new.ctid = plan.new_place"
+)
+UPDATE = sql.SQL(
+    "update {raw} as old "
+    "set {assignments}_load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
+    "from pg_temp._plan as plan inner join {new} as new on new.ctid = plan.new_place "
+    "where old.ctid = plan.old_place and plan.is_newer"
+)
+# it is there again, though with less than we know of it
+REVIVE = sql.SQL(
+    "update {raw} as old set _load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
+    "from pg_temp._plan as plan where old.ctid = plan.old_place and not plan.is_newer"
+)
+INSERT = sql.SQL(
+    "insert into {raw} ({columns}, _load_id) select {values}, {load_id} "
+    "from pg_temp._plan as plan inner join {new} as new on new.ctid = plan.new_place "
+    "where plan.old_place is null"
 )
 DELETE = sql.SQL(
     "with gone as ("
@@ -27,17 +52,6 @@ DELETE = sql.SQL(
     "returning {old_key} as old_key) "
     "insert into raw.change_log (load_id, table_name, change, old_key) "
     "select {load_id}, {table}, 'delete', old_key from gone"
-)
-
-
-MERGE = sql.SQL(
-    "merge into {raw} as old using {new} as new on {same_key} "
-    "when matched and {is_newer} and (old._deleted_at is not null or {differs}) then "
-    "update set {assignments}_load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
-    # it is there again, though with less than we know of it
-    "when matched and old._deleted_at is not null then "
-    "update set _load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
-    "when not matched then insert ({columns}, _load_id) values ({values}, {load_id})"
 )
 
 
@@ -52,6 +66,7 @@ def parts_of(
     version = table.version and (column("old", table.version), column("new", table.version))
     return {
         "raw": raw_table.name_of(table),
+        "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
         "new": NEW,
         "table": sql.Literal(table.name),
         "load_id": sql.Literal(load_id),

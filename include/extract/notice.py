@@ -40,7 +40,7 @@ def tell(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> No
         warn(cursor, table.name, kind, detail, message, result.load_id)
 
     path, raw = result.source_file, f"raw.{table.name}"
-    for name in header.unknown:
+    for name in dict.fromkeys(name or "(without a name)" for name in header.unknown):
         note(
             "unknown_column",
             name,
