@@ -18,6 +18,7 @@ from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
 from include.transform.dbt_config import manifest_path
 from include.transform.lineage import Lineage
+from include.transform.refresh import UnknownModelError, ask_for_whole_builds
 from include.warehouse import lease
 from include.warehouse.connection import transaction
 from include.warehouse.migrate import MigrationError, migrate
@@ -26,7 +27,13 @@ from include.warehouse.shop import OtherShopError, remember_source
 log = logging.getLogger(__name__)
 
 # trying again changes nothing about these
-FINAL = (lease.LeaseLostError, PublishRefusedError, OtherShopError, MigrationError)
+FINAL = (
+    lease.LeaseLostError,
+    PublishRefusedError,
+    OtherShopError,
+    MigrationError,
+    UnknownModelError,
+)
 
 
 def _final(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +81,11 @@ def begin_run() -> int:
     url = check_source()
     with transaction("loader") as cursor:
         remember_source(cursor, url)
+        ask_for_whole_builds(
+            cursor,
+            get_current_context()["params"]["full_refresh"],
+            Lineage.read(manifest_path()),
+        )
         return last_load_id(cursor)
 
 
@@ -118,7 +130,11 @@ def replay_rows() -> list[str]:
     """Try rows in quarantine again, of all tables or the one that the run names."""
     migrate()
     table = get_current_context()["params"]["table"]
-    return [replay.in_words(r) for r in replay.replay(declared_tables(), _run_id(), table)]
+    results = replay.replay(declared_tables(), _run_id(), table)
+    told = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
+    for sentence in told:
+        log.info("%s", sentence)
+    return told
 
 
 @task

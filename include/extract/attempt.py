@@ -102,6 +102,7 @@ def _load(
             sha256, columns = filled.sha256, filled.header.names
             may_shrink = table.name in loader.confirm_shrunk
             counts = _apply(cursor, table, load_id, filled, state, may_shrink=may_shrink)
+            raw_table.index(cursor, table)
             numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
             result = LoadResult(
                 *(table.name, file.path, "loaded", load_id, filled.rows_read),

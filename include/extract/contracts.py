@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class Table:
     it before the last one is read again, an interval or a number. ``person`` names the column by
     which a person's rows are found: the person's id, or the key of a parent table that has such a
     column. ``is_shared`` rows may belong to several people, who point to them by that column, and
-    go with the last one.
+    go with the last one. ``is_parent``: other tables have its key in a column.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table:
     person: str | None = None
     is_shared: bool = False
     overlap: str | None = None
+    is_parent: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -96,7 +98,16 @@ def read_contracts(path: Path) -> dict[str, Table]:
             tables[table.name] = table
     if not tables:
         raise ContractError(f"{path} declares no source table in the schema raw.")
-    return tables
+    return {
+        name: replace(table, is_parent=_is_parent(table, tables.values()))
+        for name, table in tables.items()
+    }
+
+
+def _is_parent(table: Table, tables: Iterable[Table]) -> bool:
+    return len(table.primary_key) == 1 and any(
+        other.column(table.primary_key[0]) for other in tables if other.name != table.name
+    )
 
 
 class _Reader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,8 +14,6 @@ from include.extract.errors import SourceError
 from include.extract.loader import Transaction
 from include.extract.settle import Clock
 from include.warehouse import lease
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,8 @@ def replay(
     found: list[Replayed] = []
     with lease.held(run_id):
         for table in [tables[only]] if only else tables.values():
-            for result in _replay_table(
-                table, partial(lease.loading, run_id), run_id, clock or Clock()
-            ):
-                logger.info("%s", in_words(result))
-                found.append(result)
+            transaction = partial(lease.loading, run_id)
+            found += _replay_table(table, transaction, run_id, clock or Clock())
     return found
 
 

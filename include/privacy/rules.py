@@ -48,9 +48,8 @@ class Rules:
         The key of the row as well, where other tables point to it: their rows are no orphans then.
         """
         assert table.person is not None
-        key = table.primary_key[0]
-        is_parent = key in self.keys and any(t.column(key) for t in self.tables if t != table)
-        return list(dict.fromkeys([table.person, *([key] if is_parent else [])]))
+        key = [table.primary_key[0]] if table.is_parent else []
+        return list(dict.fromkeys([table.person, *key]))
 
 
 def read_rules(tables: Mapping[str, Table]) -> Rules:

@@ -91,6 +91,93 @@ def test_a_reader_with_an_old_snapshot_sees_the_old_marts_whole(shop):
     assert shop.read("marts.fct_orders") == []
 
 
+# --- marts that are built by their changes
+
+
+def test_only_keys_that_the_build_changed_are_looked_at(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "delete from marts_build.fct_orders where order_id = 'a';"
+        "update marts_build.fct_orders set total_usd = 20 where order_id = 'b';"
+        "insert into marts_build.fct_orders values ('d', 4);"
+        # nobody was told of this
+        "update marts_build.fct_orders set total_usd = 30 where order_id = 'c'"
+    )
+    changed = [{"order_id": order_id} for order_id in ("a", "b", "b", "d", "never there")]
+    shop.built("fct_orders", version=2, changes_since=1, changed=changed)
+    assert shop.publish() == RowCounts(inserted=1, updated=1, deleted=1)
+    assert shop.read("marts.fct_orders") == [("b", 20), ("c", None), ("d", 4)]
+    assert shop.publish() == RowCounts()
+
+
+def test_changes_of_builds_that_were_not_published_are_published_later(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("update marts_build.fct_orders set total_usd = 9")
+    shop.built("fct_orders", version=2, changes_since=1, changed=[{"order_id": "a"}])
+    shop.built("fct_orders", version=3, changes_since=1, changed=[{"order_id": "b"}])
+    assert shop.publish() == RowCounts(updated=2)
+    assert shop.read("marts.fct_orders") == [("a", 9), ("b", 9), ("c", None)]
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        pytest.param({"version": 2, "changes_since": 2}, id="built whole"),
+        pytest.param({"version": 1, "changes_since": 0}, id="an older state was put back"),
+    ],
+)
+def test_a_mart_whose_changes_are_not_all_told_is_compared_whole(shop, built):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.warehouse.run(
+        "update ops.model_watermark set position = 2 where position = 1 and %s",
+        [built["version"] == 1],
+    )
+    shop.build("update marts_build.fct_orders set total_usd = 9")
+    shop.built("fct_orders", changed=[{"order_id": "a"}], **built)
+    assert shop.publish() == RowCounts(updated=3)
+
+
+def test_a_table_that_was_made_by_hand_is_compared_whole(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "drop table marts_build.fct_orders;"
+        "create table marts_build.fct_orders (order_id text primary key, total_usd numeric(12, 2))"
+    )
+    assert shop.publish() == RowCounts(deleted=3)
+
+
+def test_a_new_column_of_a_mart_is_filled_in_rows_that_did_not_change(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("alter table marts_build.fct_orders add column tax_usd numeric(12, 2) default 1")
+    shop.publish()
+    assert shop.read("marts.fct_orders") == [("a", 1, 1), ("b", 2, 1), ("c", None, 1)]
+
+
+def test_a_publication_that_fails_leaves_the_changes_to_the_next_one(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("update marts_build.fct_orders set total_usd = 9 where order_id = 'a'")
+    shop.built("fct_orders", version=2, changes_since=1, changed=[{"order_id": "a"}])
+    shop.build("alter table marts_build.dim_users drop column state")
+    with contextlib.closing(shop.warehouse.connect()) as reader, reader.cursor() as cursor:
+        cursor.execute("select * from marts.dim_users")
+        with pytest.raises(PublishBlockedError):
+            shop.publish()
+    shop.publish()
+    assert shop.read("marts.fct_orders")[0] == ("a", 9)
+
+
 # --- who may publish
 
 
