@@ -12,12 +12,10 @@ import yaml
 
 from include.extract.overlap import overlap_of
 
-DATA_TYPES = frozenset(
-    [
-        *("text", "smallint", "integer", "bigint", "numeric", "real", "boolean"),
-        *("date", "time", "timestamptz", "jsonb", "uuid"),
-    ]
-) | {"double precision"}
+DATA_TYPES = {
+    *("text", "smallint", "integer", "bigint", "numeric", "real", "double precision"),
+    *("boolean", "date", "time", "timestamptz", "jsonb", "uuid"),
+}
 LOAD_MODES = ("full_snapshot", "delta")
 OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
