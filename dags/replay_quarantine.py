@@ -15,7 +15,7 @@ bad goes on waiting, with its new reason. The next daily run builds and publishe
 import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_slack
+from include.alert.callback import tell_of_failed_run, tell_of_failed_task
 from include.alert.collect import record_task_failure
 from include.extract.task import declared_tables
 from include.run_tasks import replay_rows
@@ -26,7 +26,7 @@ from include.run_tasks import replay_rows
     start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    on_failure_callback=tell_slack,
+    on_failure_callback=tell_of_failed_run,
     default_args={
         "owner": "data-platform",
         "retries": 2,
@@ -34,7 +34,7 @@ from include.run_tasks import replay_rows
         "retry_exponential_backoff": True,
         "max_retry_delay": pendulum.duration(minutes=5),
         "execution_timeout": pendulum.duration(minutes=30),
-        "on_failure_callback": record_task_failure,
+        "on_failure_callback": [record_task_failure, tell_of_failed_task],
     },
     params={
         "table": Param(

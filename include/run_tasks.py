@@ -104,8 +104,8 @@ def load(table_name: str, last_load: int) -> dict[str, Any]:
         table_name,
         run_id=run_id,
         confirm_shrunk=confirmed,
-        transaction=functools.partial(lease.loading, run_id),
         since=last_load,
+        transaction=functools.partial(lease.loading, run_id),
     )
 
 

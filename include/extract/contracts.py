@@ -14,18 +14,8 @@ from include.extract.overlap import overlap_of
 
 DATA_TYPES = frozenset(
     [
-        "text",
-        "smallint",
-        "integer",
-        "bigint",
-        "numeric",
-        "boolean",
-        "date",
-        "time",
-        "timestamptz",
-        "real",
-        "jsonb",
-        "uuid",
+        *("text", "smallint", "integer", "bigint", "numeric", "real", "boolean"),
+        *("date", "time", "timestamptz", "jsonb", "uuid"),
     ]
 ) | {"double precision"}
 LOAD_MODES = ("full_snapshot", "delta")
