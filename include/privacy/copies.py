@@ -34,6 +34,15 @@ def remove(cursor: Cursor, rules: Rules) -> dict[str, int]:
     return removed
 
 
+def build_whole_next(cursor: Cursor) -> None:
+    """Have the next run build every model from the whole of ``raw``.
+
+    Models that follow changes would never hear of rows that went behind their back.
+    """
+    cursor.execute("set local role transformer; update ops.model_state set definition_hash = null")
+    cursor.execute("set local role loader")
+
+
 def elsewhere(cursor: Cursor, rules: Rules) -> list[str]:
     """Return the tables with such keys that somebody else keeps in this database."""
     ours = [schema for schemas in SCHEMAS.values() for schema in schemas] + ["raw", "ops"]

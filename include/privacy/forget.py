@@ -94,6 +94,8 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
         wiped += _wipe(cursor, rules, table, personal)
     tombstones.set_up(cursor, rules, person_id)
     removed |= copies.remove(cursor, rules)
+    if any(removed.values()):
+        copies.build_whole_next(cursor)
     return Forgotten(
         removed,
         wiped,

@@ -172,6 +172,8 @@ def test_the_version_decides_whatever_came_later(shop: Shop, waits, in_raw, stay
     mend(shop, '"', "")
     again_all(table)
     assert shop.rows("select email from raw.people") == [(stays,)]
+    resolution = "superseded" if stays == "loaded" else "replayed"
+    assert shop.rows("select resolution from ops.quarantine") == [(resolution,)]
 
 
 def test_of_rows_that_wait_the_newest_load_wins_whenever_it_was_mended(shop: Shop):

@@ -142,6 +142,19 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
     ) == [("s1",)]
 
 
+def test_models_that_follow_changes_are_built_whole_by_the_next_run(shop):
+    state = "select definition_hash from ops.model_state"
+    shop.run(
+        "insert into ops.model_state (model, definition_hash, version, changes_since)"
+        " values ('fct_events', 'a hash', 1, 1)"
+    )
+    with pytest.raises(UnknownPersonError):
+        erase("nobody")
+    assert shop.run(state) == [("a hash",)]
+    erase()
+    assert shop.run(state) == [(None,)]
+
+
 def test_tombstones_are_set_for_whatever_may_come_again(shop):
     erase()
     expected = {
