@@ -111,6 +111,8 @@ def _load(
             )
             is_whole = table.load == "full_snapshot" and not filled.quarantined
             quarantine.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
+            if not filled.is_direct:
+                quarantine.supersede_keys(cursor, table, load_id)
             notice.tell(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):

@@ -66,7 +66,8 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
 
         now = datetime.now(UTC)
         ages = status.data_as_of(lineage, status.last_loads(cursor, horizon))
-        status.tell_published(cursor, run_id, ages, now)
+        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon))
+        status.tell_published(cursor, run_id, ages, now, lacks)
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (run_id, published_at, horizon_load_id,"

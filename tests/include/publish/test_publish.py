@@ -373,12 +373,62 @@ def test_data_is_as_old_as_the_oldest_last_load(shop):
     }
 
 
+@pytest.mark.parametrize("cause", ["replay", "erasure"])
+def test_what_is_no_delivery_makes_the_data_no_younger(shop, cause):
+    shop.warehouse.run("update ops.load set finished_at = '2021-02-10'")
+    shop.warehouse.run(
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status, cause,"
+        " replay_of) values ('users', 'x', now(), now(), 'loaded', %s, %s)",
+        (cause, 1 if cause == "replay" else None),
+    )
+    shop.begin()
+    shop.publish()
+    ages = shop.warehouse.run("select distinct data_as_of::date::text from marts.data_status")
+    assert ages == [("2021-02-10",)]
+
+
 def test_a_mart_that_rests_on_a_table_never_loaded_has_no_age(shop):
     shop.warehouse.run("delete from ops.load where table_name = 'orders'")
     shop.begin()
     shop.publish()
     ages = dict(shop.warehouse.run("select mart, data_as_of is null from marts.data_status"))
     assert ages == {"dim_users": False, "fct_orders": True}
+
+
+def quarantine(shop, table: str, rows: int, **changed) -> None:
+    values = {"load_id": 1, "resolution": None, "is_replayable": True} | changed
+    shop.warehouse.run(
+        "insert into ops.quarantine (load_id, table_name, source_file, row_text, reason,"
+        " is_replayable, resolved_at, resolution) select %(load_id)s, %(table)s, 'a.csv', 'x', 'y',"
+        " %(is_replayable)s, case when %(resolution)s is not null then now() end, %(resolution)s"
+        " from generate_series(1, %(rows)s)",
+        values | {"table": table, "rows": rows},
+    )
+
+
+def test_a_mart_says_which_rows_it_lacks(shop):
+    quarantine(shop, "users", 1200)
+    quarantine(shop, "orders", 1)
+    # none of these is missing from the marts, or not yet their business
+    quarantine(shop, "users", 1, resolution="replayed")
+    quarantine(shop, "users", 1, is_replayable=False)
+    quarantine(shop, "users", 1, load_id=99)
+    quarantine(shop, "products", 1)
+    shop.begin()
+    shop.publish()
+    lacks = "select mart, warnings from marts.data_status order by 1"
+    assert shop.warehouse.run(lacks) == [
+        ("dim_users", "1,200 rows of users are in quarantine."),
+        ("fct_orders", "1 row of orders, 1,200 rows of users are in quarantine."),
+    ]
+    shop.close()
+    shop.warehouse.run("delete from ops.quarantine where table_name = 'users'")
+    shop.begin("run 2")
+    shop.publish("run 2")
+    assert shop.warehouse.run(lacks) == [
+        ("dim_users", None),
+        ("fct_orders", "1 row of orders is in quarantine."),
+    ]
 
 
 def test_a_failed_run_is_told_in_words_and_shows_nothing_new(shop):
