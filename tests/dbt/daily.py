@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import yaml
+from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
 from include.transform.lineage import Lineage
@@ -24,6 +25,7 @@ class DailyBuild:
     def __init__(self, warehouse: Warehouse, folder: Path, project: Path = PROJECT) -> None:
         self.warehouse, self.folder, self.project = warehouse, folder, project
         self.said: list[str] = []
+        self.manifest: Any = None
         folder.mkdir(parents=True, exist_ok=True)
         output = {
             "type": "postgres",
@@ -52,13 +54,18 @@ class DailyBuild:
         folders += ["--target-path", self.folder / "target", "--log-path", self.folder]
         password = {"GREENERY_TEST_PASSWORD": self.warehouse.server.passwords["greenery"]}
         with mock.patch.dict(os.environ, {**password, "DO_NOT_TRACK": "1"}):
-            done = dbtRunner(callbacks=[self._listen]).invoke(
+            done = dbtRunner(manifest=self.manifest, callbacks=[self._listen]).invoke(
                 ["--quiet", "--no-use-colors", command, *map(str, folders), *arguments]
             )
-        failed = [result.message for result in done.result or [] if result.status == "error"]
-        assert not failed, failed
+        if isinstance(done.result, RunExecutionResult):
+            failed = [result.message for result in done.result if result.status == "error"]
+            assert not failed, failed
         assert done.exception is None
         return done.result
+
+    def parse_once(self) -> None:
+        """Parse the project now, and not again with each command."""
+        self.manifest = self("parse")
 
     def built_whole(self) -> set[str]:
         """Return the names of the models that the last command built whole by themselves."""

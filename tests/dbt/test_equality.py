@@ -1,0 +1,264 @@
+"""However the data comes, the marts are those of one build of the whole history, row for row."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from include.publish.publish import publish
+from include.transform.lineage import Lineage
+from include.warehouse import lease
+from include.warehouse.connection import transaction
+from tests.dbt.daily import DailyBuild, differences, models, rows_of
+from tests.dbt.landing import Landing, read_rows
+from tests.support.warehouse import Warehouse, fresh_warehouse
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+BY_CHANGES = ("--select", "config.materialized:incremental_by_key")
+KEYS = {
+    **{"users": ("user_id",), "addresses": ("address_id",), "products": ("product_id",)},
+    **{"promos": ("promo_id",), "orders": ("order_id",), "events": ("event_id",)},
+    "order_items": ("order_id", "product_id"),
+}
+SNAPSHOTS = ("users", "addresses", "products", "promos")
+
+
+class Daily:
+    """A shop whose deliveries are loaded, built and published as the daily run does it."""
+
+    def __init__(self, warehouse: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.warehouse = warehouse
+        self.landing = Landing(folder / "landing", monkeypatch)
+        self.build = DailyBuild(warehouse, folder / "build")
+        self.runs = 0
+
+    def begin(self) -> None:
+        """Take the lease and freeze the horizon, as a run does when everything is loaded."""
+        self.runs += 1
+        with transaction("loader") as cursor:
+            lease.take(cursor, f"run {self.runs}")
+            lease.freeze_horizon(cursor, f"run {self.runs}")
+
+    def end(self) -> None:
+        with transaction("loader") as cursor:
+            lease.release(cursor, f"run {self.runs}")
+
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage.read(self.build.folder / "target" / "manifest.json")
+
+    def publish(self) -> None:
+        """Publish as if every test had passed: what is built here need not make sense."""
+        with transaction("loader") as cursor:
+            for unique_id in self.lineage.of_type("model", "test"):
+                cursor.execute(
+                    "insert into ops.node_result"
+                    " (run_id, task_id, try_number, unique_id, kind, status)"
+                    " values (%s, 'a task', 1, %s, 'test', 'pass') on conflict do nothing",
+                    (f"run {self.runs}", unique_id),
+                )
+        publish(f"run {self.runs}", self.lineage)
+
+    def first_run(self) -> None:
+        self.begin()
+        self.build("run")
+        self.publish()
+        self.end()
+        self.build.parse_once()
+
+    def assert_equal_to_one_full_refresh(self) -> None:
+        self.begin()
+        self.build("run")
+        self.publish()
+        whole = self.build.built_whole()
+        tables = models(self.build.folder)
+        marts = sorted(self.lineage.marts)
+        assert len(marts) > 10
+        built = rows_of(self.warehouse, tables)
+        published = rows_of(self.warehouse, [f"marts.{mart}" for mart in marts])
+        self.build("run", "--full-refresh")
+        refreshed = rows_of(self.warehouse, tables)
+        assert differences(built, refreshed) == {}
+        wanted = rows_of(self.warehouse, [f"marts_build.{mart}" for mart in marts])
+        assert (
+            differences(
+                {table.split(".")[1]: rows for table, rows in published.items()},
+                {table.split(".")[1]: rows for table, rows in wanted.items()},
+            )
+            == {}
+        )
+        assert whole == set(), "nothing would be proven"
+        self.end()
+
+
+# --- a small shop of which anything may change; few ids, so that everything meets everything
+
+some = st.integers(0, 3)
+day = st.integers(0, 2)
+rows = {
+    "users": st.builds(
+        lambda n, address, name, version: {
+            **{"user_id": f"u{n}", "address_id": f"a{address}", "first_name": f"name {name}"},
+            **{"created_at": "2021-01-01Z", "updated_at": f"2021-02-0{version + 1}Z"},
+        },
+        *(some, some, some, some),
+    ),
+    "addresses": st.builds(
+        lambda n, state: {"address_id": f"a{n}", "state": f"state {state}"}, some, some
+    ),
+    "products": st.builds(
+        lambda n, price, stock: {
+            **{"product_id": f"p{n}", "name": f"plant {n}", "price": price, "inventory": stock}
+        },
+        *(some, some, some),
+    ),
+    "promos": st.builds(
+        lambda n, discount: {"promo_id": f"promo {n}", "discount": discount, "status": "active"},
+        *(some, some),
+    ),
+    "orders": st.builds(
+        lambda n, user, on, cost, status: {
+            **{"order_id": f"o{n}", "user_id": f"u{user}", "created_at": f"2021-02-1{on}T10:00Z"},
+            **{"order_cost": cost * 10, "shipping_cost": 5, "order_total": cost * 10 + 5},
+            "status": ("preparing", "shipped", "delivered", "delivered")[status],
+            "delivered_at": "2021-02-14Z" if status > 1 else None,
+        },
+        *(some, some, day, some, some),
+    ),
+    "order_items": st.builds(
+        lambda order, product, quantity: {
+            **{"order_id": f"o{order}", "product_id": f"p{product}", "quantity": quantity + 1}
+        },
+        *(some, some, some),
+    ),
+    "events": st.builds(
+        lambda n, session, user, kind, product, order, on, minute: {
+            **{"event_id": f"e{n}", "session_id": f"s{session}", "user_id": f"u{user}"},
+            "created_at": f"2021-02-1{on}T{(0, 9, 9, 23)[minute]}:0{minute}Z",
+            "event_type": ("page_view", "add_to_cart", "checkout", "package_shipped")[kind],
+            "product_id": f"p{product}" if kind < 2 else None,
+            "order_id": f"o{order}" if kind > 1 else None,
+        },
+        *(st.integers(0, 15), some, some, some, some, some, day, some),
+    ),
+}
+changes = st.one_of(
+    *(st.tuples(st.just("row"), st.just(table), row) for table, row in rows.items()),
+    # events are what there is most of
+    *[st.tuples(st.just("row"), st.just("events"), rows["events"])] * 4,
+    *(st.tuples(st.just("gone"), st.just(table), row) for table, row in rows.items()),
+)
+# what a run does with a delivery; it may also die before anything is built
+outcomes = st.sampled_from(["published", "published", "published twice", "failed", "cleared"])
+deliveries = st.lists(
+    st.tuples(st.lists(changes, min_size=1, max_size=12), outcomes), min_size=2, max_size=5
+)
+
+
+def erase(warehouse: Warehouse, table: str, row: dict) -> None:
+    """Delete a row for good, as forgetting a person does: the change log keeps its keys alone."""
+    key = " and ".join(f"{column} = %({column})s" for column in KEYS[table])
+    warehouse.run(
+        "with load as (insert into ops.load (table_name, source_file, started_at, finished_at,"
+        f" status) values ('{table}', 'forgotten', now(), now(), 'loaded') returning load_id),"
+        f" gone as (delete from raw.{table} as gone where {key} returning to_jsonb(gone) as old)"
+        " insert into raw.change_log (load_id, table_name, change, old_key)"
+        f" select load_id, '{table}', 'delete', old from load, gone",
+        row,
+    )
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(first=st.lists(changes, min_size=20, max_size=40), later=deliveries)
+def test_any_deliveries_in_any_order_give_what_a_full_refresh_gives(
+    server, tmp_path_factory, first, later
+):
+    shop: dict[str, dict] = defaultdict(dict)
+
+    def tables_of(news: list) -> dict[str, list]:
+        """Return the files that tell of some changes: whole snapshots, and deltas."""
+        told: dict[str, dict] = defaultdict(dict)
+        for what, table, row in news:
+            key = tuple(row[column] for column in KEYS[table])
+            if what == "row":
+                shop[table][key] = told[table][key] = row
+            elif table in SNAPSHOTS:
+                shop[table].pop(key, None)
+                told[table].pop(key, None)
+        return {
+            table: list((shop if table in SNAPSHOTS else told)[table].values())
+            for table in [*told, *(t for what, t, _ in news if t in SNAPSHOTS)]
+        }
+
+    with pytest.MonkeyPatch.context() as monkeypatch, fresh_warehouse(server) as warehouse:
+        daily = Daily(warehouse, tmp_path_factory.mktemp("shop"), monkeypatch)
+        daily.landing.deliver({**{table: [] for table in KEYS}, **tables_of(first)})
+        daily.first_run()
+        for news, outcome in later:
+            daily.landing.deliver(tables_of(news))
+            for what, table, row in news:
+                if what == "gone" and table not in SNAPSHOTS:
+                    erase(warehouse, table, row)
+            daily.begin()
+            daily.build("run", *BY_CHANGES)
+            if outcome == "cleared":
+                daily.build("run", "--select", "int_user_orders+", "fct_events")
+            if outcome != "failed":
+                daily.build("run", "--exclude", BY_CHANGES[1])
+                daily.publish()
+            if outcome == "published twice":
+                daily.publish()
+            daily.end()
+        daily.assert_equal_to_one_full_refresh()
+
+
+def test_the_real_data_day_by_day_gives_what_a_full_refresh_gives(
+    warehouse, real_data, monkeypatch, tmp_path
+):
+    real = read_rows(real_data)
+    chance = random.Random(5)
+    daily = Daily(warehouse, tmp_path / "daily", monkeypatch)
+    days = sorted({row["created_at"][:10] for row in real["events"]})
+    assert len(days) > 1
+    ordered = {row["order_id"]: row["created_at"][:10] for row in real["orders"]}
+    for day in days:
+        late = {row["event_id"] for row in real["events"] if chance.random() < 0.05}
+        daily.landing.deliver(
+            {
+                **{table: real[table] for table in SNAPSHOTS},
+                "orders": [
+                    {**row, "status": "preparing", "delivered_at": None}
+                    for row in real["orders"]
+                    if ordered[row["order_id"]] == day
+                ],
+                "order_items": [
+                    row for row in real["order_items"] if ordered[row["order_id"]] == day
+                ],
+                "events": [
+                    row
+                    for row in real["events"]
+                    if row["created_at"][:10] == day and row["event_id"] not in late
+                ],
+            }
+        )
+        if day == days[0]:
+            daily.first_run()
+        else:
+            daily.begin()
+            daily.build("run")
+            daily.publish()
+            daily.end()
+    # orders arrive, and what was late comes last
+    daily.landing.deliver({"orders": real["orders"], "events": real["events"]})
+    daily.assert_equal_to_one_full_refresh()
