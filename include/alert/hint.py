@@ -75,7 +75,7 @@ def read(context: Mapping[str, Any], state: RunState) -> Hint:
         reason=context.get("reason"),
         task_id=task_id if state != "success" else None,
         states=states,
-        base_url=_base_url(ti),
+        base_url=base_url(ti),
         state=state,
         started_at=getattr(dag_run, "start_date", None),
     )
@@ -92,7 +92,7 @@ def task_states(ti: Any, dag_id: str, run_id: str) -> dict[str, str] | None:
         return None
 
 
-def _base_url(ti: Any) -> str:
+def base_url(ti: Any) -> str:
     """Return where people see Airflow, as its own log links have it."""
     before, dags, _ = str(getattr(ti, "log_url", "")).partition("/dags/")
     return before if dags else conf.get("api", "base_url", fallback="")

@@ -104,6 +104,12 @@ def keep_told(cursor: Cursor, hint: Hint) -> None:
     )
 
 
+def told(cursor: Cursor) -> dict[str, str]:
+    """Return run id → state of the runs that people know."""
+    cursor.execute("select run_id, state from ops.run_told")
+    return dict(cursor.fetchall())
+
+
 def _read(cursor: Cursor) -> list[Incident]:
     found = []
     for row in cursor.fetchall():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,14 +78,18 @@ def _headline(story: Story) -> str:
         took = duration((last - first).total_seconds())
         what = _what_failed(story.incidents)
         return f"Resolved after {took}, {count(runs, 'run')}: {what}"
+    if {incident.kind for incident in story.open} == {"late"}:
+        return "Greenery is late"
     verb = "is failing" if story.report.hint.state == "running" else "failed"
     again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
     return f"Greenery run {verb}{again}: {_what_failed(story.open)}"
 
 
-def _what_failed(incidents: Iterable[Incident]) -> str:
+def _what_failed(incidents: Collection[Incident]) -> str:
     numbers = Counter(incident.kind for incident in incidents)
     parts = [f"{count(numbers[k], noun)} failed" for k, noun in NOUNS.items() if numbers[k]]
+    if not parts and all(incident.kind == "late" for incident in incidents):
+        return "it was late"
     # "2 tests failed and 1 model failed" says "failed" once too often
     return listed([p.removesuffix(" failed") for p in parts]) + " failed" if parts else "stopped"
 
@@ -103,12 +107,16 @@ def _counts(story: Story) -> str:
 def _which_run(story: Story) -> list[str]:
     hint = story.report.hint
     seen = max(i.resolved_at or i.last_seen for i in story.incidents)
+    if _is_late(story.report):
+        return [f"Seen {instant(seen)}"]
     run = f"Run {code(hint.run_id)}, {instant(seen)}"
     return [f"{run}. It goes on." if hint.state == "running" else run]
 
 
 def _what_people_see(report: Report) -> list[str]:
     facts = report.facts
+    if _is_late(report):
+        return []
     if facts is None:
         return [
             "The warehouse could not be asked: what failed, and what readers see, is not known."
@@ -128,6 +136,11 @@ def _what_people_see(report: Report) -> list[str]:
         names = [code(name, 80) for name in report.not_built]
         lines.append(f"Not built: {listed(names, MODELS_NAMED)}.")
     return lines
+
+
+def _is_late(report: Report) -> bool:
+    """Whether this is not about a run, but about there being none."""
+    return report.facts is None and {failure.kind for failure in report.failures} == {"late"}
 
 
 def by_weight(incidents: Iterable[Incident]) -> list[Incident]:

@@ -32,7 +32,6 @@ def plan(
     known = incident_store.known(cursor, run_id)
     changed = incidents.after(report, known)
     incident_store.keep(cursor, changed)
-    incident_store.keep_told(cursor, report.hint)
     touched = {incident.first_run_id for incident in changed}
     touched |= {incident.first_run_id for incident in known if run_id in incident.run_ids}
     together = incident_store.with_first_run(cursor, touched)

@@ -11,6 +11,12 @@ from include.alert.report import Report
 
 def how(incidents: Sequence[Incident], report: Report) -> list[str]:
     """Return what to do about open incidents, the clicks and the command included."""
+    if all(incident.kind == "late" for incident in incidents):
+        return [
+            "*To mend it:* see in Airflow whether the scheduler is up, the DAG "
+            f"{code(report.hint.dag_id)} is not paused and no run hangs; then start a run: "
+            f"`airflow dags trigger {report.hint.dag_id}`."
+        ]
     return [f"*To mend it:* {_mend(incidents, report)}", *_run_again(incidents, report)]
 
 

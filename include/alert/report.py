@@ -13,9 +13,9 @@ from include.alert.hint import Hint
 from include.alert.store import Facts
 from include.transform.lineage import Lineage
 
-Kind = Literal["run", "load", "task", "model", "test"]
+Kind = Literal["late", "run", "load", "task", "model", "test"]
 # the likely root first
-ORDER = ("run", "load", "task", "model", "test")
+ORDER = ("late", "run", "load", "task", "model", "test")
 GOOD = ("success", "pass", "warn")
 REASONS = {
     "timed_out": "The run took longer than it may and was stopped",

@@ -41,33 +41,52 @@ class Patience:
 PATIENCE = Patience()
 
 
-def tell(about: Hint, manifest: Path | None, patience: Patience = PATIENCE) -> None:
+def tell(about: Hint, manifest: Path | None, patience: Patience = PATIENCE) -> bool:
     """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
+
+    Returns:
+        Whether nothing can get lost any more: it is kept, or Slack has it.
 
     Raises:
         SlackSettingsError: if the connection can't be used.
     """
     channel = find_channel()
     if channel is None:
-        return
+        return False
     deadline = Deadline(patience.all)
-    report = None
     try:
         facts = within(deadline.left(patience.warehouse), _ask, about)
-        if facts is None:
-            return
-        report = report_on(about, facts, _read(manifest), datetime.now(UTC))
-        mentions = _mentions(channel, report, deadline, patience)
-        within(deadline.left(patience.warehouse), _plan, report, channel, mentions)
     except Exception as error:
-        log.warning("The warehouse does not help to tell of the run: %s", in_words(error))
-        if about.state == "failed" or (about.state == "running" and channel.is_bot):
-            _tell_without_warehouse(about, report, channel, deadline)
-        return
+        _log_warehouse(error)
+        report = report_on(about, None, None, datetime.now(UTC))
+        return _tell_without_warehouse(report, channel, deadline)
+    if facts is None:
+        return True
+    report = report_on(about, facts, _read(manifest), datetime.now(UTC))
+    return tell_report(report, channel, patience, deadline)
+
+
+def tell_report(
+    report: Report,
+    channel: Channel,
+    patience: Patience = PATIENCE,
+    deadline: Deadline | None = None,
+    *,
+    is_run: bool = True,
+) -> bool:
+    """The same for what is known already; ``is_run``: whether it is about a run of Airflow's."""
+    deadline = deadline or Deadline(patience.all)
+    mentions = _mentions(channel, report, deadline, patience)
     try:
-        _log(about, delivery.deliver(channel, deadline, patience.answer))
+        within(deadline.left(patience.warehouse), _plan, report, channel, mentions, is_run)
+    except Exception as error:
+        _log_warehouse(error)
+        return _tell_without_warehouse(report, channel, deadline)
+    try:
+        _log(report.hint, delivery.deliver(channel, deadline, patience.answer))
     except Exception as error:
         log.warning("What Slack lacks is kept and sent later: %s", in_words(error))
+    return True
 
 
 def _ask(about: Hint) -> store.Facts | None:
@@ -80,10 +99,12 @@ def _ask(about: Hint) -> store.Facts | None:
         return store.read_facts(cursor, about.run_id)
 
 
-def _plan(report: Report, channel: Channel, mentions: Mapping[str, str]) -> None:
+def _plan(report: Report, channel: Channel, mentions: Mapping[str, str], is_run: bool) -> None:
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         _hurry(cursor)
         plan(cursor, report, channel, mentions)
+        if is_run:
+            incident_store.keep_told(cursor, report.hint)
 
 
 def _hurry(cursor) -> None:
@@ -109,13 +130,20 @@ def _mentions(
         return {}
 
 
-def _tell_without_warehouse(
-    about: Hint, report: Report | None, channel: Channel, deadline: Deadline
-) -> None:
-    report = report or report_on(about, None, None, datetime.now(UTC))
+def _tell_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
+    about = report.hint
+    if about.state == "success" or (about.state == "running" and not about.failed_tasks):
+        return False
+    if about.state == "running" and not channel.is_bot:
+        return False
     payload = message.build(story_without_memory(report, channel))
     error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
     _log(about, [error] if error else [])
+    return not error
+
+
+def _log_warehouse(error: Exception) -> None:
+    log.warning("The warehouse does not help to tell of the run: %s", in_words(error))
 
 
 def _log(about: Hint, errors: list[str]) -> None:

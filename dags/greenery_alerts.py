@@ -1,0 +1,46 @@
+"""
+### Who was not told yet?
+
+**What** Compares what Airflow says of the runs of `greenery_elt` with what people were told, and
+tells the rest; sends what Slack did not take before; says when a run or a publication is late.
+
+**When** Every five minutes. Callbacks of Airflow get lost, above all when a process is killed; this
+does not depend on them, nor on the warehouse.
+
+**Rerun** As often as one likes: what was told is not told again.
+
+**Who hears** The connection `greenery_slack`. Without it nothing is done.
+"""
+
+import pendulum
+from airflow.sdk import dag, get_current_context, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from include.alert.task import tell_what_was_not_told
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "owner": "data-platform",
+        "retries": 1,
+        "retry_delay": pendulum.duration(seconds=30),
+        "retry_exponential_backoff": True,
+        "execution_timeout": pendulum.duration(minutes=5),
+    },
+    doc_md=__doc__,
+    tags=["greenery"],
+)
+def greenery_alerts():
+    @task
+    def tell() -> list[str]:
+        """Return the ids of the runs that were told."""
+        return tell_what_was_not_told(get_current_context())
+
+    tell()
+
+
+greenery_alerts()

@@ -1,0 +1,137 @@
+"""Compare what Airflow says of runs with what people were told, and tell the rest.
+
+Airflow's callbacks get lost, and do not come at all when a process was killed. So they are hints;
+this is what can be relied on. It works while the warehouse is down, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from include.alert import delivery, incident_store, memory
+from include.alert.airflow_view import Runs, RunSeen
+from include.alert.bounded import Deadline
+from include.alert.channel import Channel, find_channel
+from include.alert.collect import in_words
+from include.alert.hint import Hint
+from include.alert.report import Report
+from include.alert.tell import CONNECT_SECONDS, PATIENCE, tell, tell_report
+from include.alert.watchdog import MOST_AGE, late
+from include.warehouse.connection import transaction
+
+log = logging.getLogger(__name__)
+
+# what ended longer ago was told, or nobody wants to hear of it any more
+LOOK_BACK = timedelta(days=2)
+# a run that was told may be cleared, and end otherwise
+NEWEST = 14
+# all of it; a task has time, but must come to an end
+SECONDS = 120
+FINAL = ("success", "failed")
+
+
+def reconcile(
+    dag_id: str, runs: Runs, now: datetime, *, base_url: str = "", manifest: Path | None = None
+) -> list[str]:
+    """Tell what was not told, and send what was not sent. Return the ids of the runs told.
+
+    Args:
+        now: UTC.
+        base_url: where people see Airflow.
+    """
+    channel = find_channel()
+    if channel is None:
+        return []
+    told, has_warehouse = _told()
+    seen = _look(runs, told)
+    to_tell = order(seen, told, now)
+    known = [run for run in to_tell if tell(_hint(dag_id, run, runs, base_url), manifest, PATIENCE)]
+    memory.keep({**told, **{run.run_id: run.state for run in known}})
+    if has_warehouse:
+        _forget_old(dag_id, seen, told, to_tell)
+        _tell_late(dag_id, channel, seen, now)
+        for error in delivery.deliver(channel, Deadline(SECONDS)):
+            log.error("Slack was not told: %s", error)
+    return [run.run_id for run in to_tell]
+
+
+def order(seen: Iterable[RunSeen], told: Mapping[str, str], now: datetime) -> list[RunSeen]:
+    """Return the runs to tell, oldest first.
+
+    A run that is told late is followed by all later ones, for they may have mended it. A run that
+    was never told and ended long ago is left alone.
+    """
+    in_turn = sorted(seen, key=lambda run: (run.started_at or now, run.run_id))
+    found: list[RunSeen] = []
+    for run in in_turn:
+        if run.state == "running":
+            found.append(run)
+        elif run.state in FINAL:
+            is_known = told.get(run.run_id) == run.state
+            is_old = run.run_id not in told and now - (run.ended_at or now) > LOOK_BACK
+            if (not is_known and not is_old) or (is_known and found):
+                found.append(run)
+    return found
+
+
+def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
+    """Return the newest runs, and those that nobody was ever told of."""
+    ids = sorted(runs.ids(), key=memory.age)
+    wanted = dict.fromkeys([*(run_id for run_id in ids if run_id not in told), *ids[-NEWEST:]])
+    seen = [runs.look(run_id) for run_id in wanted]
+    return [run for run in seen if run]
+
+
+def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str) -> Hint:
+    return Hint(
+        dag_id=dag_id,
+        run_id=run.run_id,
+        states=runs.task_states(run.run_id),
+        base_url=base_url,
+        state=run.state,  # type: ignore[arg-type]
+        started_at=run.started_at,
+    )
+
+
+def _told() -> tuple[dict[str, str], bool]:
+    """Return run id → state that people know, and whether the warehouse could be asked."""
+    try:
+        with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+            return incident_store.told(cursor), True
+    except Exception as error:
+        log.warning("Only what was remembered is known to be told: %s", in_words(error))
+        return memory.read(), False
+
+
+def _forget_old(
+    dag_id: str, seen: list[RunSeen], told: Mapping[str, str], to_tell: list[RunSeen]
+) -> None:
+    """Have runs that ended before all this was there not looked at each time."""
+    old = [r for r in seen if r.state in FINAL and r.run_id not in told and r not in to_tell]
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        for run in old:
+            hint = Hint(dag_id, run.run_id, state=run.state, started_at=run.started_at)  # type: ignore[arg-type]
+            incident_store.keep_told(cursor, hint)
+
+
+def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        cursor.execute("select max(published_at) from ops.publication")
+        (published_at,) = cursor.fetchone()
+    hours = os.environ.get("GREENERY_LATE_HOURS")
+    failures = late(
+        now,
+        published_at,
+        max((run.due_at for run in seen if run.due_at), default=None),
+        any(run.state in ("queued", "running") for run in seen),
+        timedelta(hours=float(hours)) if hours else MOST_AGE,
+    )
+    if failures:
+        # the same as long as nothing is published
+        since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
+        hint = Hint(dag_id, f"late since {since}")
+        tell_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)

@@ -1,0 +1,44 @@
+"""Is anything late? Pure: times in, failures out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from include.alert.report import Failure
+from include.alert.words import duration
+
+# the DAG runs daily; a run takes minutes
+EVERY = timedelta(days=1)
+GRACE = timedelta(minutes=30)
+MOST_AGE = EVERY + timedelta(hours=2)
+
+
+def late(
+    now: datetime,
+    published_at: datetime | None,
+    newest_due_at: datetime | None,
+    at_work: bool,
+    most_age: timedelta = MOST_AGE,
+) -> list[Failure]:
+    """Return what is late at a moment; times are UTC.
+
+    Args:
+        published_at: of the last publication; None: nothing was ever published, so nobody waits.
+        newest_due_at: when the newest scheduled run was due; None: no run was ever scheduled.
+        at_work: whether a run is at work or waits to begin.
+        most_age: how old the last publication may become.
+    """
+    found = []
+    if newest_due_at and now > newest_due_at + EVERY + GRACE and not at_work:
+        due = newest_due_at + EVERY
+        sentence = (
+            f"The run that was due on {due:%-d %b %Y at %H:%M} UTC has not begun. "
+            "Is the DAG paused, or the scheduler down?"
+        )
+        found.append(Failure("late", "late:begin", sentence, seen_at=now))
+    if published_at and now - published_at > most_age:
+        age = duration((now - published_at).total_seconds())
+        limit = duration(most_age.total_seconds())
+        sentence = f"Nothing was published for {age}; {limit} is the most it may be"
+        found.append(Failure("late", "late:publication", sentence, seen_at=now))
+    return found

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.alert import memory
+from include.alert.airflow_view import RunSeen
+from include.alert.collect import record_task_failure
+from include.alert.reconcile import order, reconcile
+from include.alert.watchdog import late
+from tests.include.alert.conftest import MANIFEST, task_context
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FIRST = "manual__2026-11-22T05:00:00+00:00"
+SECOND = "manual__2026-11-22T06:00:00+00:00"
+NOWHERE = '{"conn_type": "postgres", "host": "127.0.0.1", "port": 9, "login": "greenery"}'
+
+
+class Airflow:
+    """Runs as Airflow's API tells of them."""
+
+    def __init__(self):
+        self.runs: dict[str, tuple[RunSeen, dict[str, str]]] = {}
+
+    def has(self, run_id, state, hours_ago=1.0, due_at=None, **states):
+        at = NOW - hours_ago * HOUR
+        ended = None if state in ("running", "queued") else at
+        self.runs[run_id] = (RunSeen(run_id, state, at, ended, due_at), states)
+
+    def ids(self):
+        return list(self.runs)
+
+    def look(self, run_id):
+        return self.runs[run_id][0]
+
+    def task_states(self, run_id):
+        return self.runs[run_id][1]
+
+
+@pytest.fixture
+def airflow(warehouse, slack, monkeypatch):
+    kept: dict = {}
+    monkeypatch.setattr(memory.Variable, "get", lambda *_, **__: kept.get("told", "{}"))
+    monkeypatch.setattr(memory.Variable, "set", lambda _, told, **__: kept.update(told=told))
+    return Airflow()
+
+
+def look(airflow):
+    return reconcile("greenery_elt", airflow, NOW, base_url="http://x", manifest=MANIFEST)
+
+
+def test_a_run_whose_callback_was_lost_is_told(airflow, slack):
+    record_task_failure(task_context("load_orders", run_id=FIRST, exception=OSError("no file")))
+    airflow.has(FIRST, "failed", load_orders="failed")
+    assert look(airflow) == [FIRST]
+    (message,) = slack.messages
+    assert "no file" in json.dumps(message)
+    assert look(airflow) == []
+    assert len(slack.messages) == 1
+
+
+def test_a_killed_worker_is_told_with_its_probable_cause(airflow, slack):
+    airflow.has(FIRST, "failed", load_orders="failed", end_run="success")
+    look(airflow)
+    assert "`load_orders` ended without a word: killed, or out of memory?" in json.dumps(
+        slack.messages
+    )
+
+
+def test_a_task_killed_in_a_run_that_goes_on_is_told_at_once(airflow, slack):
+    airflow.has(FIRST, "running", load_orders="failed", load_users="running")
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery run is failing" in message["text"]
+
+
+def test_a_run_that_goes_on_well_is_not_told(airflow, slack):
+    airflow.has(FIRST, "running", load_orders="running")
+    look(airflow)
+    assert slack.everything == []
+
+
+def test_a_run_told_late_is_followed_by_the_one_that_mended_it(airflow, slack):
+    airflow.has(SECOND, "success", hours_ago=1)
+    look(airflow)
+    airflow.has(FIRST, "failed", hours_ago=2, load_orders="failed")
+    assert look(airflow) == [FIRST, SECOND]
+    (message,) = slack.messages
+    assert "Resolved after" in message["text"]
+
+
+def test_a_run_that_was_cleared_and_ended_otherwise_is_told_again(airflow, slack):
+    airflow.has(FIRST, "failed", load_orders="failed")
+    look(airflow)
+    airflow.has(FIRST, "success", load_orders="success")
+    assert look(airflow) == [FIRST]
+    assert "Resolved after" in slack.messages[0]["text"]
+
+
+def test_what_ended_before_all_this_was_there_is_left_alone(airflow, slack):
+    airflow.has(FIRST, "failed", hours_ago=24 * 9, load_orders="failed")
+    assert look(airflow) == []
+    assert slack.everything == []
+
+
+def test_what_slack_did_not_take_is_sent(airflow, warehouse, slack):
+    slack.behave("broken")
+    airflow.has(FIRST, "failed", load_orders="failed")
+    look(airflow)
+    assert slack.messages == []
+    slack.behave()
+    warehouse.run("update ops.notification set next_try_at = '-infinity'")
+    assert look(airflow) == []
+    assert len(slack.messages) == 1
+
+
+@pytest.mark.parametrize("kind", ["bot", "webhook"])
+def test_it_tells_once_while_the_warehouse_is_down(airflow, slack, monkeypatch, kind):
+    if kind == "webhook":
+        monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
+    airflow.has(FIRST, "failed", begin_run="failed")
+    with monkeypatch.context() as down:
+        down.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", NOWHERE)
+        assert look(airflow) == [FIRST]
+        assert look(airflow) == []
+    (message,) = slack.messages
+    assert "The warehouse could not be asked" in json.dumps(message)
+    if kind == "bot":
+        # and goes on with the same message when it is back
+        assert look(airflow) == [FIRST]
+        (message,) = slack.messages
+        assert "`begin_run` ended without a word" in json.dumps(message)
+
+
+def test_what_neither_warehouse_nor_slack_took_is_told_later(airflow, slack, monkeypatch):
+    airflow.has(FIRST, "failed", begin_run="failed")
+    with monkeypatch.context() as down:
+        down.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", NOWHERE)
+        slack.behave("broken")
+        look(airflow)
+        slack.behave()
+        look(airflow)
+    assert len(slack.messages) == 1
+
+
+def test_a_late_publication_is_told_once_and_resolved_by_the_next_run(airflow, warehouse, slack):
+    publish = (
+        "insert into ops.publication "
+        "(run_id, published_at, rows_inserted, rows_updated, rows_deleted, tables) "
+        "values ('r', %s, 1, 0, 0, '{}')"
+    )
+    warehouse.run(publish, ("2026-11-21 04:00Z",))
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery is late" in message["text"]
+    assert "Nothing was published for 28 h; 26 h is the most it may be" in json.dumps(message)
+    warehouse.run(publish, ("2026-11-22 07:00Z",))
+    airflow.has(FIRST, "success")
+    look(airflow)
+    assert "Resolved after" in slack.messages[0]["text"]
+
+
+def test_runs_are_told_oldest_first_and_queued_ones_not():
+    def run(run_id, state, hours):
+        return RunSeen(run_id, state, NOW - hours * HOUR, NOW - hours * HOUR)
+
+    seen = [run("c", "failed", 1), run("a", "failed", 3), run("b", "success", 2)]
+    seen += [run("d", "queued", 0), run("old", "failed", 90)]
+    told = {"b": "success", "c": "success"}
+    assert [r.run_id for r in order(seen, told, NOW)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("published", "due", "at_work", "expected"),
+    [
+        (NOW - 25 * HOUR, None, False, []),
+        (NOW - 27 * HOUR, None, True, ["late:publication"]),
+        (None, None, False, []),
+        (None, NOW - 24.2 * HOUR, False, []),
+        (None, NOW - 25 * HOUR, False, ["late:begin"]),
+        (None, NOW - 25 * HOUR, True, []),
+    ],
+)
+def test_what_is_late(published, due, at_work, expected):
+    assert [failure.key for failure in late(NOW, published, due, at_work)] == expected
