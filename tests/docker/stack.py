@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from include.docker.keys import MAKERS
-from include.local.api import AirflowApi
+from include.local.api import DAG_ID, AirflowApi, DagBrokenError
 from include.local.postgres import free_port
 from tests.support.installation import ROOT, copy_checkout
 
@@ -108,6 +108,9 @@ class Stack:
         container = self.compose("ps", "--all", "--quiet", service).stdout.strip()
         return json.loads(subprocess.check_output(["docker", "inspect", container]))[0]
 
+    def pause(self, paused: bool) -> None:
+        self.api.call("PATCH", f"/dags/{DAG_ID}", json={"is_paused": paused})
+
     def first_run(self) -> str:
         """Wait for the run that comes by itself, and return its id."""
         deadline = time.monotonic() + FIRST_RUN_SECONDS
@@ -131,10 +134,22 @@ class Stack:
             time.sleep(1)
         return state
 
+    def start_run(self) -> str:
+        """Start a run of the DAG as it is on disk now, and return its id."""
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                self.api.wait_for_dag()
+                return self.api.trigger()
+            except DagBrokenError:
+                # it may have been read while some of several files were changed
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
     def run(self) -> str:
-        """Read the DAG as it is on disk now, run it, and return the run's id when it succeeded."""
-        self.api.wait_for_dag()
-        run_id = self.api.trigger()
+        """Run the DAG as it is on disk now, and return the run's id when it succeeded."""
+        run_id = self.start_run()
         assert self.wait(run_id) == "success", self.explain(run_id)
         return run_id
 

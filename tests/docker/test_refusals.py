@@ -24,9 +24,12 @@ def test_a_lost_key_that_data_was_encrypted_with(stack):
 
 def test_a_broken_model_and_a_database_that_lets_nobody_in(stack):
     url = "postgresql://shop:not-its-password@metadata/airflow"
-    broken = "select * from {{ ref('no_such_model') }}\n"
-    with stack.changed("dbt/greenery/models/marts/core/dim_broken.sql", broken):
-        done = stack.init("--env", f"GREENERY_SOURCE={url}")
+    broken = stack.folder / "broken.sql"
+    broken.write_text("select * from {{ ref('no_such_model') }}\n")
+    broken.chmod(0o644)
+    # in the place of a model, but for this container alone
+    model = "/opt/airflow/dbt/greenery/models/marts/core/dim_promos.sql"
+    done = stack.init("--volume", f"{broken}:{model}:ro", "--env", f"GREENERY_SOURCE={url}")
     assert done.returncode == 0
     assert "greenery_elt.py can't be read, so its DAG does not run" in done.stderr
     assert "depends on a node named 'no_such_model' which was not found" in done.stderr

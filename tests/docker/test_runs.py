@@ -50,8 +50,7 @@ def test_an_edited_and_an_added_model_are_in_the_next_run(stack, first_marts):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
 def test_a_killed_container_comes_back_and_its_run_ends_right(stack, first_marts):
     died = {service: stack.inspect(service)["RestartCount"] for service in KILLED}
-    stack.api.wait_for_dag()
-    run_id = stack.api.trigger()
+    run_id = stack.start_run()
     for service in KILLED:
         time.sleep(5)
         # `docker kill` would count as a stop by hand, after which nothing restarts
@@ -78,8 +77,7 @@ def test_a_failing_run_reaches_slack_and_changes_no_mart(stack, first_marts):
     never = "select order_id from {{ ref('fct_orders') }}\n"
     try:
         with stack.changed("dbt/greenery/tests/assert_never.sql", never):
-            stack.api.wait_for_dag()
-            run_id = stack.api.trigger()
+            run_id = stack.start_run()
             assert stack.wait(run_id) == "failed"
         messages: list[dict] = []
         deadline = time.monotonic() + 60
