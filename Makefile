@@ -8,7 +8,7 @@ export SOURCE LOGIN TABLE USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock
+.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker bench-marts backup restore lint format lock
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -52,6 +52,9 @@ test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/docker --timeout=1200 --durations=0 --durations-min=5
+
+bench-marts: $(SET_UP) ## CPU of one more day and of a full refresh; ARGS="1000000 5000000 20000000"
+	@AIRFLOW_HOME=$(CURDIR)/.local/airflow $(BIN)/python -m benchmarks.marts $(ARGS)
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
 	@sh include/docker/backup.sh save "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%S))"

@@ -1,0 +1,189 @@
+"""What a day's marts cost after a short and a long history: ``make bench-marts``.
+
+For each history, made by the demo's generator, a warehouse of its own: history and its marts, then
+one more day is loaded and built by its changes, then everything is built whole. Prints CPU seconds
+of dbt and Postgres as a Markdown table. The parse of the project and the loads do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import psutil
+from dbt.cli.main import dbtRunner
+
+from include.demo.files import TABLES
+from include.demo.generate import write_landing
+from include.demo.settings import DemoSettings, days_until, default_settings
+from include.extract.task import load_table
+from include.local import postgres
+from include.local.home import warehouse_connection
+from include.publish.publish import publish
+from include.transform.dbt_config import manifest_path, open_profile
+from include.transform.lineage import Lineage
+from include.transform.manifest import PROJECT
+from include.warehouse import lease
+from include.warehouse.connection import transaction
+from include.warehouse.migrate import migrate
+
+LAST_DAY = date(2026, 1, 1)
+EVENTS_PER_SESSION = 6.5
+SNAPSHOTS = ("addresses", "users", "products", "promos")
+STEPS = ("transform", "tests", "publish")
+
+
+class Run:
+    """Daily runs without Airflow: dbt in this process, for the warehouse of a server."""
+
+    def __init__(self, server: postgres.Server, folder: Path) -> None:
+        self.server, self.folder, self.number = server, folder, 0
+        self.postmaster = psutil.Process(
+            int(Path(server.home, "data/postmaster.pid").read_text().split()[0])
+        )
+        self.lineage = Lineage.read(manifest_path())
+        self.manifest = self.dbt("parse")
+
+    def dbt(self, *command: str) -> Any:
+        """Run a dbt command as the daily run does and return its results."""
+        with open_profile() as (profiles, environment), mock.patch.dict(os.environ, environment):
+            done = dbtRunner(manifest=getattr(self, "manifest", None)).invoke(
+                [
+                    *("--quiet", *command, "--project-dir", str(PROJECT), "--target", "prod"),
+                    *("--profiles-dir", str(profiles.parent), "--target-path", str(self.folder)),
+                    *("--log-path", str(self.folder)),
+                ]
+            )
+        if not done.success:
+            raise SystemExit(f"dbt {' '.join(command)} failed: {done.exception or 'see above'}")
+        return done.result
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of this process and of Postgres so far."""
+        # the ended backends are in the postmaster's own account
+        used = [os.times()[:2], self.postmaster.cpu_times()[:4]]
+        for backend in self.postmaster.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                used.append(backend.cpu_times()[:2])
+        return sum(map(sum, used))
+
+    def __call__(self, *arguments: str) -> list[float]:
+        """Build, test and publish; return the CPU seconds of each."""
+        self.number += 1
+        run_id = f"run {self.number}"
+        with transaction("loader") as cursor:
+            lease.take(cursor, run_id)
+            lease.freeze_horizon(cursor, run_id)
+        results: list[Any] = []
+        steps: Sequence[Callable[[], Any]] = (
+            lambda: results.extend(self.dbt("run", *arguments)),
+            lambda: results.extend(self.dbt("test", "--exclude-resource-type", "unit_test")),
+            lambda: publish(run_id, self.lineage),
+        )
+        seconds = []
+        for step, act in zip(STEPS, steps, strict=True):
+            if step == "publish":
+                self._note(run_id, results)
+            before = self.cpu()
+            act()
+            seconds.append(self.cpu() - before)
+        with transaction("loader") as cursor:
+            lease.release(cursor, run_id)
+        return seconds
+
+    @staticmethod
+    def _note(run_id: str, results: Sequence[Any]) -> None:
+        with transaction("loader") as cursor:
+            for result in results:
+                cursor.execute(
+                    "insert into ops.node_result"
+                    " (run_id, task_id, try_number, unique_id, kind, status)"
+                    " values (%s, 'benchmark', 1, %s, 'test', %s)",
+                    (run_id, result.node.unique_id, str(result.status)),
+                )
+
+
+@contextlib.contextmanager
+def warehouse(folder: Path) -> Iterator[postgres.Server]:
+    """Yield a server of its own, as the warehouse of this process; nothing of it stays."""
+    server = postgres.start(folder)
+    landing = json.dumps({"conn_type": "fs", "extra": {"path": str(folder / "landing")}})
+    settings = {
+        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
+        "AIRFLOW_CONN_GREENERY_SOURCE": landing,
+        "GREENERY_SETTLE_SECONDS": "0",
+        "GREENERY_DBT_TARGET": str(folder / "dbt"),
+    }
+    try:
+        with mock.patch.dict(os.environ, settings):
+            migrate()
+            yield server
+    finally:
+        postgres.remove(folder)
+
+
+def load(server: postgres.Server, landing: Path, shop: DemoSettings, days: Sequence[date]) -> None:
+    """Make the drops of days and load them; of snapshots only the last one, to save time."""
+    with contextlib.closing(server.connect("analyst")) as connection:
+        write_landing(connection, landing, shop, days)
+    for table in TABLES:
+        if table in SNAPSHOTS:
+            for file in sorted((landing / table).iterdir())[:-1]:
+                file.unlink()
+        load_table(table, run_id="load", confirm_shrunk=[table])
+    # as autovacuum would have done by the next day
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("vacuum (analyze)")
+
+
+def measure(events: int, day_events: int) -> tuple[int, list[float], list[float]]:
+    """Return the events there are at last, and the CPU seconds of a day and of a full refresh."""
+    sessions = max(1, round(day_events / EVENTS_PER_SESSION))
+    shop = default_settings(
+        LAST_DAY, max(1, round(events / day_events)) + 1, users=sessions, sessions_per_day=sessions
+    )
+    *history, last = days_until(shop, LAST_DAY)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with warehouse(Path(folder)) as server:
+            landing = Path(folder, "landing")
+            load(server, landing, shop, history)
+            run = Run(server, Path(folder, "target"))
+            run()
+            load(server, landing, shop, [last])
+            day = run()
+            whole = run("--full-refresh")
+            with contextlib.closing(server.connect("analyst")) as connection:
+                with connection.cursor() as cursor:
+                    cursor.execute("select count(*) from raw.events")
+                    (there,) = cursor.fetchone()
+    return there, day, whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("events", nargs="*", type=int, default=[1_000_000, 5_000_000], help="of each history")
+    add("--day", type=int, default=50_000, help="events of the one more day (default: %(default)s)")
+    options = parser.parse_args()
+    print("| events, the day's among them | build | transform | tests | publish | all |")
+    print("|---|---|---|---|---|---|")
+    for events in options.events:
+        there, *builds = measure(events, options.day)
+        for name, seconds in zip(("one more day", "full refresh"), builds, strict=True):
+            figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
+            print(f"| {there:,} | {name} | {figures} |")
+        day, whole = map(sum, builds)
+        print(f"| | full refresh / day | | | | {whole / day:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
