@@ -52,6 +52,9 @@ class DailyBuild:
         self.said = []
         folders = ["--project-dir", self.project, "--profiles-dir", self.folder]
         folders += ["--target-path", self.folder / "target", "--log-path", self.folder]
+        if self.manifest:
+            # files of debug messages and of results take longer than a small shop's models
+            folders += ["--no-write-json", "--log-level-file", "none"]
         password = {"GREENERY_TEST_PASSWORD": self.warehouse.server.passwords["greenery"]}
         with mock.patch.dict(os.environ, {**password, "DO_NOT_TRACK": "1"}):
             done = dbtRunner(manifest=self.manifest, callbacks=[self._listen]).invoke(
@@ -64,7 +67,7 @@ class DailyBuild:
         return done.result
 
     def parse_once(self) -> None:
-        """Parse the project now, and not again with each command."""
+        """Parse the project now, and not again with each command for a database of this name."""
         self.manifest = self("parse")
 
     def built_whole(self) -> set[str]:
