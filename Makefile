@@ -8,7 +8,7 @@ export SOURCE LOGIN
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url demo reset test test-docker backup restore lint format lock
+.PHONY: help setup run up down dbt psql warehouse-url demo reset test test-docker backup restore lint format lock bench-load
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -43,6 +43,16 @@ test: lint ## lint and every test (real data in GREENERY_DATA, default ../shared
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/docker
+
+bench-load: $(SET_UP) .venv-bench/set-up ## the loader beside its peers: make bench-load ARGS="--help"
+	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+# the peers live by themselves, pinned, and never in what the project needs
+.venv-bench/set-up: benchmarks/requirements.txt $(SET_UP)
+	@$(PYTHON) -m venv .venv-bench
+	@VIRTUAL_ENV=.venv-bench $(BIN)/uv pip install --quiet --compile-bytecode --requirement benchmarks/requirements.txt \
+	    || .venv-bench/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
 	@sh include/docker/backup.sh save "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%S))"
