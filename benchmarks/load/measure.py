@@ -106,11 +106,15 @@ def _children_cpu() -> float:
 def _server_cpu(postmaster: int) -> float:
     """Return the seconds of the server's processes, those that have ended included."""
     main = psutil.Process(postmaster)
-    total = main.cpu_times().children_user + main.cpu_times().children_system
-    for process in main.children():
-        try:
-            times = process.cpu_times()
-        except psutil.Error:
-            continue
-        total += times.user + times.system
-    return total
+    while True:
+        ended = main.cpu_times()
+        total = ended.children_user + ended.children_system
+        for process in main.children():
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue
+            total += times.user + times.system
+        # one that ended meanwhile may have been counted on neither side
+        if main.cpu_times()[2:4] == ended[2:4]:
+            return total

@@ -27,10 +27,12 @@ class Bench:
         """Load once and return what it took; a wrong number of rows is an error, too."""
         self.databases.copy(self.start_state(way.start, scenario.before), TARGET)
         measured = self.load(scenario, way, TARGET)
-        count, expected = self.databases.count(TARGET, way.table), scenario.rows(self.rows)
-        if measured.error is None and count != expected:
-            measured = replace(measured, error=f"{count} rows instead of {expected}")
-        return measured
+        return replace(measured, error=measured.error or self.verdict(scenario, way.table, TARGET))
+
+    def verdict(self, scenario: Scenario, table: str, database: str) -> str | None:
+        """Return what is wrong with the number of rows that arrived, or None."""
+        count, expected = self.databases.count(database, table), scenario.rows(self.rows)
+        return None if count == expected else f"{count} rows instead of {expected}"
 
     def load(self, scenario: Scenario, way: Way, database: str) -> Measured:
         """Load into a database that is in its start state."""

@@ -110,7 +110,7 @@ def _sling(job: Job) -> list[str]:
     # it asks for TLS unless told otherwise
     source = ["--src-conn", f"{job.source_url}?sslmode=disable", "--src-stream", "public.events"]
     if not job.scenario.from_postgres:
-        source = ["--src-stream", f"file://{job.file}"]
+        source = ["--src-stream", f"file://{job.file}", "--src-options", '{"empty_as_null": true}']
     mode = ["--mode", "incremental", "--primary-key", "event_id"]
     if job.scenario.before is None:
         mode = ["--mode", "truncate"]
