@@ -8,7 +8,7 @@ export SOURCE LOGIN
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url demo reset test test-docker backup restore lint format lock bench-load
+.PHONY: help setup run up down dbt psql warehouse-url demo reset test test-slow test-docker backup restore lint format lock bench-load
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -37,8 +37,11 @@ demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo data
 	@$(LOCAL) reset
 
-test: lint ## lint and every test (real data in GREENERY_DATA, default ../shared/greenery)
-	@$(BIN)/python -m pytest
+test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(SET_UP) ## the long tests
+	@$(BIN)/python -m pytest -m slow
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }

@@ -9,7 +9,7 @@ from tests.support import fake_slack
 from tests.support.installation import command, copy_checkout, local_command
 
 # several whole runs; a busy machine may take its time
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.e2e.readers import watched_by_readers
 from tests.support import fake_slack
 
 # several whole runs; a busy machine may take its time
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
