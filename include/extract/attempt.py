@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import psycopg2
+from psycopg2.extensions import cursor as Cursor
 
-from include.extract import history, merge, raw_table, staging
+from include.extract import history, keys, merge, notice, quarantine, raw_table, staging
 from include.extract.contracts import Table
 from include.extract.errors import FileInMotionError, RefusedFileError, SourceError
 from include.extract.explain import explain
-from include.extract.header import read_header
+from include.extract.fill import Filled, fill
 from include.extract.history import Known, LoadResult
 from include.extract.landing import Landing, SourceFile
 from include.extract.loader import Loader
+from include.extract.merge import Counts
 from include.extract.records import Record, read_records
 from include.extract.settle import wait_until_settled
-from include.extract.stream import open_stream
+from include.extract.stream import hash_file, open_stream
 
 logger = logging.getLogger(__name__)
 # what the server says about the data of a file, and no retry changes
@@ -82,32 +84,33 @@ def _load(
     loader: Loader, table: Table, file: SourceFile, earlier: Sequence[str], started_at: datetime
 ) -> tuple[LoadResult, dict[str, Known]]:
     with loader.transaction() as cursor:
-        is_new = raw_table.prepare(cursor, table)
+        state = raw_table.prepare(cursor, table)
         # asked again under the lock: another load may have been faster
         known = history.read_known(cursor, table.name)
-        decision = "apply" if is_new else history.decide(file, known, earlier)
+        decision = history.decide(file, known, earlier) if state == "ready" else "apply"
         if decision == "skip":
             return LoadResult(table.name, file.path, "skipped"), known
         load_id = history.next_load_id(cursor)
-        version = cursor.connection.server_version
-        with open_stream(loader.landing, file, version) as stream:
-            header = read_header(table, stream)
-            if header.unknown:
-                logger.warning(
-                    "%s has columns that raw.%s does not: %s. They are ignored; declare them in "
-                    "_greenery__sources.yml to load them.",
-                    *(file.path, table.name, ", ".join(header.unknown)),
-                )
-            rows = staging.fill(cursor, table, header, stream)
-            sha256 = stream.sha256()
-        if decision == "read" and known[file.path].sha256 == sha256:
+        columns = None
+        if decision == "read" and _is_same(loader.landing, file, known[file.path]):
+            sha256 = known[file.path].sha256
             result = LoadResult(table.name, file.path, "unchanged", load_id)
         else:
-            counts = merge.apply(
-                cursor, table, load_id, rows, may_shrink=table.name in loader.confirm_shrunk
+            filled = fill(
+                cursor, loader.landing, table, file, load_id, is_missing=state == "missing"
             )
+            sha256, columns = filled.sha256, filled.header.names
+            may_shrink = table.name in loader.confirm_shrunk
+            counts = _apply(cursor, table, load_id, filled, state, may_shrink=may_shrink)
             numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
-            result = LoadResult(table.name, file.path, "loaded", load_id, rows, **numbers)
+            result = LoadResult(
+                *(table.name, file.path, "loaded", load_id, filled.rows_read),
+                **numbers,
+                rows_quarantined=filled.quarantined,
+            )
+            is_whole = table.load == "full_snapshot" and not filled.quarantined
+            quarantine.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
+            notice.tell(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
             raise FileInMotionError
@@ -117,10 +120,44 @@ def _load(
             file,
             run_id=loader.run_id,
             sha256=sha256,
+            columns=columns,
             started_at=started_at,
             finished_at=loader.clock.now(),
         )
         return result, history.read_known(cursor, table.name)
+
+
+def _apply(
+    cursor: Cursor,
+    table: Table,
+    load_id: int,
+    filled: Filled,
+    state: raw_table.State,
+    *,
+    may_shrink: bool,
+) -> Counts:
+    if filled.is_direct:
+        raw_table.finish(cursor, table)
+        return Counts(inserted=filled.rows)
+    if state == "missing":
+        raw_table.create(cursor, table)
+    counts = merge.apply(
+        cursor,
+        table,
+        load_id,
+        filled.rows,
+        given=filled.header.names,
+        quarantined=filled.quarantined,
+        may_shrink=may_shrink,
+    )
+    if state == "missing":
+        keys.add(cursor, table, staging.raw_target(table))
+    erased = filled.rows_read - filled.rows - filled.quarantined
+    return replace(counts, unchanged=counts.unchanged + erased)
+
+
+def _is_same(landing: Landing, file: SourceFile, last: Known) -> bool:
+    return file.size == last.size and hash_file(landing, file) == last.sha256
 
 
 def _has_moved(landing: Landing, file: SourceFile) -> bool:

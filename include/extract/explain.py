@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+from include.extract import structure
 from include.extract.contracts import Column, Table
 from include.extract.errors import RefusedFileError
 from include.extract.records import Record
@@ -51,7 +52,7 @@ def _find(refused: RefusedFileError, read: Callable[[], Iterator[Record]]) -> It
                     yield record
                     return
             elif refused.kind == "end_marker":
-                if any(line.strip(b"\r") == b"\\." for line in record.text.split(b"\n")):
+                if structure.MARKER.search(record.raw):
                     yield record
                     return
             elif not record.is_closed or record.server_line >= (refused.server_line or 1 << 62):
@@ -77,9 +78,9 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
         again = f" and again on line {found[1].line}" if len(found) > 1 else ""
         return f": the key ({keys}) of this row is there{again or ' twice'}, it must be unique."
     if refused.kind == "encoding":
-        return ": the text is not UTF-8, or holds a zero byte. Save the file as UTF-8."
+        return f": {structure.BAD_TEXT}. Save the file as UTF-8."
     if refused.kind == "end_marker":
-        return ": a line of only \\. ends the data for this server. It needs Postgres 18."
+        return f": {structure.BAD_MARKER}. It needs Postgres 18."
     if refused.kind == "limit":
         return ": a row is larger than the server can take."
     if refused.kind == "structure":
@@ -99,14 +100,9 @@ def _structure(record: Record | None, expected: int) -> str:
     if record is None:
         return ": this is not valid CSV."
     if not record.is_closed:
-        return ": a quote opens here and is never closed."
-    if not record.text.strip():
-        return f": the line is empty, expected {expected} fields."
-    if (count := record.field_count()) != expected:
-        quote = " Is a quote missing?" if record.last_line > record.line else ""
-        fields = "field" if count == 1 else "fields"
-        return f": has {count} {fields}, the header has {expected}.{quote}"
-    return ": the line ends in another way than those before it (LF or CRLF)."
+        return f": {structure.NEVER_CLOSED}."
+    fault = structure.wrong_count(record, expected) or structure.OTHER_END
+    return f": {fault}{'' if fault.endswith('?') else '.'}"
 
 
 def _value(column: Column, header: list[str], record: Record | None) -> str:

@@ -24,17 +24,21 @@ _LOOKS = (
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a file in its order; ``unknown`` are those the contract does not name."""
+    """The columns of a file in its order.
+
+    ``unknown`` are those the contract does not name, ``missing`` those it has and the file has not.
+    """
 
     names: tuple[str, ...]
-    unknown: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def read_header(table: Table, stream: Stream) -> Header:
     """Return the header of an open file, which can be read from its start afterwards.
 
     Raises:
-        RefusedFileError: if the file is empty, is no CSV, or lacks a column of the contract.
+        RefusedFileError: if the file is empty, is no CSV, or lacks a column of key or version.
     """
     if stream.is_empty:
         raise RefusedFileError("file", "is empty: 0 bytes, expected at least a header")
@@ -52,12 +56,16 @@ def check_header(table: Table, names: list[str], head: bytes = b"") -> Header:
     The names that a file gives are repeated only if the header is a true one: the first line of a
     file without a header is somebody's data.
     """
-    if missing := [name for name in table.column_names if name not in names]:
-        raise _no_header(table, missing, head)
+    needed = [*table.primary_key, *([table.version] if table.version else [])]
+    if any(name not in names for name in needed):
+        lacking = [name for name in table.column_names if name not in names]
+        raise _no_header(table, lacking, head)
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise RefusedFileError("file", f"has the column `{twice}` twice in its header")
     unknown = tuple(name for name in names if table.column(name) is None)
-    return Header(tuple(names), unknown)
+    return Header(
+        tuple(names), unknown, tuple(name for name in table.column_names if name not in names)
+    )
 
 
 def _no_header(table: Table, missing: list[str] | tuple[str, ...], head: bytes) -> RefusedFileError:

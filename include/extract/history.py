@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,7 +26,7 @@ class Known:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of one file. ``rows_read`` = inserted + updated + unchanged.
+    """What became of one file. ``rows_read`` = inserted + updated + unchanged + quarantined.
 
     ``skipped``: known and not read. ``left``: still being written, for the next run. Neither has a
     row in ``ops.load``, hence no load id.
@@ -41,6 +41,7 @@ class LoadResult:
     rows_updated: int = 0
     rows_unchanged: int = 0
     rows_deleted: int = 0
+    rows_quarantined: int = 0
 
 
 def read_known(cursor: Cursor, table: str) -> dict[str, Known]:
@@ -95,19 +96,22 @@ def record(
     *,
     run_id: str,
     sha256: str,
+    columns: Sequence[str] | None,
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a file that was loaded or found unchanged."""
+    """Write the row of a file that was loaded or found unchanged; ``columns`` is its header."""
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, file_size, "
         "file_modified_at, file_sha256, rows_read, rows_inserted, rows_updated, rows_unchanged, "
-        "rows_deleted, started_at, finished_at, status) overriding system value "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_deleted, rows_quarantined, source_columns, started_at, finished_at, status) "
+        "overriding system value "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             *(result.load_id, run_id, result.table, file.path, file.size, file.modified_at, sha256),
             *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
-            *(result.rows_deleted, started_at, finished_at, result.status),
+            *(result.rows_deleted, result.rows_quarantined, columns and list(columns)),
+            *(started_at, finished_at, result.status),
         ],
     )
 

@@ -46,9 +46,11 @@ def load_table(loader: Loader, table: Table, files: Sequence[SourceFile]) -> lis
         has_news_for_all = False
         result, known = load_file(loader, table, file, earlier)
         logger.info(
-            "%s into raw.%s: %s; rows read %d, inserted %d, updated %d, unchanged %d, deleted %d.",
+            "%s into raw.%s: %s; rows read %d, inserted %d, updated %d, unchanged %d, deleted %d, "
+            "quarantined %d.",
             *(file.path, table.name, result.status, result.rows_read, result.rows_inserted),
             *(result.rows_updated, result.rows_unchanged, result.rows_deleted),
+            result.rows_quarantined,
         )
         results.append(result)
         if result.status == "left":

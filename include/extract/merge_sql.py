@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from psycopg2 import sql
 
@@ -10,6 +10,9 @@ from include.extract import raw_table
 from include.extract.contracts import Table
 from include.extract.staging import NEW
 
+INSERT_ALL = sql.SQL(
+    "insert into {raw} ({columns}, _load_id) select {values}, {load_id} from {new} as new"
+)
 LOG_CHANGES = sql.SQL(
     "insert into raw.change_log (load_id, table_name, change, old_key, new_key) "
     "select {load_id}, {table}, case when old._deleted_at is null then 'update' else 'revive' end, "
@@ -38,8 +41,13 @@ MERGE = sql.SQL(
 )
 
 
-def parts_of(table: Table, load_id: int) -> dict[str, sql.Composable]:
-    keys, others = table.primary_key, table.other_columns
+def parts_of(
+    table: Table, load_id: int, given: Collection[str] | None = None
+) -> dict[str, sql.Composable]:
+    """Return what the statements are made of. Columns that were not ``given`` stay as they are."""
+    keys = table.primary_key
+    given = table.column_names if given is None else given
+    others = [name for name in table.other_columns if name in given]
     log_keys = dict.fromkeys((*table.change_key, *keys))
     version = table.version and (column("old", table.version), column("new", table.version))
     return {
@@ -65,8 +73,10 @@ def parts_of(table: Table, load_id: int) -> dict[str, sql.Composable]:
         "is_newer": sql.SQL("coalesce({1} >= {0}, {0} is null)").format(*version)
         if version
         else sql.SQL("true"),
-        "old_key": _object("old", log_keys),
-        "new_key": _object("new", log_keys),
+        "old_key": _object((name, column("old", name)) for name in log_keys),
+        "new_key": _object(
+            (name, column("new" if name in given else "old", name)) for name in log_keys
+        ),
     }
 
 
@@ -78,6 +88,6 @@ def join(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(parts)
 
 
-def _object(side: str, names: Iterable[str]) -> sql.Composed:
-    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), column(side, name)) for name in names)
+def _object(columns: Iterable[tuple[str, sql.Identifier]]) -> sql.Composed:
+    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in columns)
     return sql.SQL("jsonb_build_object({})").format(join(pairs))

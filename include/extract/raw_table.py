@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
@@ -9,6 +11,7 @@ from include.extract.contracts import Table
 from include.extract.errors import SourceError
 
 SCHEMA = "raw"
+State = Literal["missing", "widened", "ready"]
 
 
 def name_of(table: Table) -> sql.Identifier:
@@ -21,10 +24,11 @@ def needs_change(cursor: Cursor, table: Table) -> bool:
     return any(name not in present for name in table.column_names)
 
 
-def prepare(cursor: Cursor, table: Table) -> bool:
-    """Make the table if need be and lock it against other loads until the transaction ends.
+def prepare(cursor: Cursor, table: Table) -> State:
+    """Lock the table against other loads until the transaction ends; add the columns it lacks.
 
-    Return whether it was made or got a new column, which means that every file has news for it.
+    A missing table is not made, only its place is locked. A widened one is there, but every file
+    has news for it.
 
     Raises:
         SourceError: if the table that is there contradicts the contract.
@@ -34,35 +38,46 @@ def prepare(cursor: Cursor, table: Table) -> bool:
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{SCHEMA}.{table.name}"]
     )
     present = _columns(cursor, table)
-    if present:
-        cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(name_of(table)))
-        _check(cursor, table, present)
-        missing = [column for column in table.columns if column.name not in present]
-        for column in missing:
-            cursor.execute(
-                sql.SQL("alter table {} add column {} {}").format(
-                    name_of(table), sql.Identifier(column.name), sql.SQL(column.data_type)
-                )
+    if not present:
+        return "missing"
+    cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(name_of(table)))
+    _check(cursor, table, present)
+    missing = [column for column in table.columns if column.name not in present]
+    for column in missing:
+        cursor.execute(
+            sql.SQL("alter table {} add column {} {}").format(
+                name_of(table), sql.Identifier(column.name), sql.SQL(column.data_type)
             )
-        return bool(missing)
-    cursor.execute(create_statement(table))
-    return True
+        )
+    return "widened" if missing else "ready"
 
 
-def create_statement(table: Table) -> sql.Composed:
-    """Return the SQL that makes the table: its columns, what a load adds, its key."""
+def create(cursor: Cursor, table: Table, *, load_id: int | None = None) -> None:
+    """Make the table without its key: its columns, and what a load adds.
+
+    With ``load_id`` rows get it by themselves, until ``finish``.
+    """
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.data_type))
+        sql.SQL("{} {} {}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.data_type),
+            sql.SQL("not null" if column.name in table.primary_key else ""),
+        )
         for column in table.columns
     ]
-    return sql.SQL(
-        "create table {} ({}, _load_id bigint not null, "
-        "_loaded_at timestamptz not null default now(), _deleted_at timestamptz, primary key ({}))"
-    ).format(
-        name_of(table),
-        sql.SQL(", ").join(columns),
-        sql.SQL(", ").join(map(sql.Identifier, table.primary_key)),
+    default = sql.SQL("default {}").format(sql.Literal(load_id)) if load_id else sql.SQL("")
+    cursor.execute(
+        sql.SQL(
+            "create table {} ({}, _load_id bigint not null {}, "
+            "_loaded_at timestamptz not null default now(), _deleted_at timestamptz)"
+        ).format(name_of(table), sql.SQL(", ").join(columns), default)
     )
+
+
+def finish(cursor: Cursor, table: Table) -> None:
+    """End what ``create`` began with a load id, when the rows are in."""
+    cursor.execute(sql.SQL("alter table {} alter _load_id drop default").format(name_of(table)))
+    cursor.execute(sql.SQL("analyze {}").format(name_of(table)))
 
 
 def _columns(cursor: Cursor, table: Table) -> dict[str, int]:

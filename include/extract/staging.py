@@ -1,44 +1,116 @@
-"""COPY of one file into a temporary table with the file's own columns."""
+"""Where COPY puts the rows of a file: the raw table of a first load, or a temporary table."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from include.extract import raw_table
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
-from include.extract.header import Header
-from include.extract.stream import CHUNK_BYTES, Stream
+from include.extract.stream import CHUNK_BYTES, Readable
 
 NEW = sql.Identifier("pg_temp", "_new")
+# no column of a contract has a capital
+NUMBER = sql.Identifier("_Number")
+_BY_PLACE = sql.SQL("row_number() over (order by ctid)")
 # The server may speak another language: only the order of the parts is relied on.
 _CONTEXT = re.compile(r"COPY [^,]+, \D*(\d+)(?:, \S+ ([^:,]+))?")
 
 
-def fill(cursor: Cursor, table: Table, header: Header, stream: Stream) -> int:
-    """Copy the stream into the temporary table and return the number of rows.
+@dataclass(frozen=True)
+class Target:
+    """A table without a key that takes the rows of one file. ``number`` counts them in its order.
+
+    The count is right as long as one COPY wrote all rows, or each row brought its number.
+    """
+
+    name: sql.Identifier
+    number: sql.Composable
+
+
+def open_raw(cursor: Cursor, table: Table, load_id: int) -> Target:
+    """Make the raw table, still without its key; rows that come now belong to the load."""
+    raw_table.create(cursor, table, load_id=load_id)
+    return raw_target(table)
+
+
+def raw_target(table: Table) -> Target:
+    return Target(raw_table.name_of(table), _BY_PLACE)
+
+
+def open_new(
+    cursor: Cursor, table: Table, names: Sequence[str] = (), *, is_numbered: bool = False
+) -> Target:
+    """Make the temporary table: the contract's columns, and one for each unknown one of ``names``.
+
+    ``is_numbered`` adds a column that counts the rows from 1, or takes what it is given.
+    """
+    columns = [
+        sql.SQL("{} {} {}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.data_type),
+            sql.SQL("not null" if column.name in table.primary_key else ""),
+        )
+        for column in table.columns
+    ]
+    columns += [sql.SQL("{} text").format(place) for place in unknown_places(table, names)]
+    if is_numbered:
+        columns.append(sql.SQL("{} bigserial").format(NUMBER))
+    cursor.execute(
+        sql.SQL("create temporary table {} ({}) on commit drop").format(
+            sql.Identifier("_new"), sql.SQL(", ").join(columns)
+        )
+    )
+    return Target(NEW, NUMBER if is_numbered else _BY_PLACE)
+
+
+def places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
+    """Return the columns for the fields of a file with this header, the unknown ones by place."""
+    return [
+        sql.Identifier(name if table.column(name) else f"_Unknown {place}")
+        for place, name in enumerate(names)
+    ]
+
+
+def unknown_places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
+    pairs = zip(names, places(table, names), strict=True)
+    return [place for name, place in pairs if table.column(name) is None]
+
+
+def copy(
+    cursor: Cursor,
+    target: sql.Identifier,
+    columns: Sequence[sql.Identifier],
+    stream: Readable,
+    *,
+    options: str = "header true",
+) -> int:
+    """Copy CSV into the columns of a table and return the number of rows.
 
     Raises:
-        RefusedFileError: if the server or the reader refuses it. It holds none of the file's data.
+        RefusedFileError: if the server refuses it. It holds none of the file's data.
+        Exception: what the stream raised, if it keeps that in ``error``.
     """
-    names = _staging_names(table, header)
-    cursor.execute(_create_statement(table, names))
+    statement = sql.SQL(
+        "copy {} ({}) from stdin (format csv, encoding 'UTF8', force_null ({}), {})"
+    ).format(target, *[sql.SQL(", ").join(columns)] * 2, sql.SQL(options))
     refused: RefusedFileError | None = None
+    failed: Exception | None = None
     try:
-        cursor.copy_expert(_copy_statement(names).as_string(cursor), stream, size=CHUNK_BYTES)
+        cursor.copy_expert(statement.as_string(cursor), stream, size=CHUNK_BYTES)
     except psycopg2.Error as error:
-        if stream.error is None:
-            refused = translate(error)
-        if stream.error is None and refused is None:
+        failed = getattr(stream, "error", None)
+        if failed is None and (refused := translate(error)) is None:
             raise
     # raised out here, so that the server's words, which quote the data, do not hang on it
-    if stream.error is not None:
-        raise stream.error
-    if refused is not None:
-        raise refused
+    if failed or refused:
+        raise failed or refused
     return cursor.rowcount
 
 
@@ -49,6 +121,8 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         psycopg2.errors.BadCopyFileFormat: "structure",
         psycopg2.errors.CharacterNotInRepertoire: "encoding",
         psycopg2.errors.ProgramLimitExceeded: "limit",
+        psycopg2.errors.StatementTooComplex: "limit",
+        psycopg2.errors.UniqueViolation: "duplicate",
     }.get(type(error))
     if kind is None and isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
         kind = "type"
@@ -61,33 +135,3 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         server_line=int(place.group(1)) if place else None,
         column=error.diag.column_name or (place.group(2) if place else None),
     )
-
-
-def _staging_names(table: Table, header: Header) -> list[str]:
-    """Name the columns: those of the contract by themselves, others by their place."""
-    return [
-        name if table.column(name) else f"_unknown_{place}"
-        for place, name in enumerate(header.names)
-    ]
-
-
-def _create_statement(table: Table, names: list[str]) -> sql.Composed:
-    columns = []
-    for name in names:
-        column = table.column(name)
-        columns.append(
-            sql.SQL("{} {} {}").format(
-                sql.Identifier(name),
-                sql.SQL(column.data_type if column else "text"),
-                sql.SQL("not null" if name in table.primary_key else ""),
-            )
-        )
-    return sql.SQL("create temporary table {} ({}) on commit drop").format(
-        sql.Identifier("_new"), sql.SQL(", ").join(columns)
-    )
-
-
-def _copy_statement(names: list[str]) -> sql.Composed:
-    return sql.SQL(
-        "copy {} from stdin (format csv, header true, encoding 'UTF8', force_null ({}))"
-    ).format(NEW, sql.SQL(", ").join(map(sql.Identifier, names)))

@@ -92,6 +92,15 @@ class Stream:
             raise RefusedFileError("end_marker")
 
 
+def hash_file(landing: Landing, file: SourceFile) -> str:
+    """Return the hash of the bytes of a landing file as they are stored."""
+    with (landing.root / file.path).open("rb") as raw:
+        hashing = Hashing(raw)
+        while hashing.read(CHUNK_BYTES):
+            pass
+    return hashing.hexdigest()
+
+
 @contextlib.contextmanager
 def open_stream(
     landing: Landing, file: SourceFile, server_version: int = 180000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ CONTRACTS = (
     Path(__file__).parents[2] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
 )
 as_loader: Transaction = partial(connection.transaction, "loader")
-COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_deleted")
+COUNTS = tuple(field.name for field in fields(LoadResult) if field.name.startswith("rows_"))
 
 
 def declared_tables() -> dict[str, Table]:

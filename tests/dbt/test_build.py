@@ -68,7 +68,7 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
 def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_path):
     with transaction("loader") as cursor:
         for table in declared_tables().values():
-            raw_table.prepare(cursor, table)
+            raw_table.create(cursor, table)
     results = build(warehouse, tmp_path)
     assert len(results) > 200
     kpis = warehouse.run("select metric, value from dev_me_marts_build.fct_kpis")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ VISITS = Table(
     load="delta",
     change_key=("page",),
 )
+# a file with a bad row is refused as a whole
+STRICT = replace(VISITS, on_bad_row="stop")
 PEOPLE = Table(
     "people",
     (
@@ -117,4 +119,5 @@ def empty(warehouse: Any) -> None:
         "select tablename from pg_tables where schemaname = 'raw' and tablename <> 'change_log'"
     )
     drops = "".join(f'drop table raw."{name}"; ' for (name,) in tables)
-    warehouse.run(f"{drops}delete from ops.load; delete from raw.change_log")
+    logs = ("ops.load", "ops.quarantine", "ops.load_warning", "ops.erased", "raw.change_log")
+    warehouse.run(drops + "".join(f"delete from {log}; " for log in logs))

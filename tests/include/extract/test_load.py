@@ -10,14 +10,14 @@ from functools import partial
 import psycopg2
 import pytest
 
-from include.extract import history, merge
+from include.extract import history, raw_table
 from include.extract.contracts import Column
 from include.extract.errors import SourceError
 from include.extract.landing import SourceFile, find_files
 from include.extract.load import load_table
 from include.warehouse import connection
 
-from .conftest import PEOPLE, VISITS, Shop
+from .conftest import PEOPLE, STRICT, VISITS, Shop
 
 HEADER = "visit_id,page,seconds\n"
 PEOPLE_HEADER = "person_id,email,age,updated_at\n"
@@ -324,7 +324,7 @@ def test_a_refused_file_is_recorded_and_stops_the_drops_after_it(shop: Shop):
     shop.write("visits/2.csv", HEADER + "b,home,long\n")
     shop.write("visits/3.csv", HEADER + "c,home,5\n")
     with pytest.raises(SourceError, match=r"2\.csv, line 2, column seconds"):
-        shop.load()
+        shop.load(STRICT)
     assert shop.visits() == [("a", "home", 5)]
     rows = shop.rows("select source_file, status, error from ops.load order by load_id")
     assert [row[:2] for row in rows] == [("visits/1.csv", "loaded"), ("visits/2.csv", "failed")]
@@ -334,11 +334,11 @@ def test_a_refused_file_is_recorded_and_stops_the_drops_after_it(shop: Shop):
 def test_a_mended_file_is_loaded_though_it_failed_before(shop: Shop):
     file = shop.write("visits.csv", HEADER + "b,home,x\n")
     with pytest.raises(SourceError):
-        shop.load()
+        shop.load(STRICT)
     before = file.stat().st_mtime
     file.write_text(HEADER + "b,home,1\n")
     os.utime(file, (before, before))
-    assert statuses(shop.load()) == ["loaded"]
+    assert statuses(shop.load(STRICT)) == ["loaded"]
 
 
 def test_a_table_that_never_had_a_file_is_an_error_and_later_only_a_warning(shop: Shop, caplog):
@@ -354,7 +354,7 @@ def test_a_table_that_never_had_a_file_is_an_error_and_later_only_a_warning(shop
 def grow_before(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Let the file grow just before a step of its load."""
     module, _, name = step.partition(".")
-    module = {"history": history, "merge": merge}[module]
+    module = {"history": history, "raw_table": raw_table}[module]
     original = getattr(module, name)
 
     def grown(*arguments, **named):
@@ -370,7 +370,7 @@ def test_a_file_that_grows_while_it_is_loaded_is_left_for_the_next_run(
 ):
     shop.write("visits.csv", HEADER + "a,home,5\n")
     with monkeypatch.context() as patch:
-        grow_before(shop, patch, "merge.apply")
+        grow_before(shop, patch, "raw_table.finish")
         assert statuses(shop.load()) == ["left"]
     assert "visits.csv is still being written" in caplog.text
     assert shop.rows("select count(*) from ops.load") == [(0,)]

@@ -1,0 +1,131 @@
+"""The rows of one file into their target: at once if all fit, else without the bad ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract import erased, keys, slow, staging
+from include.extract.chunks import find_records
+from include.extract.contracts import Table
+from include.extract.errors import RefusedFileError
+from include.extract.header import Header, read_header
+from include.extract.keys import Loser
+from include.extract.landing import Landing, SourceFile
+from include.extract.quarantine import SHOW_ROWS, BadRow, Quarantine, allowed_rows
+from include.extract.savepoint import savepoint
+from include.extract.staging import Target
+from include.extract.stream import open_stream
+
+# a file that can't be unpacked or read is not the fault of some of its rows
+_ABOUT_ROWS = ("type", "key", "structure", "encoding", "limit", "end_marker")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a file brought. ``is_direct``: the rows are in the raw table already, with its key.
+
+    Else they are in ``_new``, which has the key. ``rows_read`` = ``rows`` there + quarantined +
+    erased.
+    """
+
+    header: Header
+    sha256: str
+    rows_read: int
+    rows: int
+    quarantined: int
+    is_direct: bool
+
+
+def fill(
+    cursor: Cursor,
+    landing: Landing,
+    table: Table,
+    file: SourceFile,
+    load_id: int,
+    *,
+    is_missing: bool,
+) -> Filled:
+    """Copy a file into the raw table, if that ``is_missing`` and nothing speaks against it, or into
+    ``_new``.
+
+    Raises:
+        RefusedFileError: if it can't be read, or has more bad rows than the contract allows.
+    """
+    tombstones = erased.read_tombstones(cursor, table)
+    with open_stream(landing, file, cursor.connection.server_version) as stream:
+        header = read_header(table, stream)
+        # COPY can't leave out a column or a row
+        is_direct = is_missing and not header.unknown and not tombstones
+        with savepoint(cursor, "at_once") as attempt:
+            if is_direct:
+                target = staging.open_raw(cursor, table, load_id)
+            else:
+                is_numbered = bool(tombstones)
+                target = staging.open_new(cursor, table, header.names, is_numbered=is_numbered)
+            options = "header true, freeze true" if is_direct else "header true"
+            columns = staging.places(table, header.names)
+            rows_read = staging.copy(cursor, target.name, columns, stream, options=options)
+            sha256 = stream.sha256()
+    quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
+    if attempt.refused:
+        if attempt.refused.kind not in _ABOUT_ROWS or table.on_bad_row == "stop":
+            raise attempt.refused
+        is_direct = False
+        with open_stream(landing, file) as stream:
+            target, rows_read = slow.fill(cursor, table, header.names, stream, quarantine)
+            sha256 = stream.sha256()
+        quarantine.check_share(rows_read)
+    forgotten = quarantine.erased
+    if not is_direct:
+        forgotten += erased.drop_erased(cursor, table, tombstones)
+    _add_key(cursor, landing, file, target, quarantine, rows_read)
+    rows = rows_read - quarantine.rows - forgotten
+    return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
+
+
+def _add_key(
+    cursor: Cursor,
+    landing: Landing,
+    file: SourceFile,
+    target: Target,
+    quarantine: Quarantine,
+    rows_read: int,
+) -> None:
+    table = quarantine.table
+    if (refusal := keys.add(cursor, table, target)) is None:
+        return
+    allowed = allowed_rows(table, rows_read) - quarantine.rows
+    losers = keys.find_losers(cursor, table, target, max(allowed, SHOW_ROWS) + 1)
+    if not losers:
+        raise RefusedFileError(refusal)
+    first = losers[0]
+    if table.on_bad_row == "stop":
+        pair = tuple(sorted(number for number in (first.number, first.winner) if number))
+        raise RefusedFileError("duplicate" if first.winner else "limit", records=pair)
+    shown = losers if len(losers) <= allowed else losers[:SHOW_ROWS]
+    quarantine.add(_bad_rows(landing, file, table, shown))
+    quarantine.check_share(rows_read, more=len(losers) - len(shown))
+    keys.remove(cursor, table, target, losers)
+    if refusal := keys.add(cursor, table, target):
+        raise RefusedFileError(refusal)
+
+
+def _bad_rows(
+    landing: Landing, file: SourceFile, table: Table, losers: list[Loser]
+) -> list[BadRow]:
+    numbers = {number for loser in losers for number in (loser.number, loser.winner) if number}
+    with open_stream(landing, file) as stream:
+        records = find_records(stream, numbers)
+    column = table.primary_key[0]
+    names = ", ".join(table.primary_key)
+    bad = []
+    for loser in losers:
+        reason = f"the key ({names}) is longer than an index can hold"
+        if loser.winner is not None:
+            line = records[loser.winner].line
+            reason = f"the key ({names}) is there again on line {line}, and that row is loaded"
+        is_replayable = loser.winner is None
+        bad.append(BadRow(records[loser.number], (reason,), column, is_replayable))
+    return bad

@@ -1,0 +1,151 @@
+"""Every reason why a record can't be loaded: structure in Python, values by the server itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract import staging
+from include.extract.contracts import Column, Table
+from include.extract.quarantine import BadRow
+from include.extract.records import Record
+from include.extract.savepoint import savepoint
+from include.extract.staging import NEW, NUMBER
+from include.extract.structure import faults_of
+
+TEXT = sql.Identifier("pg_temp", "_text")
+
+
+def stage_records(
+    cursor: Cursor,
+    table: Table,
+    names: Sequence[str],
+    records: Sequence[Record],
+    *,
+    end: bytes = b"\n",
+) -> list[BadRow]:
+    """Bring the records that fit into ``_new``, and return the others with every reason.
+
+    ``names`` is the header of the records, ``end`` the line end they should have. ``_new`` must
+    be there, numbered; a row in it has its record's number.
+    """
+    knows_marker = cursor.connection.server_version < 180000
+    bad, right = [], []
+    for record in records:
+        faults = faults_of(record, len(names), end, knows_marker=knows_marker)
+        if faults:
+            bad.append(BadRow(record, tuple(faults)))
+        else:
+            right.append(record)
+    columns = [NUMBER, *staging.places(table, names)]
+    cursor.execute(
+        sql.SQL("create temporary table if not exists _text ({}) on commit drop").format(
+            sql.SQL(", ").join(
+                sql.SQL("{} {}").format(column, sql.SQL("text" if place else "bigint"))
+                for place, column in enumerate(columns)
+            )
+        )
+    )
+    bad += _stage(cursor, table, names, columns, right)
+    return sorted(bad, key=lambda row: row.record.number)
+
+
+def _stage(
+    cursor: Cursor,
+    table: Table,
+    names: Sequence[str],
+    columns: Sequence[sql.Identifier],
+    records: Sequence[Record],
+) -> list[BadRow]:
+    if not records:
+        return []
+    bad: list[BadRow] = []
+    with savepoint(cursor, "records") as attempt:
+        bad = _stage_at_once(cursor, table, names, columns, records)
+    if attempt.refused is None:
+        return bad
+    if len(records) == 1:
+        reason = f"the server refuses it ({attempt.refused.reason})"
+        return [BadRow(records[0], (reason,), attempt.refused.column)]
+    # a record that even a careful look trips over: find it by halves
+    half = len(records) // 2
+    parts = (records[:half], records[half:])
+    return [row for part in parts for row in _stage(cursor, table, names, columns, part)]
+
+
+def _stage_at_once(
+    cursor: Cursor,
+    table: Table,
+    names: Sequence[str],
+    columns: Sequence[sql.Identifier],
+    records: Sequence[Record],
+) -> list[BadRow]:
+    cursor.execute(sql.SQL("truncate {}").format(TEXT))
+    data = b"".join(b"%d,%b\n" % (record.number, record.text) for record in records)
+    staging.copy(cursor, TEXT, columns, io.BytesIO(data), options="header false")
+    given = [column for column in table.columns if column.name in names]
+    by_number = {record.number: record for record in records}
+    bad = [
+        BadRow(by_number[number], tuple(reasons), blamed[0])
+        for number, reasons, blamed in _find_faults(cursor, table, given)
+    ]
+    cursor.execute(
+        sql.SQL("delete from {} where {} = any(%s)").format(TEXT, NUMBER),
+        [[row.record.number for row in bad]],
+    )
+    cursor.execute(
+        sql.SQL("insert into {} ({}, {}) select {}, {} from {}").format(
+            NEW,
+            NUMBER,
+            sql.SQL(", ").join(sql.Identifier(column.name) for column in given),
+            NUMBER,
+            sql.SQL(", ").join(
+                sql.SQL("cast({} as {})").format(
+                    sql.Identifier(column.name), sql.SQL(column.data_type)
+                )
+                for column in given
+            ),
+            TEXT,
+        )
+    )
+    return bad
+
+
+def _find_faults(
+    cursor: Cursor, table: Table, given: Sequence[Column]
+) -> list[tuple[int, list[str], list[str]]]:
+    faults = []
+    for column in given:
+        name = sql.Identifier(column.name)
+        if column.name in table.primary_key:
+            reason = f"column {column.name}: is empty, but it is part of the key"
+            faults.append((column.name, sql.SQL("{} is null").format(name), reason))
+        if column.data_type != "text":
+            is_wrong = sql.SQL("not pg_input_is_valid({}, {})").format(
+                name, sql.Literal(column.data_type)
+            )
+            reason = f"column {column.name}: is not a valid {column.data_type}"
+            faults.append((column.name, is_wrong, reason))
+    cursor.execute(
+        sql.SQL(
+            "select {}, array_remove(array[{}], null), array_remove(array[{}], null) from {} "
+            "where {}"
+        ).format(
+            NUMBER,
+            _cases((condition, reason) for _, condition, reason in faults),
+            _cases((condition, name) for name, condition, _ in faults),
+            TEXT,
+            sql.SQL(" or ").join(condition for _, condition, _ in faults),
+        )
+    )
+    return cursor.fetchall()
+
+
+def _cases(pairs) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("case when {} then {} end").format(condition, sql.Literal(text))
+        for condition, text in pairs
+    )

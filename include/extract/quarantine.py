@@ -1,0 +1,133 @@
+"""Rows that could not be loaded: kept in ``ops.quarantine`` with their place and reasons."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json, execute_values
+
+from include.extract.contracts import Table
+from include.extract.errors import RefusedFileError
+from include.extract.records import Record
+from include.extract.structure import swallowed
+
+SHOW_ROWS = 3
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A record and every reason why it is not loaded. Reasons hold no values of the row.
+
+    ``column`` is the first column to blame, None if the row as a whole is.
+    """
+
+    record: Record
+    faults: tuple[str, ...]
+    column: str | None = None
+    is_replayable: bool = True
+
+    @property
+    def reason(self) -> str:
+        return "; ".join(self.faults)
+
+    @property
+    def text(self) -> str:
+        """The row as it stands in the file; what is not UTF-8 and zero bytes as ``\\xNN``."""
+        return self.record.text.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+@dataclass
+class Quarantine:
+    """The bad rows of one file. ``names`` is its header; ``tombstones`` are hashes by column."""
+
+    cursor: Cursor
+    table: Table
+    load_id: int
+    source_file: str
+    names: Sequence[str]
+    tombstones: Mapping[str, Collection[str]] = field(default_factory=dict)
+    rows: int = 0
+    erased: int = 0
+    swallowed: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, bad: Sequence[BadRow]) -> None:
+        """Write rows down, but not those of people who were forgotten."""
+        kept = [row for row in bad if not self._is_erased(row.record)]
+        self.erased += len(bad) - len(kept)
+        self.rows += len(kept)
+        for row in kept:
+            if row.is_replayable and row.column is None:
+                self.swallowed += swallowed(row.record, len(self.names))
+        more = kept[: SHOW_ROWS - len(self.first)]
+        self.first += [f"line {row.record.line}: {row.reason}" for row in more]
+        execute_values(
+            self.cursor,
+            "insert into ops.quarantine (load_id, table_name, source_file, line_number, row_text, "
+            "reason, column_name, row_key, is_replayable) values %s",
+            [
+                (
+                    *(self.load_id, self.table.name, self.source_file, row.record.line, row.text),
+                    *(row.reason, row.column, self._key(row.record), row.is_replayable),
+                )
+                for row in kept
+            ],
+        ) if kept else None
+
+    def check_share(self, rows_read: int, more: int = 0) -> None:
+        """Refuse the file if too many of its rows are bad, ``more`` of them not yet added.
+
+        Rows that a missing quote has probably swallowed count too.
+
+        Raises:
+            RefusedFileError: with the first reasons.
+        """
+        bad = self.rows + more + self.swallowed
+        allowed = allowed_rows(self.table, rows_read + self.swallowed)
+        if bad <= allowed:
+            return
+        inside = f" (with {self.swallowed:,} swallowed by broken ones)" if self.swallowed else ""
+        raise RefusedFileError(
+            "file",
+            f"has {bad:,} bad rows{inside} of {rows_read + self.swallowed:,}; the contract of "
+            f"`{self.table.name}` allows {allowed:,} (max_bad_share "
+            f"{self.table.max_bad_share:g}). The first: {'; '.join(self.first)}",
+        )
+
+    def _key(self, record: Record) -> Json | None:
+        pairs = zip(self.names, record.fields(), strict=False)
+        key = {
+            name: value.replace("\0", "\\x00")
+            for name, value in pairs
+            if name in self.table.primary_key and value
+        }
+        return Json(key) if key else None
+
+    def _is_erased(self, record: Record) -> bool:
+        if not self.tombstones:
+            return False
+        hashes = set().union(*self.tombstones.values())
+        # in a broken row a value may stand in any place
+        return any(hashlib.sha256(v.encode()).hexdigest() in hashes for v in record.fields())
+
+
+def allowed_rows(table: Table, rows_read: int) -> int:
+    """Return how many rows of a file may be bad: a share, at least one; a share of 0 is none."""
+    share = Decimal(str(table.max_bad_share))
+    return max(1, int(share * rows_read)) if share else 0
+
+
+def supersede(
+    cursor: Cursor, table: Table, load_id: int, source_file: str, *, is_whole: bool
+) -> None:
+    """Close what earlier loads of the file left open; a whole snapshot closes all of the table."""
+    cursor.execute(
+        "update ops.quarantine set resolved_at = now(), resolution = 'superseded' "
+        "where table_name = %s and resolved_at is null and load_id < %s "
+        "and (%s or source_file = %s)",
+        [table.name, load_id, is_whole, source_file],
+    )
