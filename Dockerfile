@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check \
 # a new volume takes over the owner of the folder that it is mounted on
 USER root
 RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt/airflow/logs \
-        /opt/greenery /opt/greenery/cosmos
+        /opt/greenery /opt/greenery/cosmos /opt/greenery/tmp
 USER airflow
 
 ENV AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
@@ -26,6 +26,7 @@ ENV AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
     GREENERY_DBT_TARGET=/opt/greenery/dbt/target \
     PYTHONPATH=/opt/airflow:/opt/airflow/config \
     PYTHONUNBUFFERED=1 \
+    TMPDIR=/opt/greenery/tmp \
     TZ=UTC
 
 COPY --chown=airflow:0 config /opt/airflow/config

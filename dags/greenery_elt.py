@@ -1,8 +1,9 @@
 """
 ### The daily run of the Greenery shop
 
-**What** Loads the shop's landing files into `raw`, builds and tests the dbt project, and publishes
-`marts` when everything passed. Readers see the last good publication all along.
+**What** Loads the shop's landing files, or its database, into `raw`, builds and tests the dbt
+project, and publishes `marts` when everything passed. Readers see the last good publication all
+along.
 
 **When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
 so a missed day needs no catch-up.
@@ -10,14 +11,15 @@ so a missed day needs no catch-up.
 **Rerun** Running twice changes nothing. After a failure: mend the cause, then clear the failed
 tasks with their downstream, or trigger a new run.
 
-**Who hears** A failed run sends one message to the connection `greenery_slack`.
+**Who hears** What fails is one message in Slack (connection `greenery_slack`), which is kept up to
+date until it is mended.
 """
 
 import pendulum
 from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.alert.callback import tell_slack
+from include.alert.callback import tell_of_failed_run, tell_of_failed_task, tell_of_good_run
 from include.alert.collect import record_task_failure
 from include.run_tasks import begin_run, end_run, freeze_horizon, load_tasks, publish_marts
 from include.transform.dbt_config import dbt_task_group, freshness_task
@@ -28,7 +30,8 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
     start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    on_failure_callback=tell_slack,
+    on_failure_callback=tell_of_failed_run,
+    on_success_callback=tell_of_good_run,
     default_args={
         "owner": "data-platform",
         "retries": 2,
@@ -36,7 +39,7 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
         "retry_exponential_backoff": True,
         "max_retry_delay": pendulum.duration(minutes=5),
         "execution_timeout": pendulum.duration(minutes=30),
-        "on_failure_callback": record_task_failure,
+        "on_failure_callback": [record_task_failure, tell_of_failed_task],
     },
     params={
         "confirm_shrunk": Param(
@@ -44,14 +47,21 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
             type="array",
             items={"type": "string"},
             description="Tables whose snapshot may lose more than half of its rows in this run.",
-        )
+        ),
+        "full_refresh": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            description="Models to build from the whole history, with all that depends on them; "
+            "`all` for every one. A run does so by itself when a definition has changed.",
+        ),
     },
     doc_md=__doc__,
     tags=["greenery"],
 )
 def greenery_elt():
     begin = begin_run()
-    loads = load_tasks()
+    loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
     build = dbt_task_group("build")
     publish = publish_marts()

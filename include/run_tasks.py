@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
-from psycopg2.extensions import cursor as Cursor
 
 from include.alert.callback import warn_if_nobody_is_told
-from include.extract.task import check_landing, declared_tables, load_table
+from include.extract import replay
+from include.extract.database_history import last_load_id
+from include.extract.task import check_source, declared_tables, load_table
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
 from include.transform.dbt_config import manifest_path
 from include.transform.lineage import Lineage
+from include.transform.refresh import UnknownModelError, ask_for_whole_builds
 from include.warehouse import lease
 from include.warehouse.connection import transaction
 from include.warehouse.migrate import MigrationError, migrate
@@ -26,7 +27,13 @@ from include.warehouse.shop import OtherShopError, remember_source
 log = logging.getLogger(__name__)
 
 # trying again changes nothing about these
-FINAL = (lease.LeaseLostError, PublishRefusedError, OtherShopError, MigrationError)
+FINAL = (
+    lease.LeaseLostError,
+    PublishRefusedError,
+    OtherShopError,
+    MigrationError,
+    UnknownModelError,
+)
 
 
 def _final(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,8 +65,11 @@ def _has_ended(run_id: str) -> bool:
 
 @task
 @_final
-def begin_run() -> None:
-    """Bring the warehouse up to date, take the lease, and look at the landing folder."""
+def begin_run() -> int:
+    """Bring the warehouse up to date, take the lease, and look at the source.
+
+    Return the id of the last load before this run.
+    """
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:
@@ -68,30 +78,35 @@ def begin_run() -> None:
             # its end_run was not done again after one of its tasks was cleared, or it died
             lease.release(cursor, holder)
         lease.take(cursor, _run_id())
-    url = check_landing()
+    url = check_source()
     with transaction("loader") as cursor:
         remember_source(cursor, url)
+        ask_for_whole_builds(
+            cursor,
+            get_current_context()["params"]["full_refresh"],
+            Lineage.read(manifest_path()),
+        )
+        return last_load_id(cursor)
 
 
-def load_tasks() -> list[BaseOperator]:
-    """Return one task per declared source table."""
-    return [task(task_id=f"load_{name}")(_final(load))(name) for name in declared_tables()]
+def load_tasks(last_load: Any) -> list[BaseOperator]:
+    """Return one task per declared source table; ``last_load`` is what ``begin_run`` returned."""
+    return [
+        task(task_id=f"load_{name}")(_final(load))(name, last_load) for name in declared_tables()
+    ]
 
 
-def load(table_name: str) -> dict[str, Any]:
+def load(table_name: str, last_load: int) -> dict[str, Any]:
     """Load what is new of one source table, and return how much that was."""
     confirmed = get_current_context()["params"]["confirm_shrunk"]
+    run_id = _run_id()
     return load_table(
-        table_name, run_id=_run_id(), confirm_shrunk=confirmed, transaction=_while_leased
+        table_name,
+        run_id=run_id,
+        confirm_shrunk=confirmed,
+        since=last_load,
+        transaction=functools.partial(lease.loading, run_id),
     )
-
-
-@contextlib.contextmanager
-def _while_leased() -> Iterator[Cursor]:
-    """A loader's transaction in which no other run can take the warehouse."""
-    with transaction("loader") as cursor:
-        lease.hold(cursor, _run_id())
-        yield cursor
 
 
 @task
@@ -107,6 +122,19 @@ def freeze_horizon() -> int | None:
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers."""
     return vars(publish(_run_id(), Lineage.read(manifest_path())))
+
+
+@task
+@_final
+def replay_rows() -> list[str]:
+    """Try rows in quarantine again, of all tables or the one that the run names."""
+    migrate()
+    table = get_current_context()["params"]["table"]
+    results = replay.replay(declared_tables(), _run_id(), table)
+    told = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
+    for sentence in told:
+        log.info("%s", sentence)
+    return told
 
 
 @task

@@ -78,7 +78,8 @@ def _pipe(job: Job) -> list[str]:
 
 
 def _ours(job: Job) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.load.clients.ours", str(job.landing), job.login_url]
+    source = job.source_url if job.scenario.from_postgres else str(job.landing)
+    return [sys.executable, "-m", "benchmarks.load.clients.ours", source, job.login_url]
 
 
 def _touched(job: Job) -> list[str]:
@@ -149,7 +150,14 @@ WAYS = {
             _insert(_UPDATE),
         ),
         Way("pipe", "`psql \\| psql`, binary", "keyed", ("from-postgres",), _pipe),
-        Way("ours", "**this loader**", "ours", FILES, _ours, table="raw.events"),
+        Way(
+            "pipe-keyless",
+            "`psql \\| psql`, binary, table without key",
+            "keyless",
+            ("from-postgres",),
+            _pipe,
+        ),
+        Way("ours", "**this loader**", "ours", ALL, _ours, table="raw.events"),
         Way(
             "touched",
             "**this loader**, the file has a new time stamp",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -35,3 +36,18 @@ def within(seconds: float, function: Callable[..., Result], *arguments: Any) -> 
     if not outcome:
         raise TimeoutError(f"no answer within {seconds:g} s")
     return outcome[0]
+
+
+class Deadline:
+    """How much of a time is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, most: float = float("inf")) -> float:
+        """Return the seconds that are left, at most so many, never less than 0."""
+        return max(0.0, min(most, self._end - time.monotonic()))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the deadline."""
+        time.sleep(self.left(seconds))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -16,6 +17,25 @@ class Channel:
 
     kind: str
     name: str | None
+    # owner or tag of a dbt node → channels
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # where the daily digest of warnings goes, if not to the same channel
+    warnings: str | None = None
+    # owner of a dbt node → Slack user id, group id, group handle or e-mail address
+    owners: Mapping[str, str] = field(default_factory=dict)
+    runbook_url: str | None = None
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether messages can be updated, looked up and answered in a thread."""
+        return self.kind == "slack"
+
+    def channels(self, owner: str | None, tags: Iterable[str]) -> tuple[str | None, ...]:
+        """Return where a failure is told: what its owner and its tags say, else the default."""
+        if not self.is_bot:
+            return (self.name,)
+        found = [c for key in (owner, *tags) for c in self.routes.get(key or "", ())]
+        return tuple(dict.fromkeys(found)) or (self.name,)
 
 
 class SlackSettingsError(Exception):
@@ -42,15 +62,36 @@ def find_channel() -> Channel | None:
             f"the connection `{CONNECTION_ID}` has no password; "
             "it holds the bot's token or the webhook's"
         )
+    extra = connection.extra_dejson
     if connection.conn_type == "slackwebhook":
-        return Channel("slackwebhook", None)
-    name = connection.extra_dejson.get("channel")
-    if not name:
+        return Channel("slackwebhook", None, runbook_url=extra.get("runbook_url"))
+    if not extra.get("channel"):
         raise SlackSettingsError(
             f"the connection `{CONNECTION_ID}` names no channel; "
             'put {"channel": "#data-alerts"} into its extra'
         )
-    return Channel("slack", name)
+    return Channel(
+        "slack",
+        extra["channel"],
+        routes={key: _names(value) for key, value in _table(extra, "routes").items()},
+        warnings=extra.get("warnings_channel"),
+        owners={key: str(value) for key, value in _table(extra, "owners").items()},
+        runbook_url=extra.get("runbook_url"),
+    )
+
+
+def _table(extra: Mapping[str, object], name: str) -> Mapping[str, object]:
+    table = extra.get(name) or {}
+    if not isinstance(table, dict):
+        raise SlackSettingsError(
+            f"`{name}` in the extra of the connection `{CONNECTION_ID}` is no table; "
+            f'write {{"{name}": {{"analytics-core": "…"}}}}'
+        )
+    return table
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
 
 def slack_is_configured() -> bool:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
-from include.alert import store, words
+from include.alert import sample, store, words
 from include.alert.safe import database_words, dbt_words, plain, retry_helps
 from include.alert.store import NodeResult, TaskFailure
+from include.transform.manifest import newest_manifest
 
 log = logging.getLogger(__name__)
+
+MOST_SAMPLES = 10
 
 
 def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_: Any) -> None:
@@ -34,6 +38,7 @@ def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_:
         return
     if results:
         ti = context["ti"]
+        results = _complete(results, target)
         try:
             store.keep_results(ti.run_id, ti.task_id, ti.try_number, results)
         except Exception as error:
@@ -75,9 +80,47 @@ def _result(result: Mapping[str, Any]) -> NodeResult:
         kind=words.kind_of(result["unique_id"]),
         status=str(result["status"]),
         failures=result.get("failures"),
-        message=dbt_words(result.get("message") or result.get("error")),
+        message=dbt_words(result.get("message") or result.get("error")) or _freshness(result),
         execution_seconds=result.get("execution_time"),
+        compiled_sql=result.get("compiled_code"),
     )
+
+
+def _freshness(result: Mapping[str, Any]) -> str | None:
+    if "age" not in result:
+        return None
+    return f"last loaded {result.get('max_loaded_at')}, {result['age'] / 3600:,.1f} hours before"
+
+
+def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
+    """Return results with owner and tags, and failed tests with some of their rows."""
+    failed = [r for r in results if r.kind == "test" and r.status == "fail" and r.compiled_sql]
+    # what Cosmos leaves beside the results is complete; the kept one is small
+    manifest = target / "manifest.json" if failed else newest_manifest() or target / "manifest.json"
+    nodes = _nodes(manifest)
+    tests = [
+        (nodes[r.unique_id], r.compiled_sql or "")
+        for r in failed[:MOST_SAMPLES]
+        if nodes.get(r.unique_id)
+    ]
+    samples = sample.take(tests, nodes) if tests else {}
+    return [
+        replace(
+            result,
+            owner=words.owner_of(result.unique_id, nodes),
+            tags=tuple(nodes.get(result.unique_id, {}).get("tags") or ()),
+            sample=samples.get(result.unique_id),
+        )
+        for result in results
+    ]
+
+
+def _nodes(manifest: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(manifest.read_text())
+        return {**read.get("sources", {}), **read["nodes"]}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
@@ -89,10 +132,7 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
     ]
     if not hopeless:
         return None
-    try:
-        nodes = json.loads(manifest.read_text())["nodes"]
-    except (OSError, ValueError, KeyError):
-        nodes = {}
+    nodes = _nodes(manifest)
     return "\n".join(
         words.node_in_words(
             result.unique_id,

@@ -1,21 +1,24 @@
-"""What Airflow itself tells of a failed run: read once from the context, which differs by place."""
+"""What Airflow itself tells of a run: read once from the context, which differs by place."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
 log = logging.getLogger(__name__)
 
+RunState = Literal["running", "failed", "success"]
+
 
 @dataclass(frozen=True)
 class Hint:
-    """A run that failed, as the callback's context has it."""
+    """A run, as the callback's context has it."""
 
     dag_id: str
     run_id: str
@@ -23,9 +26,23 @@ class Hint:
     reason: str | None = None
     # one failed task, usually the last one
     task_id: str | None = None
-    # every task that failed; None where Airflow can't be asked
-    failed_tasks: frozenset[str] | None = None
+    # task id → state; None where Airflow can't be asked
+    states: Mapping[str, str] | None = None
     base_url: str = ""
+    state: RunState = "failed"
+    started_at: datetime | None = None
+
+    @property
+    def failed_tasks(self) -> set[str]:
+        """The tasks that are known to have failed."""
+        if self.states is None:
+            return {self.task_id} if self.task_id else set()
+        return {task for task, state in self.states.items() if state == "failed"}
+
+    def is_over(self, task_id: str) -> bool:
+        """Whether a task that failed once has since been cleared and done, or is held back."""
+        ended = ("success", "skipped", "upstream_failed", "removed")
+        return self.states is not None and self.states.get(task_id) in ended
 
     @property
     def run_url(self) -> str | None:
@@ -37,26 +54,38 @@ class Hint:
         return f"{self.run_url}/tasks/{quote(task_id)}" if self.run_url else None
 
 
-def read(context: Mapping[str, Any]) -> Hint:
-    """Return what a DAG's callback is told; nothing but the run's id can be relied on."""
+def read(context: Mapping[str, Any], state: RunState) -> Hint:
+    """Return what a callback is told; nothing but the run's id can be relied on.
+
+    Args:
+        state: of the run. While it runs, the callback is that of a task that has just failed.
+    """
     ti = context.get("ti") or context.get("task_instance")
     dag_run = context.get("dag_run")
     run_id = context.get("run_id") or getattr(dag_run, "run_id", None) or getattr(ti, "run_id", "?")
     dag_id = getattr(context.get("dag"), "dag_id", None) or getattr(ti, "dag_id", None) or "?"
+    task_id = getattr(ti, "task_id", None)
+    states = task_states(ti, dag_id, run_id)
+    if state == "running" and states is not None and task_id:
+        # Airflow hears of it when its process has ended
+        states = {**states, task_id: "failed"}
     return Hint(
         dag_id=dag_id,
         run_id=run_id,
         reason=context.get("reason"),
-        task_id=getattr(ti, "task_id", None),
-        failed_tasks=_failed_tasks(ti, dag_id, run_id),
+        task_id=task_id if state != "success" else None,
+        states=states,
         base_url=_base_url(ti),
+        state=state,
+        started_at=getattr(dag_run, "start_date", None),
     )
 
 
-def _failed_tasks(ti: Any, dag_id: str, run_id: str) -> frozenset[str] | None:
+def task_states(ti: Any, dag_id: str, run_id: str) -> dict[str, str] | None:
+    """Return the state of each task of a run, or None where nobody answers."""
     try:
         states = ti.get_task_states(dag_id=dag_id, run_ids=[run_id])[run_id]
-        return frozenset(task for task, state in states.items() if str(state) == "failed")
+        return {task: str(state) for task, state in states.items()}
     except Exception as error:
         # `airflow dags test` runs the callback where nobody answers
         log.debug("Airflow can't be asked for the states of the tasks: %r", error)

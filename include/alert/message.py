@@ -1,147 +1,175 @@
-"""A failed run as a Slack message, within Slack's limits whatever failed. Pure."""
+"""The message about what a run found, as it stands now, within Slack's limits. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from include.alert.report import FailedRun, Failure
+from include.alert import blocks, repair
+from include.alert.blocks import code, instant, line, link
+from include.alert.incidents import Incident
+from include.alert.report import ORDER, Report
 from include.alert.safe import shorten
-from include.alert.words import count, listed
+from include.alert.words import count, duration, listed
 
-HEADER_LIMIT = 150
-SECTION_LIMIT = 3000
-URL_LIMIT = 3000
 # what people still read
 MOST_FAILURES = 20
-SENTENCE_LIMIT = 300
 MODELS_NAMED = 8
-
+REPORTS_NAMED = 6
 NOUNS = {"load": "load", "task": "task", "model": "model", "test": "test"}
+RED, ORANGE, GREEN = "#d40e0d", "#e8912d", "#2eb67d"
+CIRCLES = {RED: ":red_circle:", ORANGE: ":large_orange_circle:", GREEN: ":white_check_mark:"}
 
 
 @dataclass(frozen=True)
-class Message:
-    """What is sent. ``text`` is what phones and screen readers get."""
+class Story:
+    """What one message tells: the incidents that one run found, seen from the latest run."""
 
-    text: str
-    blocks: list[dict[str, Any]]
+    report: Report
+    incidents: tuple[Incident, ...]
+    # what other messages tell, and this run has seen or mended too
+    elsewhere: tuple[Incident, ...] = ()
+    # owner → how Slack calls them
+    mentions: Mapping[str, str] = field(default_factory=dict)
+    runbook_url: str | None = None
 
-    def payload(self) -> dict[str, Any]:
-        return {"text": self.text, "blocks": self.blocks}
+    @property
+    def open(self) -> list[Incident]:
+        return [incident for incident in self.incidents if incident.is_open]
+
+    @property
+    def color(self) -> str:
+        if not self.open:
+            return GREEN
+        return ORANGE if self.report.has_published else RED
 
 
-def escape(text: str) -> str:
-    """Return text that Slack shows as it is: no mention, no link, no channel called."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def build(run: FailedRun) -> Message:
-    headline = f"Greenery run failed: {_what_failed(run.failures)}"
-    lines = [f"• {_sentence(failure)}" for failure in run.failures[:MOST_FAILURES]]
-    if (rest := len(run.failures) - MOST_FAILURES) > 0:
-        lines.append(f"… and {rest:,} more. Open the run to see them all.")
-    sections = [
-        "\n".join([_which_run(run), *_what_people_see(run)]),
-        *_packed(lines),
-        f"*To mend it:* {_repair(run)}",
+def build(story: Story) -> dict[str, Any]:
+    """Return the payload: text, for phones and screen readers; blocks; and what may be folded."""
+    headline = _headline(story)
+    lines = [_sentence(incident, story) for incident in by_weight(story.incidents)]
+    if (rest := len(lines) - MOST_FAILURES) > 0:
+        more = link(story.report.hint.run_url, f"and {rest:,} more →")
+        lines = [*lines[:MOST_FAILURES], f"… {more}"]
+    top = [_counts(story), *_which_run(story)]
+    if story.open:
+        top += _what_people_see(story.report)
+    shown = [
+        blocks.header(f"{CIRCLES[story.color]} {headline}"),
+        *(blocks.section(text) for text in [*blocks.packed(top), *blocks.packed(lines)]),
+        *_buttons(story),
     ]
-    blocks: list[dict[str, Any]] = [
-        {
-            "type": "header",
-            "text": {
-                "type": "plain_text",
-                "text": shorten(f":red_circle: {headline}", HEADER_LIMIT),
-                "emoji": True,
-            },
-        },
-        *({"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections),
-    ]
-    buttons = [
-        _button(label, url)
-        for label, url in (("Open the log", run.log_url), ("Open the run", run.hint.run_url))
-        if url and url.startswith(("http://", "https://")) and len(url) <= URL_LIMIT
-    ]
-    if buttons:
-        blocks.append({"type": "actions", "elements": buttons})
-    text = escape(headline) + "".join(f"\n{line}" for line in lines[:3])
-    return Message(shorten(text, SECTION_LIMIT), blocks)
+    folded = [blocks.section(text) for text in blocks.packed(_details(story))]
+    text = blocks.escape(headline) + "".join(f"\n{one}" for one in lines[:3])
+    return {
+        "text": shorten(text, blocks.SECTION_LIMIT),
+        "blocks": shown,
+        "attachments": [{"color": story.color, "blocks": folded}],
+    }
 
 
-def _what_failed(failures: Iterable[Failure]) -> str:
-    numbers = Counter(failure.kind for failure in failures)
+def _headline(story: Story) -> str:
+    if not story.open:
+        first = min(incident.first_seen for incident in story.incidents)
+        last = max(i.resolved_at for i in story.incidents if i.resolved_at)
+        runs = len({run for incident in story.incidents for run in incident.run_ids})
+        took = duration((last - first).total_seconds())
+        what = _what_failed(story.incidents)
+        return f"Resolved after {took}, {count(runs, 'run')}: {what}"
+    verb = "is failing" if story.report.hint.state == "running" else "failed"
+    again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
+    return f"Greenery run {verb}{again}: {_what_failed(story.open)}"
+
+
+def _what_failed(incidents: Iterable[Incident]) -> str:
+    numbers = Counter(incident.kind for incident in incidents)
     parts = [f"{count(numbers[k], noun)} failed" for k, noun in NOUNS.items() if numbers[k]]
     # "2 tests failed and 1 model failed" says "failed" once too often
     return listed([p.removesuffix(" failed") for p in parts]) + " failed" if parts else "stopped"
 
 
-def _sentence(failure: Failure) -> str:
-    return escape(shorten(" ".join(failure.sentence.split()), SENTENCE_LIMIT))
+def _counts(story: Story) -> str:
+    run_id = story.report.hint.run_id
+    everything = (*story.incidents, *story.elsewhere)
+    new = sum(i.is_new(run_id) for i in everything)
+    still = sum(i.is_open and run_id in i.run_ids and not i.is_new(run_id) for i in everything)
+    resolved = sum(i.resolved_run_id == run_id or not i.is_open for i in story.incidents)
+    resolved += sum(i.resolved_run_id == run_id for i in story.elsewhere)
+    return f"*{new:,} new*, {still:,} still failing, {resolved:,} resolved"
 
 
-def _which_run(run: FailedRun) -> str:
-    return f"Run `{escape(shorten(run.hint.run_id, 250))}`, {_instant(run.failed_at)}"
+def _which_run(story: Story) -> list[str]:
+    hint = story.report.hint
+    seen = max(i.resolved_at or i.last_seen for i in story.incidents)
+    run = f"Run {code(hint.run_id)}, {instant(seen)}"
+    return [f"{run}. It goes on." if hint.state == "running" else run]
 
 
-def _what_people_see(run: FailedRun) -> list[str]:
-    facts = run.facts
+def _what_people_see(report: Report) -> list[str]:
+    facts = report.facts
     if facts is None:
         return [
             "The warehouse could not be asked: what failed, and what readers see, is not known."
         ]
     if facts.published_at is None:
         seen = "Nothing was ever published: *marts are empty.*"
-    elif facts.published_run_id == run.hint.run_id:
-        seen = f"This run published all the same, {_instant(facts.published_at)}."
+    elif report.has_published:
+        return [f"This run published all the same, {instant(facts.published_at)}."]
     else:
-        seen = f"*Marts still show data published {_instant(facts.published_at)}.*"
-    if run.not_built:
-        names = [f"`{escape(shorten(name, 80))}`" for name in run.not_built]
-        seen += f" Not built: {listed(names, MODELS_NAMED)}."
+        seen = f"*Marts still show data published {instant(facts.published_at)}*"
+        seen += f", data as of {instant(facts.data_as_of)}." if facts.data_as_of else "."
     lines = [seen]
-    if facts.loaded_tables:
+    if report.affected:
+        names = [f"*{line(name, 80)}*" for name in report.affected]
+        lines.append(f"Not newer until this is mended: {listed(names, REPORTS_NAMED)}.")
+    if report.not_built:
+        names = [code(name, 80) for name in report.not_built]
+        lines.append(f"Not built: {listed(names, MODELS_NAMED)}.")
+    return lines
+
+
+def by_weight(incidents: Iterable[Incident]) -> list[Incident]:
+    """Return what is still failing first, and of that the likely root."""
+    return sorted(incidents, key=lambda i: (not i.is_open, ORDER.index(i.kind), i.first_seen))
+
+
+def _sentence(incident: Incident, story: Story) -> str:
+    text = line(incident.sentence)
+    if not incident.is_open:
+        took = duration((incident.resolved_at - incident.first_seen).total_seconds())  # type: ignore[operator]
+        return f":white_check_mark: ~{text.replace('~', '-')}~ resolved after {took}"
+    if incident.is_new(story.report.hint.run_id):
+        text += f", {incident.history}" if incident.history else ""
+    elif story.report.hint.run_id in incident.run_ids:
+        runs = count(len(incident.run_ids), "run")
+        text += f"; still failing, {runs} since {instant(incident.first_seen)}"
+    if incident.owner:
+        mention = story.mentions.get(incident.owner) or line(incident.owner.partition("@")[0], 80)
+        text += f" ({mention})"
+    return f"• {text}"
+
+
+def _buttons(story: Story) -> list[blocks.Block]:
+    hint = story.report.hint
+    task = next((i.task_id for i in by_weight(story.open) if i.task_id), None)
+    urls = {"Open the log": story.report.log_url(task)} if story.open else {}
+    return blocks.buttons(
+        {**urls, "Open the run": hint.run_url, "How to repair": story.runbook_url}
+    )
+
+
+def _details(story: Story) -> list[str]:
+    facts, lines = story.report.facts, []
+    if facts and facts.loaded_tables:
         loaded = f"{count(facts.loaded_rows, 'new or changed row')} in "
         loaded += count(facts.loaded_tables, "table")
         gone = f", {count(facts.deleted_rows, 'row')} deleted" if facts.deleted_rows else ""
         lines.append(f"Loaded in this run: {loaded}{gone}.")
-    return lines
-
-
-def _repair(run: FailedRun) -> str:
-    kinds = {failure.kind for failure in run.failures}
-    if run.facts is None:
-        return "see that the warehouse is up, then clear the failed tasks in Airflow."
-    if "load" in kinds:
-        return (
-            "put a right file in the place of the one named above and start a new run, "
-            "or clear the failed load in Airflow. What was loaded stays."
-        )
-    if kinds & {"test", "model"}:
-        return (
-            "mend the data at its source, or the model; "
-            "then start a new run, or clear the failed tasks in Airflow. "
-            "Readers keep the last published data until a run succeeds."
-        )
-    return "look at the log, then clear the failed tasks in Airflow. Doing them twice does no harm."
-
-
-def _packed(lines: Iterable[str]) -> list[str]:
-    """Return the lines in as few texts as Slack's limit for one allows."""
-    packed: list[str] = []
-    for line in lines:
-        if packed and len(packed[-1]) + 1 + len(line) <= SECTION_LIMIT:
-            packed[-1] += f"\n{line}"
-        else:
-            packed.append(line)
-    return packed
-
-
-def _button(label: str, url: str) -> dict[str, Any]:
-    return {"type": "button", "text": {"type": "plain_text", "text": label}, "url": url}
-
-
-def _instant(instant: datetime) -> str:
-    return f"{instant:%-d %b %Y %H:%M} UTC"
+    if facts and facts.quarantined_rows:
+        rows = count(facts.quarantined_rows, "row")
+        lines.append(f"Put into quarantine by this run: {rows}, see `ops.quarantine`.")
+    if story.open:
+        return [*lines, *repair.how(story.open, story.report)]
+    return [*lines, "Nothing of this is failing any more."]

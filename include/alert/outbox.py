@@ -1,9 +1,10 @@
-"""A message to people is in ``ops.notification`` before it is sent, and sent by one at a time."""
+"""What each message in Slack is to show is in ``ops.notification`` before it is sent. Its SQL."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
@@ -11,68 +12,166 @@ from psycopg2.extras import Json
 
 from include.warehouse.connection import transaction
 
+# any number will do; it must only be the same for everybody
+SENDERS = 7_301_960
+# libpq waits at least so long
+CONNECT_SECONDS = 2
 
-class Claim:
-    """The right to send one message. ``take`` it, send, and ``settle`` it.
 
-    It is a lock on the message's row, so it goes with its holder: if that dies while sending, the
-    message is pending and free again, whatever the clock says.
+@dataclass(frozen=True)
+class Row:
+    """A message that Slack lacks, or shows in an older version."""
+
+    key: str
+    channel: str | None
+    payload: dict[str, Any]
+    version: int
+    slack_channel: str | None
+    slack_ts: str | None
+    attempts: int
+    # seconds since 1970
+    created_at: float
+    parent_key: str | None
+    thread_ts: str | None
+
+
+def wish(
+    cursor: Cursor,
+    key: str,
+    run_id: str,
+    channel: str | None,
+    payload: Mapping[str, Any],
+    *,
+    kind: str = "alert",
+    parent_key: str | None = None,
+    change: bool = True,
+) -> None:
+    """Say what a message is to show from now on; the same as before changes nothing.
+
+    Args:
+        change: whether a message that Slack has already is to be changed.
     """
+    cursor.execute(
+        """
+        insert into ops.notification as n
+            (notification_key, run_id, channel, payload, state, kind, parent_key)
+        values (%(key)s, %(run_id)s, %(channel)s, %(payload)s, 'pending', %(kind)s, %(parent_key)s)
+        on conflict (notification_key) do update
+        set payload = excluded.payload, version = n.version + 1, state = 'pending'
+        where
+            n.payload is distinct from excluded.payload
+            and (%(change)s or n.sent_version is null)
+        """,
+        {
+            "key": key,
+            "run_id": run_id,
+            "channel": channel,
+            "payload": Json(payload),
+            "kind": kind,
+            "parent_key": parent_key,
+            "change": change,
+        },
+    )
 
-    def __init__(
-        self,
-        key: str,
-        run_id: str,
-        channel: str | None,
-        payload: Mapping[str, Any],
-        timeout_seconds: int,
-    ) -> None:
-        self._row = (key, run_id, channel, Json(payload))
-        self._key = key
-        self._timeout = timeout_seconds
-        self._stack = contextlib.ExitStack()
-        self._cursor: Cursor | None = None
 
-    def take(self) -> bool:
-        """Keep the message; return whether it is ours to send: not sent, nor being sent."""
-        with contextlib.ExitStack() as first:
-            self._open(first).execute(
-                """
-                insert into ops.notification (notification_key, run_id, channel, payload, state)
-                values (%s, %s, %s, %s, 'pending')
-                on conflict (notification_key) do nothing
-                """,
-                self._row,
-            )
-        self._cursor = self._open(self._stack)
-        self._cursor.execute(
+@contextlib.contextmanager
+def only_sender(seconds: float) -> Iterator[None]:
+    """Be the only one that sends. Wait so long for whoever does."""
+    with short_transaction() as cursor:
+        wait = max(100, int(1000 * seconds))
+        cursor.execute("select set_config('lock_timeout', %s, true)", (f"{wait}ms",))
+        cursor.execute("select set_config('statement_timeout', %s, true)", (f"{wait + 500}ms",))
+        cursor.execute("select pg_advisory_xact_lock(%s)", (SENDERS,))
+        yield
+
+
+@contextlib.contextmanager
+def short_transaction() -> Iterator[Cursor]:
+    """A loader's transaction that waits for nothing for long."""
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        timeout = f"{CONNECT_SECONDS}s"
+        cursor.execute("select set_config('statement_timeout', %s, true)", (timeout,))
+        yield cursor
+
+
+def next_due(tried: set[tuple[str, int]]) -> Row | None:
+    """Return a message that is to be sent now, other than these versions of these keys."""
+    with short_transaction() as cursor:
+        cursor.execute(
             """
-            select from ops.notification
-            where notification_key = %s and state <> 'sent'
-            for update skip locked
+            select
+                n.notification_key, n.channel, n.payload, n.version, n.slack_channel, n.slack_ts,
+                n.attempts, extract(epoch from n.created_at)::float8, n.parent_key, parent.slack_ts,
+                parent.slack_channel
+            from ops.notification as n
+            left join ops.notification as parent on n.parent_key = parent.notification_key
+            where
+                n.state <> 'sent'
+                and n.next_try_at <= clock_timestamp()
+                and (n.parent_key is null or parent.slack_ts is not null)
+                and (n.notification_key, n.version)
+                    not in (select * from unnest(%s::text[], %s::integer[]))
+            order by n.parent_key is not null, n.created_at, n.notification_key
+            limit 1
             """,
-            (self._key,),
+            ([key for key, _ in tried], [version for _, version in tried]),
         )
-        is_ours = self._cursor.rowcount == 1
-        if not is_ours:
-            self._stack.close()
-        return is_ours
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    *values, parents_channel = found
+    row = Row(*values)
+    # a reply is where its message is
+    return replace(row, slack_channel=row.slack_channel or parents_channel)
 
-    def settle(self, error: str | None) -> None:
-        """Say how sending went, and let go: sent, or failed with the error."""
-        with self._stack:
-            self._cursor.execute(
-                """
-                update ops.notification
-                set state = case when %(error)s is null then 'sent' else 'failed' end,
-                    sent_at = case when %(error)s is null then clock_timestamp() end,
-                    error = %(error)s
-                where notification_key = %(key)s
-                """,
-                {"key": self._key, "error": error},
-            )
 
-    def _open(self, stack: contextlib.ExitStack) -> Cursor:
-        cursor = stack.enter_context(transaction("loader", timeout_seconds=self._timeout))
-        cursor.execute("select set_config('statement_timeout', %s, true)", (f"{self._timeout}s",))
-        return cursor
+def mark_attempt(row: Row) -> None:
+    """Write down that the message may be in Slack from now on."""
+    with short_transaction() as cursor:
+        cursor.execute(
+            "update ops.notification set attempts = attempts + 1 where notification_key = %s",
+            (row.key,),
+        )
+
+
+def settle_sent(
+    row: Row, slack_channel: str | None, slack_ts: str | None, note: str | None
+) -> None:
+    """Write down that Slack has this version of a message, and where."""
+    with short_transaction() as cursor:
+        cursor.execute(
+            """
+            update ops.notification
+            set state = case when version = %(version)s then 'sent' else 'pending' end,
+                sent_version = %(version)s,
+                sent_at = coalesce(sent_at, clock_timestamp()),
+                slack_channel = coalesce(%(slack_channel)s, slack_channel),
+                slack_ts = coalesce(%(slack_ts)s, slack_ts),
+                next_try_at = '-infinity',
+                error = %(note)s
+            where notification_key = %(key)s
+            """,
+            {
+                "key": row.key,
+                "version": row.version,
+                "slack_channel": slack_channel or row.slack_channel,
+                "slack_ts": slack_ts,
+                "note": note,
+            },
+        )
+
+
+def settle_failed(row: Row, error: str, wait_seconds: float, channel: str | None) -> None:
+    """Write down why Slack does not have it, when to try again, and in which channel."""
+    with short_transaction() as cursor:
+        cursor.execute(
+            """
+            update ops.notification
+            set state = 'failed',
+                error = %(error)s,
+                channel = %(channel)s,
+                next_try_at = clock_timestamp() + %(wait)s * interval '1 second'
+            where notification_key = %(key)s
+            """,
+            {"key": row.key, "error": error, "channel": channel, "wait": wait_seconds},
+        )

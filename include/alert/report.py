@@ -1,8 +1,7 @@
-"""From what is known to what people need to hear of a failed run. Pure."""
+"""From what is known to what people need to hear of a run. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from include.alert.store import Facts
 from include.transform.lineage import Lineage
 
 Kind = Literal["run", "load", "task", "model", "test"]
+# the likely root first
+ORDER = ("run", "load", "task", "model", "test")
+GOOD = ("success", "pass", "warn")
 REASONS = {
     "timed_out": "The run took longer than it may and was stopped",
     "all_tasks_deadlocked": "No task could go on: each waits for another one",
@@ -29,86 +31,124 @@ class Failure:
     key: str
     sentence: str
     task_id: str | None = None
+    unique_id: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    failures: int | None = None
+    seen_at: datetime | None = None
+    # how it went in the runs before, in words
+    history: str | None = None
 
 
 @dataclass(frozen=True)
-class FailedRun:
-    """What a message says. Times are UTC."""
+class Report:
+    """What is known of a run at one moment. Times are UTC."""
 
     hint: Hint
-    failed_at: datetime
+    at: datetime
     failures: tuple[Failure, ...]
     not_built: tuple[str, ...]
+    # labels of the exposures that rest on what is not built
+    affected: tuple[str, ...]
     facts: Facts | None
 
     @property
-    def key(self) -> str:
-        """The same for the same things failing in the same run."""
-        failing = "\n".join(sorted(failure.key for failure in self.failures))
-        return f"{self.hint.run_id}:{hashlib.sha256(failing.encode()).hexdigest()[:16]}"
+    def has_published(self) -> bool:
+        return self.facts is not None and self.facts.published_run_id == self.hint.run_id
 
-    @property
-    def log_url(self) -> str | None:
-        """The log of the first failed task."""
-        task = next((f.task_id for f in self.failures if f.task_id), self.hint.task_id)
+    def mended_at(self, key: str, since: datetime) -> datetime | None:
+        """Return when something that failed before was found to be well; None: it was not."""
+        if self.facts:
+            for task, _, result in self.facts.results:
+                # a task that left results was not killed, and did not stumble before dbt
+                if key in (result.unique_id, f"task:{task}") and result.status in GOOD:
+                    at = result.finished_at or self.at
+                    return at if at >= since else None
+        states = self.hint.states or {}
+        if self.hint.state == "success" or states.get(key.removeprefix("task:")) == "success":
+            return self.at
+        return None
+
+    def log_url(self, task_id: str | None = None) -> str | None:
+        """Return the log of a task, or that of the first one that failed."""
+        first = next((f.task_id for f in self.failures if f.task_id), self.hint.task_id)
+        task = task_id or first
         known = {f.task_id: f.log_url for f in self.facts.task_failures} if self.facts else {}
         return known.get(task) or self.hint.log_url(task) if task else None
 
 
-def failed_run(
-    hint: Hint, facts: Facts | None, lineage: Lineage | None, failed_at: datetime
-) -> FailedRun:
+def report_on(hint: Hint, facts: Facts | None, lineage: Lineage | None, at: datetime) -> Report:
     """Put together what failed and what that means. Without facts only the hint speaks."""
     failures = tuple(_failures(hint, facts, lineage))
-    not_built = _not_built(facts, lineage, failures) if facts and lineage else ()
-    return FailedRun(hint, failed_at, failures, tuple(not_built), facts)
+    not_built: list[str] = []
+    if facts and lineage and failures:
+        not_built = _not_built(facts, lineage, failures)
+    affected = lineage.exposures_of(not_built) if lineage else []
+    names = [words.name_of(model) for model in not_built]
+    return Report(hint, at, failures, tuple(names), tuple(affected), facts)
 
 
 def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
     """Return what failed, the likely root first: the run, loads, tasks, models, tests."""
+    if hint.state == "success":
+        return []
     found = []
     if sentence := REASONS.get(hint.reason or ""):
         found.append(Failure("run", f"run:{hint.reason}", sentence))
     recorded = _recorded(hint, facts, lineage) if facts else []
     found += recorded
-    silent = set(hint.failed_tasks or ({hint.task_id} if hint.task_id else set()))
-    silent -= {failure.task_id for failure in recorded}
-    for task in sorted(silent):
+    for task in sorted(hint.failed_tasks - {failure.task_id for failure in recorded}):
         end = words.WITHOUT_A_WORD if facts else "failed. What failed in it is in its log"
         found.append(Failure(_task_kind(task), f"task:{task}", f"`{task}` {end}", task))
-    order = ("run", "load", "task", "model", "test")
-    return sorted(found, key=lambda failure: order.index(failure.kind))
+    if not found and hint.state == "failed" and not all(map(hint.is_over, hint.states or [""])):
+        found.append(Failure("run", "run:failed", "It failed, and none of its tasks says why"))
+    return sorted(found, key=lambda failure: ORDER.index(failure.kind))
 
 
 def _recorded(hint: Hint, facts: Facts, lineage: Lineage | None) -> list[Failure]:
     found = []
     last_result = {task: number for task, number, _ in facts.results}
     last_failure = {failure.task_id: failure.try_number for failure in facts.task_failures}
-
-    def is_over(task: str) -> bool:
-        """Whether a task that failed once has since been cleared and succeeded."""
-        return hint.failed_tasks is not None and task not in hint.failed_tasks
-
+    nodes = lineage.nodes if lineage else {}
     for task, number, result in facts.results:
-        if result.status not in words.FAILING or is_over(task):
+        if result.status not in words.FAILING or hint.is_over(task):
             continue
         if number < last_failure.get(task, number):
             continue  # it was tried again, and failed of something else
-        node = lineage.nodes.get(result.unique_id) if lineage else None
+        if hint.state == "running" and task not in last_failure:
+            continue  # it will be tried again
         sentence = words.node_in_words(
-            result.unique_id, node, result.status, result.failures, result.message
+            result.unique_id,
+            nodes.get(result.unique_id),
+            result.status,
+            result.failures,
+            result.message,
         )
-        kind: Kind = "test" if result.kind in ("test", "source") else "model"
-        found.append(Failure(kind, result.unique_id, sentence, task))
+        found.append(
+            Failure(
+                "test" if result.kind in ("test", "source") else "model",
+                result.unique_id,
+                sentence,
+                task,
+                unique_id=result.unique_id,
+                owner=result.owner or words.owner_of(result.unique_id, nodes),
+                tags=result.tags,
+                failures=None if result.failures is None else abs(result.failures),
+                seen_at=result.finished_at,
+                history=facts.histories.get(result.unique_id),
+            )
+        )
     explained = {failure.task_id for failure in found}
     for failure in facts.task_failures:
         task = failure.task_id
-        if task in explained or is_over(task):
+        if task in explained or hint.is_over(task):
             continue
         if failure.try_number < last_result.get(task, 0):
             continue  # a later try left results, and none of them failed
         sentence = f"`{task}`: {' '.join(failure.message.split())}"
-        found.append(Failure(_task_kind(task), f"task:{task}", sentence, task))
+        found.append(
+            Failure(_task_kind(task), f"task:{task}", sentence, task, seen_at=failure.failed_at)
+        )
     return found
 
 
@@ -117,7 +157,7 @@ def _task_kind(task: str) -> Kind:
 
 
 def _not_built(facts: Facts, lineage: Lineage, failures: tuple[Failure, ...]) -> list[str]:
-    """Return the models that are missing because of the failures, marts first."""
+    """Return unique ids of the models that are missing because of the failures, marts first."""
     built = {result.unique_id for _, _, result in facts.results if result.status == "success"}
     roots: set[str] | None = set()
     for failure in failures:
@@ -130,8 +170,8 @@ def _not_built(facts: Facts, lineage: Lineage, failures: tuple[Failure, ...]) ->
         and lineage.nodes[model]["config"].get("materialized") != "ephemeral"
         and (roots is None or model in roots or roots & lineage.ancestors([model]))
     ]
-    marts = {words.name_of(mart) for mart in lineage.marts.values()}
-    return sorted(map(words.name_of, missing), key=lambda name: (name not in marts, name))
+    marts = set(lineage.marts.values())
+    return sorted(missing, key=lambda model: (model not in marts, words.name_of(model)))
 
 
 def _nodes_of(failure: Failure, lineage: Lineage) -> set[str] | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import psycopg2.extras
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
 
+from include.alert import words
 from include.warehouse.connection import transaction
 
 
@@ -22,6 +25,12 @@ class NodeResult:
     failures: int | None
     message: str | None
     execution_seconds: float | None
+    compiled_sql: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    # failing rows: columns and rows of text, masked
+    sample: dict[str, Any] | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class TaskFailure:
     try_number: int
     message: str
     log_url: str | None
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,11 @@ class Facts:
     loaded_rows: int = 0
     deleted_rows: int = 0
     loaded_tables: int = 0
+    quarantined_rows: int = 0
+    # how old what people see is, at its oldest
+    data_as_of: datetime | None = None
+    # unique id of what fails now → how it went in the runs before, in words
+    histories: Mapping[str, str] = field(default_factory=dict)
 
 
 def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[NodeResult]) -> None:
@@ -53,7 +68,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
         (
             *(run_id, task_id, try_number),
             *(result.unique_id, result.kind, result.status, result.failures),
-            *(result.message, result.execution_seconds),
+            *(result.message, result.execution_seconds, result.compiled_sql),
+            *(result.owner, list(result.tags), result.sample and Json(result.sample)),
         )
         for result in results
     ]
@@ -63,7 +79,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
             """
             insert into ops.node_result (
                 run_id, task_id, try_number,
-                unique_id, kind, status, failures, message, execution_seconds
+                unique_id, kind, status, failures, message, execution_seconds, compiled_sql,
+                owner, tags, sample
             )
             values %s
             on conflict (run_id, task_id, try_number, unique_id) do update
@@ -71,6 +88,10 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
                 failures = excluded.failures,
                 message = excluded.message,
                 execution_seconds = excluded.execution_seconds,
+                compiled_sql = excluded.compiled_sql,
+                owner = excluded.owner,
+                tags = excluded.tags,
+                sample = excluded.sample,
                 finished_at = now()
             """,
             rows,
@@ -95,21 +116,26 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
         """
         select
             task_id, try_number,
-            unique_id, kind, status, failures, message, execution_seconds
+            unique_id, kind, status, failures, message, execution_seconds,
+            case when status = any (%(failing)s) then compiled_sql end,
+            owner, tags, sample, finished_at
         from (
             select *, max(try_number) over (partition by task_id) as last_try
             from ops.node_result
-            where run_id = %s
+            where run_id = %(run_id)s
         ) as result
         where try_number = last_try
         order by task_id, unique_id
         """,
-        (run_id,),
+        {"run_id": run_id, "failing": sorted(words.FAILING)},
     )
-    results = tuple((row[0], row[1], NodeResult(*row[2:])) for row in cursor.fetchall())
+    results = tuple(
+        (row[0], row[1], NodeResult(*row[2:10], tuple(row[10]), *row[11:]))
+        for row in cursor.fetchall()
+    )
     cursor.execute(
         """
-        select distinct on (task_id) task_id, try_number, message, log_url
+        select distinct on (task_id) task_id, try_number, message, log_url, failed_at
         from ops.task_failure
         where run_id = %s
         order by task_id, try_number desc
@@ -125,12 +151,46 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     cursor.execute(
         """
         select
-            coalesce(sum(rows_inserted + rows_updated), 0)::bigint,
-            coalesce(sum(rows_deleted), 0)::bigint,
-            count(distinct table_name)
+            coalesce(sum(rows_inserted + rows_updated) filter (where status = 'loaded'), 0)::bigint,
+            coalesce(sum(rows_deleted) filter (where status = 'loaded'), 0)::bigint,
+            count(distinct table_name) filter (where status = 'loaded'),
+            coalesce(sum(rows_quarantined), 0)::bigint
         from ops.load
-        where run_id = %s and status = 'loaded'
+        where run_id = %s
         """,
         (run_id,),
     )
-    return Facts(results, task_failures, published_at, published_run_id, *cursor.fetchone())
+    loads = cursor.fetchone()
+    cursor.execute("select min(data_as_of) from marts.data_status where published_at is not null")
+    (data_as_of,) = cursor.fetchone()
+    failing = [result.unique_id for _, _, result in results if result.status in words.FAILING]
+    histories = _histories(cursor, run_id, failing)
+    return Facts(
+        results, task_failures, published_at, published_run_id, *loads, data_as_of, histories
+    )
+
+
+def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, str]:
+    """Return in words how nodes went in the up to 100 runs before this one."""
+    cursor.execute(
+        """
+        select unique_id, array_agg(status order by finished_at desc)
+        from unnest(%(unique_ids)s::text[]) as wanted (unique_id)
+        cross join lateral (
+            select distinct on (run_id) run_id, status, finished_at
+            from (
+                select run_id, status, finished_at
+                from ops.node_result
+                where
+                    node_result.unique_id = wanted.unique_id
+                    and run_id <> %(run_id)s
+                order by finished_at desc
+                limit 100
+            ) as latest
+            order by run_id, finished_at desc
+        ) as before
+        group by unique_id
+        """,
+        {"unique_ids": unique_ids, "run_id": run_id},
+    )
+    return {unique_id: words.history(statuses) for unique_id, statuses in cursor.fetchall()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.alert.safe import shorten
@@ -35,6 +35,29 @@ def listed(names: list[str], most: int = 6) -> str:
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
+def history(statuses: Sequence[str]) -> str:
+    """Return how a node went in the runs before, newest first: 0 in the last 41 runs."""
+    bad = sum(status in FAILING for status in statuses)
+    runs = f"the last {count(len(statuses), 'run')}" if len(statuses) > 1 else "the run before"
+    if not bad:
+        return f"0 in {runs}"
+    return f"failed in {bad:,} of {runs}" if len(statuses) > 1 else f"failed in {runs} too"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: 45 s, 12 min, 2 h 12 min, 3 d 4 h."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
 def kind_of(unique_id: str) -> str:
     """Return what a node is by its unique id: model, test, snapshot, source, seed …"""
     return unique_id.split(".", 1)[0]
@@ -46,6 +69,17 @@ def name_of(unique_id: str) -> str:
     if parts[0] == "source":
         return ".".join(parts[2:])
     return parts[2] if len(parts) > 2 else unique_id
+
+
+def owner_of(unique_id: str, nodes: Mapping[str, Node]) -> str | None:
+    """Return who answers for a node: its own `meta.owner`, or that of what it tests."""
+    node = nodes.get(unique_id) or {}
+    parents = [node.get("attached_node"), *((node.get("depends_on") or {}).get("nodes") or [])]
+    for one in (node, *(nodes.get(parent or "") or {} for parent in parents)):
+        meta = {**(one.get("meta") or {}), **((one.get("config") or {}).get("meta") or {})}
+        if meta.get("owner"):
+            return str(meta["owner"])
+    return None
 
 
 def failed_test(unique_id: str, node: Node | None, failures: int | None) -> str:

@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from include.docker import keys, settings
 
 # the base image's own entrypoint; it knows `airflow …`, `bash …` and `python …`
 NEXT = "/entrypoint"
+
+
+# TMPDIR of the image: nothing but this container's own temporary files
+TEMPORARY = Path("/opt/greenery/tmp")
+
+
+def make_empty(folder: Path) -> None:
+    """Delete what a start of this container that was killed left behind."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def main(command: list[str]) -> None:
@@ -22,6 +34,8 @@ def main(command: list[str]) -> None:
             made = settings.environment(os.environ, keys.FOLDER)
         except (settings.SettingsError, keys.LostSecretError) as error:
             sys.exit(f"\n{error}\n")
+        if Path(os.environ.get("TMPDIR", "")) == TEMPORARY:
+            make_empty(TEMPORARY)
     if "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" in made:
         with open(os.open(settings.UI_PASSWORDS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
             json.dump({"admin": keys.read("ui_password")}, out)

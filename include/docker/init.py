@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
-from include.docker import keys
+from include.docker import keys, settings
 
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
 METADATA_SOCKET = "/run/metadata"
-DEMO_LANDING = Path("/landing/demo")
+CHECK_DAGS = (sys.executable, "-m", "include.docker.check_dags")
 NEEDED_MEMORY_GB = 3.5
 ENCRYPTED = """
     select (select count(*) from connection where is_encrypted or is_extra_encrypted)
@@ -37,7 +39,7 @@ def main() -> int:
     parser.add_argument("command", nargs="?", choices=["rotate"])
     try:
         make_ready(rotate=parser.parse_args().command == "rotate")
-    except (InitError, keys.LostSecretError) as error:
+    except (InitError, keys.LostSecretError, settings.SettingsError) as error:
         print(f"\n{error}\n", file=sys.stderr)
         return 1
     return 0
@@ -51,11 +53,17 @@ def make_ready(*, rotate: bool) -> None:
     made = keys.make_missing()
     if made:
         print(f"Made new secrets: {', '.join(made)}.", flush=True)
+    connections = settings.environment(os.environ, keys.FOLDER)
     set_up_metadata(key_is_new="fernet_key" in made)
+    check = subprocess.Popen(CHECK_DAGS, env={**os.environ, **connections})
     set_up_warehouse()
     migrate_metadata()
-    if os.environ.get("GREENERY_SOURCE_PATH") == str(DEMO_LANDING):
+    source = json.loads(connections.get("AIRFLOW_CONN_GREENERY_SOURCE", "{}"))
+    if source.get("conn_type") == "postgres":
+        warn_of_silent_database(source)
+    elif source.get("extra") == {"path": settings.DEMO_LANDING}:
         make_demo()
+    check.wait()
     if rotate:
         print("Now tell the running services: docker compose up --detach --force-recreate")
 
@@ -133,12 +141,32 @@ def migrate_metadata() -> None:
     print("Airflow's database is ready.", flush=True)
 
 
+def warn_of_silent_database(source: dict[str, Any]) -> None:
+    """Say so if the shop's own database does not let us in; it may do so before the next run."""
+    more = {key: value for key, value in source["extra"].items() if key != "source_schema"}
+    try:
+        psycopg2.connect(
+            host=source["host"],
+            port=source["port"],
+            user=source["login"],
+            password=source["password"],
+            dbname=source["schema"],
+            **{"connect_timeout": 10, **more},
+        ).close()
+    except psycopg2.Error as error:
+        print(
+            f"\nThe shop's database (GREENERY_SOURCE) can't be read now: {str(error).strip()}\n"
+            "Until it can, the tasks load_… will fail.\n",
+            file=sys.stderr,
+        )
+
+
 def make_demo() -> None:
     """Write the demo shop's landing files up to yesterday, as far as they are not there."""
     from include.demo import __main__ as demo
 
     os.environ[demo.DATABASE_VARIABLE] = f"postgresql://analyst@/greenery?host={WAREHOUSE_SOCKET}"
-    if demo.main(["--out", str(DEMO_LANDING)]) != 0:
+    if demo.main(["--out", settings.DEMO_LANDING]) != 0:
         raise InitError("The demo data can't be made; the line above says why.")
 
 

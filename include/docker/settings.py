@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from include.docker import keys
 
+DEMO_LANDING = "/landing/demo"
 UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
 WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
 
@@ -28,7 +30,10 @@ def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     """
     made = {
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse(keys.read("warehouse_password", folder)),
-        "AIRFLOW_CONN_GREENERY_SOURCE": source(variables.get("GREENERY_SOURCE_PATH", "")),
+        "AIRFLOW_CONN_GREENERY_SOURCE": source(
+            variables.get("GREENERY_SOURCE", "").strip(),
+            variables.get("GREENERY_SOURCE_PATH") or DEMO_LANDING,
+        ),
         **log_in(variables.get("GREENERY_BIND", "")),
     }
     if slack := variables.get("GREENERY_SLACK", "").strip():
@@ -42,9 +47,66 @@ def warehouse(password: str) -> str:
     return json.dumps({**WAREHOUSE, "login": "greenery", "password": password})
 
 
-def source(path: str) -> str:
-    """Return the connection of the landing folder, as JSON."""
-    return json.dumps({"conn_type": "fs", "extra": {"path": path or "/landing/demo"}})
+def source(url: str, path: str = DEMO_LANDING) -> str:
+    """Return the connection of the shop's data, as JSON: a URL if there is one, else a folder.
+
+    Raises:
+        SettingsError: if both are given, or the URL can't be used. The message does not repeat it:
+            it may hold a password.
+    """
+    if not url:
+        return json.dumps({"conn_type": "fs", "extra": {"path": path}})
+    if path != DEMO_LANDING:
+        raise SettingsError("Set GREENERY_LANDING or GREENERY_SOURCE, not both: a shop has one.")
+    if url.startswith("{"):
+        return _json("GREENERY_SOURCE", url)
+    if re.match(r"postgres(ql)?://", url):
+        return json.dumps(_database(url))
+    if re.match(r"[a-z][a-z0-9+]+://", url):
+        return json.dumps({"conn_type": "fs", "extra": {"path": url}})
+    raise SettingsError(
+        "GREENERY_SOURCE is neither a URL (postgresql://user:password@host/database, "
+        "s3://bucket/folder …) nor an Airflow connection as JSON. "
+        "A folder of this machine goes into GREENERY_LANDING."
+    )
+
+
+def _database(url: str) -> dict[str, object]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 5432
+    except ValueError:
+        host = None
+    if not host or not parts.path.strip("/"):
+        raise SettingsError(
+            "GREENERY_SOURCE should be postgresql://user:password@host:5432/database, with "
+            "what is special in user and password as %XX (@ is %40, / is %2F)."
+        )
+    if _is_loopback(host):
+        raise SettingsError(
+            f"GREENERY_SOURCE names the host {host}, but in a container that is the container "
+            "itself. For a server on this machine write host.docker.internal."
+        )
+    extra = dict(parse_qsl(parts.query))
+    if schema := extra.pop("schema", ""):
+        extra["source_schema"] = schema
+    return {
+        "conn_type": "postgres",
+        "host": host,
+        "port": port,
+        "login": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "schema": unquote(parts.path.strip("/")),
+        "extra": extra,
+    }
+
+
+def _json(name: str, text: str) -> str:
+    try:
+        json.loads(text)
+    except ValueError:
+        raise SettingsError(f"{name} begins with {{ but is not JSON.") from None
+    return text
 
 
 def slack_connection(text: str) -> str:
@@ -54,11 +116,7 @@ def slack_connection(text: str) -> str:
         SettingsError: if it is none of these. The message does not repeat it: it holds a secret.
     """
     if text.startswith("{"):
-        try:
-            json.loads(text)
-        except ValueError:
-            raise SettingsError("GREENERY_SLACK begins with { but is not JSON.") from None
-        return text
+        return _json("GREENERY_SLACK", text)
     if webhook := re.fullmatch(r"(https?)://([^/]+(?:/.*)?/services)/([^/]+/[^/]+/[^/]+)/?", text):
         scheme, host, token = webhook.groups()
         return json.dumps(

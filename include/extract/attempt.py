@@ -102,6 +102,7 @@ def _load(
             sha256, columns = filled.sha256, filled.header.names
             may_shrink = table.name in loader.confirm_shrunk
             counts = _apply(cursor, table, load_id, filled, state, may_shrink=may_shrink)
+            raw_table.index(cursor, table)
             numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
             result = LoadResult(
                 *(table.name, file.path, "loaded", load_id, filled.rows_read),
@@ -110,6 +111,8 @@ def _load(
             )
             is_whole = table.load == "full_snapshot" and not filled.quarantined
             quarantine.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
+            if not filled.is_direct:
+                quarantine.supersede_keys(cursor, table, load_id)
             notice.tell(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from include.extract.overlap import overlap_of
+
 DATA_TYPES = frozenset(
     [
-        "text",
-        "smallint",
-        "integer",
-        "bigint",
-        "numeric",
-        "boolean",
-        "date",
-        "time",
-        "timestamptz",
-        "real",
-        "jsonb",
-        "uuid",
+        *("text", "smallint", "integer", "bigint", "numeric", "real", "boolean"),
+        *("date", "time", "timestamptz", "jsonb", "uuid"),
     ]
 ) | {"double precision"}
 LOAD_MODES = ("full_snapshot", "delta")
@@ -30,7 +23,7 @@ OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
-    *("on_bad_row", "max_bad_share", "cursor", "person"),
+    *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
 }
 
 
@@ -50,9 +43,11 @@ class Table:
     """A source table. ``version`` is None where simply the later file wins.
 
     ``max_bad_share`` is a share of the rows read (0 to 1). ``cursor`` is the column by which new
-    rows of a database are found, None where the whole table is compared. ``person`` names the
-    column by which a person's rows are found: the person's id, or the key of a parent table that
-    has such a column.
+    rows of a database are found, None where the whole table is compared; ``overlap`` is how much of
+    it before the last one is read again, an interval or a number. ``person`` names the column by
+    which a person's rows are found: the person's id, or the key of a parent table that has such a
+    column. ``is_shared`` rows may belong to several people, who point to them by that column, and
+    go with the last one. ``is_parent``: other tables have its key in a column.
     """
 
     name: str
@@ -65,6 +60,9 @@ class Table:
     max_bad_share: float = 0.01
     cursor: str | None = None
     person: str | None = None
+    is_shared: bool = False
+    overlap: str | None = None
+    is_parent: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -102,7 +100,16 @@ def read_contracts(path: Path) -> dict[str, Table]:
             tables[table.name] = table
     if not tables:
         raise ContractError(f"{path} declares no source table in the schema raw.")
-    return tables
+    return {
+        name: replace(table, is_parent=_is_parent(table, tables.values()))
+        for name, table in tables.items()
+    }
+
+
+def _is_parent(table: Table, tables: Iterable[Table]) -> bool:
+    return len(table.primary_key) == 1 and any(
+        other.column(table.primary_key[0]) for other in tables if other.name != table.name
+    )
 
 
 class _Reader:
@@ -133,6 +140,7 @@ class _Reader:
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
         if not (primary_key := self.keys(extract, "primary_key", names)):
             raise self.error("primary_key", "must name at least one column")
+        cursor = self.name_of_column(extract, "cursor", names)
         return Table(
             self.name,
             columns,
@@ -142,8 +150,10 @@ class _Reader:
             self.keys(extract, "change_key", names),
             self.on_bad_row(extract),
             self.max_bad_share(extract),
-            self.name_of_column(extract, "cursor", names),
+            cursor,
             self.name_of_column(extract, "person", names),
+            self.is_shared(extract),
+            self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
         )
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
@@ -151,11 +161,26 @@ class _Reader:
             raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
         return value
 
+    def is_shared(self, extract: dict[str, Any]) -> bool:
+        if (value := extract.get("shared", False)) not in (True, False):
+            raise self.error("shared", f"must be true or false, not `{value}`")
+        if value and [extract.get("person")] != extract["primary_key"]:
+            raise self.error("shared", "asks for `person` to be the primary key")
+        return value
+
     def max_bad_share(self, extract: dict[str, Any]) -> float:
         value = extract.get("max_bad_share", 0.01)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise self.error("max_bad_share", f"must be a share from 0 to 1, not `{value}`")
         return float(value)
+
+    def overlap(self, extract: dict[str, Any], cursor: Column | None) -> str | None:
+        if cursor is None:
+            return None
+        try:
+            return overlap_of(cursor.data_type, extract["load"], extract.get("overlap"))
+        except ValueError as error:
+            raise self.error("cursor", str(error)) from None
 
     def name_of_column(self, extract: dict[str, Any], key: str, names: list[str]) -> str | None:
         if (value := extract.get(key)) is not None and value not in names:

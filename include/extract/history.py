@@ -135,3 +135,27 @@ def record_failure(
             *(started_at, finished_at, error),
         ],
     )
+
+
+def record_replay(
+    cursor: Cursor,
+    result: LoadResult,
+    origin_id: int,
+    *,
+    run_id: str,
+    columns: Sequence[str],
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a load that tried quarantined rows of another one, ``origin_id``, again."""
+    cursor.execute(
+        "insert into ops.load (load_id, run_id, table_name, source_file, cause, replay_of, "
+        "rows_read, rows_inserted, rows_updated, rows_unchanged, rows_quarantined, "
+        "source_columns, started_at, finished_at, status) overriding system value "
+        "values (%s, %s, %s, %s, 'replay', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(result.load_id, run_id, result.table, result.source_file, origin_id),
+            *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
+            *(result.rows_quarantined, list(columns), started_at, finished_at, result.status),
+        ],
+    )

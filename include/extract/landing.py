@@ -88,6 +88,11 @@ def find_files(landing: Landing, tables: Collection[str]) -> dict[str, list[Sour
             f"The landing folder {landing.url} does not exist. Is `path` in the extra of the "
             f"Airflow connection `{CONNECTION_ID}` right?"
         ) from None
+    except PermissionError:
+        raise SourceError(
+            f"The landing folder {landing.url} may not be read. Are the credentials right, in the "
+            f"connection that `conn_id` names in the extra of `{CONNECTION_ID}`?"
+        ) from None
     return sort_by_table(files, tables, landing.url)
 
 

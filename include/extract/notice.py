@@ -78,7 +78,8 @@ def _usual_rows(cursor: Cursor, table: Table, result: LoadResult) -> int:
         return 0
     cursor.execute(
         "select count(*), percentile_disc(0.5) within group (order by rows_read) from ("
-        "select rows_read from ops.load where table_name = %s and status = 'loaded' "
+        "select rows_read from ops.load "
+        "where table_name = %s and status = 'loaded' and cause = 'delivery' "
         "order by load_id desc limit %s) as recent",
         [table.name, RECENT_DROPS],
     )

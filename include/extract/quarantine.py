@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
 from include.extract.records import Record
+from include.extract.staging import NEW
 from include.extract.structure import swallowed
 
 SHOW_ROWS = 3
@@ -72,7 +74,12 @@ class Quarantine:
             [
                 (
                     *(self.load_id, self.table.name, self.source_file, row.record.line, row.text),
-                    *(row.reason, row.column, self._key(row.record), row.is_replayable),
+                    *(
+                        row.reason,
+                        row.column,
+                        key_of(self.table, self.names, row.record),
+                        row.is_replayable,
+                    ),
                 )
                 for row in kept
             ],
@@ -98,21 +105,23 @@ class Quarantine:
             f"{self.table.max_bad_share:g}). The first: {'; '.join(self.first)}",
         )
 
-    def _key(self, record: Record) -> Json | None:
-        pairs = zip(self.names, record.fields(), strict=False)
-        key = {
-            name: value.replace("\0", "\\x00")
-            for name, value in pairs
-            if name in self.table.primary_key and value
-        }
-        return Json(key) if key else None
-
     def _is_erased(self, record: Record) -> bool:
         if not self.tombstones:
             return False
         hashes = set().union(*self.tombstones.values())
         # in a broken row a value may stand in any place
         return any(hashlib.sha256(v.encode()).hexdigest() in hashes for v in record.fields())
+
+
+def key_of(table: Table, names: Sequence[str], record: Record) -> Json | None:
+    """Return the key of a record as text by column, as far as it can be read, else None."""
+    pairs = zip(names, record.fields(), strict=False)
+    key = {
+        name: value.replace("\0", "\\x00")
+        for name, value in pairs
+        if name in table.primary_key and value
+    }
+    return Json(key) if key else None
 
 
 def allowed_rows(table: Table, rows_read: int) -> int:
@@ -130,4 +139,26 @@ def supersede(
         "where table_name = %s and resolved_at is null and load_id < %s "
         "and (%s or source_file = %s)",
         [table.name, load_id, is_whole, source_file],
+    )
+
+
+def supersede_keys(cursor: Cursor, table: Table, load_id: int) -> None:
+    """Close what earlier loads left open of the rows that stand in ``_new``.
+
+    Also where such a row was found equal to the one in ``raw``: it came later than the one that
+    waits. Where there are versions they decide, and only a replay can read them.
+    """
+    if table.version:
+        return
+    same_key = sql.SQL(" and ").join(
+        sql.SQL("old.row_key ->> {} = new.{}::text").format(sql.Literal(key), sql.Identifier(key))
+        for key in table.primary_key
+    )
+    cursor.execute(
+        sql.SQL(
+            "update ops.quarantine as old set resolved_at = now(), resolution = 'superseded' "
+            "from {new} as new where old.table_name = %s and old.resolved_at is null "
+            "and old.load_id < %s and {same_key}"
+        ).format(new=NEW, same_key=same_key),
+        [table.name, load_id],
     )

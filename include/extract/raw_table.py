@@ -80,6 +80,33 @@ def finish(cursor: Cursor, table: Table) -> None:
     cursor.execute(sql.SQL("analyze {}").format(name_of(table)))
 
 
+def index(cursor: Cursor, table: Table) -> None:
+    """Make the indexes by which marts find what a load touched, if they are not there yet.
+
+    After the rows of a first load, because one go over all of them is cheaper.
+    """
+    cursor.execute(
+        "select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+        "and a.attnum = i.indkey[0] where i.indrelid = %s::regclass",
+        [name_of(table).as_string(cursor)],
+    )
+    present = {name for (name,) in cursor.fetchall()}
+    if "_load_id" not in present:
+        # rows of a load lie together, so the smallest kind of index will do
+        cursor.execute(
+            sql.SQL("create index on {} using brin (_load_id) with (autosummarize)").format(
+                name_of(table)
+            )
+        )
+    for name in table.change_key:
+        if name not in present:
+            cursor.execute(
+                sql.SQL("create index on {0} ({1}) where {1} is not null").format(
+                    name_of(table), sql.Identifier(name)
+                )
+            )
+
+
 def _columns(cursor: Cursor, table: Table) -> dict[str, int]:
     """Return the type of each column of the table, as an oid; nothing if there is no table."""
     cursor.execute(

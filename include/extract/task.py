@@ -13,15 +13,18 @@ from airflow.sdk import Connection
 
 from include.extract import load
 from include.extract.contracts import Table, read_contracts
+from include.extract.database import database_of, is_database, open_snapshot
+from include.extract.database_load import DatabaseLoader
 from include.extract.history import LoadResult
-from include.extract.landing import CONNECTION_ID, Landing, find_files, open_landing
+from include.extract.landing import CONNECTION_ID, find_files, open_landing
 from include.extract.loader import Loader, Transaction
-from include.warehouse import connection
+from include.extract.shop_snapshot import load_with_all
+from include.warehouse import connection as warehouse
 
 CONTRACTS = (
     Path(__file__).parents[2] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
 )
-as_loader: Transaction = partial(connection.transaction, "loader")
+as_loader: Transaction = partial(warehouse.transaction, "loader")
 COUNTS = tuple(field.name for field in fields(LoadResult) if field.name.startswith("rows_"))
 
 
@@ -30,13 +33,21 @@ def declared_tables() -> dict[str, Table]:
     return read_contracts(CONTRACTS)
 
 
-def check_landing() -> str:
-    """Check that each landing file belongs to a declared table; return the URL of the folder.
+def check_source() -> str:
+    """Look at the source and return the URL that tells this shop from another, without secrets.
+
+    Each landing file must belong to a declared table; a database must let us in.
 
     Raises:
         SourceError: in words that say what to do.
+        SourceUnreachableError: if a retry may help.
     """
-    landing = _landing()
+    connection = Connection.get(CONNECTION_ID)
+    if is_database(connection):
+        database = database_of(connection)
+        with open_snapshot(database):
+            return database.url
+    landing = open_landing(connection)
     find_files(landing, declared_tables())
     return landing.url
 
@@ -47,17 +58,23 @@ def load_table(
     run_id: str,
     confirm_shrunk: Collection[str] = (),
     transaction: Transaction = as_loader,
+    since: int = 0,
 ) -> dict[str, Any]:
     """Load what is new for one table and return a summary that fits into a log line or an XCom.
 
-    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
+    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows. ``since`` is
+    the id of the last load before the run began: a database is read once after it, for all tables.
 
     Raises:
         SourceError: if the source is wrong; a retry would not help.
-        psycopg2.OperationalError, WarehouseUnreachableError: a retry may help.
+        psycopg2.OperationalError, WarehouseUnreachableError, SourceUnreachableError: it may help.
     """
     tables = declared_tables()
-    landing = _landing()
+    connection = Connection.get(CONNECTION_ID)
+    if is_database(connection):
+        reader = DatabaseLoader(database_of(connection), transaction, run_id, confirm_shrunk)
+        return summarize(table_name, [load_with_all(reader, tables, table_name, since=since)])
+    landing = open_landing(connection)
     loader = Loader(
         landing,
         transaction,
@@ -77,7 +94,3 @@ def summarize(table_name: str, results: list[LoadResult]) -> dict[str, Any]:
     rows = {name: sum(getattr(result, name) for result in results) for name in COUNTS}
     ids = [result.load_id for result in results if result.load_id is not None]
     return {"table": table_name, "files": files, **rows, "last_load_id": max(ids, default=None)}
-
-
-def _landing() -> Landing:
-    return open_landing(Connection.get(CONNECTION_ID))

@@ -16,8 +16,7 @@ from include.transform.manifest import DBT
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="one run of the DAG, on demo data or a landing folder")
-    run.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    run = commands.add_parser("run", help="one run of the DAG, on demo data or the shop's own")
     run.add_argument(
         "--confirm-shrunk",
         nargs="+",
@@ -26,11 +25,22 @@ def main() -> int:
         help="tables whose snapshot may lose more than half of its rows",
     )
     up = commands.add_parser("up", help="start scheduler and Airflow UI")
-    up.add_argument("--source", help="folder with the shop's CSV files, or a URL")
+    for command in (run, up):
+        command.add_argument(
+            "--source",
+            # a password on the command line could be read by every user of the machine
+            default=os.environ.get("SOURCE"),
+            help="folder with the shop's CSV files, a URL of one, or postgresql://… of its "
+            "database; SOURCE in the environment says the same",
+        )
     commands.add_parser("down", help="stop Airflow and Postgres")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
     commands.add_parser("warehouse-url", help="print a URL that may read every schema")
+    again = commands.add_parser("replay-quarantine", help="try rows in quarantine again")
+    again.add_argument("--table", default="", help="only the rows of this table")
+    forget = commands.add_parser("forget", help="remove a person for good")
+    forget.add_argument("person_id", nargs="?", default="", metavar="USER_ID")
     commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
     arguments, arguments.handed_on = parser.parse_known_args()
     if arguments.handed_on and arguments.command not in ("dbt", "psql"):
@@ -54,19 +64,19 @@ def _run(home: Home, arguments: argparse.Namespace) -> int:
 
 
 def _up(home: Home, arguments: argparse.Namespace) -> int:
-    from include.local.run import choose_source, refuse_other_landing
+    from include.local.source import choose_source, identity, refuse_other_source
 
     server = postgres.start(home.state)
-    landing = choose_source(home, server, arguments.source)
+    source = choose_source(home, server, arguments.source)
     if services.is_up(home):
-        refuse_other_landing(home, landing)
+        refuse_other_source(home, source)
         print(f"Airflow is up already: {home.url}")
         return 0
     home.leave_taken_port()
-    environ = environment(home, server, landing)
+    environ = environment(home, server, source)
     services.migrate_metadata(environ, home)
-    services.start(home, environ, landing)
-    print(f"Airflow is up: {home.url}\nLanding folder: {landing}\n`make down` stops it.")
+    services.start(home, environ, identity(source))
+    print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
     return 0
 
 
@@ -122,6 +132,18 @@ def _warehouse_url(home: Home, _: argparse.Namespace) -> int:
     return 0
 
 
+def _replay_quarantine(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.upkeep import replay_quarantine
+
+    return replay_quarantine(home, arguments.table)
+
+
+def _forget(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.upkeep import forget
+
+    return forget(home, arguments.person_id)
+
+
 def _reset(home: Home, _: argparse.Namespace) -> int:
     services.stop(home)
     postgres.remove(home.state)
@@ -134,11 +156,14 @@ def _reset(home: Home, _: argparse.Namespace) -> int:
 EXPECTED = {
     "DagBrokenError",
     "DemoError",
+    "LeaseHeldError",
+    "MigrationError",
     "OperationalError",
     "OtherSourceError",
     "PostgresError",
     "ServicesError",
     "SourceError",
+    "SourceUnreachableError",
     "WarehouseUnreachableError",
 }
 COMMANDS = {
@@ -148,6 +173,8 @@ COMMANDS = {
     "dbt": _dbt,
     "psql": _psql,
     "warehouse-url": _warehouse_url,
+    "replay-quarantine": _replay_quarantine,
+    "forget": _forget,
     "reset": _reset,
 }
 

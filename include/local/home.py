@@ -82,12 +82,17 @@ def warehouse_connection(server: Server) -> str:
     )
 
 
-def source_connection(landing: str) -> str:
-    """Return the Airflow connection of a landing folder (a path or a URL), as JSON."""
-    return json.dumps({"conn_type": "fs", "extra": {"path": landing}})
+def source_connection(source: str) -> str:
+    """Return the Airflow connection of a landing folder (a path or a URL) or database, as JSON."""
+    # it imports Airflow, which the quick commands must not wait for
+    from include.extract.database import database_at, is_database_url
+
+    if is_database_url(source):
+        return json.dumps(database_at(source).as_connection())
+    return json.dumps({"conn_type": "fs", "extra": {"path": source}})
 
 
-def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
+def environment(home: Home, server: Server, source: str) -> dict[str, str]:
     """Return the environment for Airflow's processes: all settings of the local installation."""
     airflow = {
         "CORE__DAGS_FOLDER": home.root / "dags",
@@ -122,7 +127,7 @@ def environment(home: Home, server: Server, landing: str) -> dict[str, str]:
         **{f"AIRFLOW__{name}": str(value) for name, value in airflow.items()},
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
-        "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(landing),
+        "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(source),
         "DO_NOT_TRACK": "1",
         "GREENERY_DBT_TARGET": str(cosmos / "greenery_elt__build" / "target"),
         # tasks talk to Airflow's API on loopback, whatever proxy leads to the world

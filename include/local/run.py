@@ -9,29 +9,20 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-from include.demo.generate import write_landing
-from include.demo.settings import days_until, default_settings, read_note
-from include.extract.landing import landing_at
 from include.local import postgres, services, tell
 from include.local.api import AirflowApi
 from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
+from include.local.source import OtherSourceError, choose_source, identity, refuse_other_source
 
 SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
 # the callback itself takes 10 s at most, and Airflow some time to begin it
 SLACK_SECONDS = 20
 
 
-class OtherSourceError(Exception):
-    """What is there already stands in the way of what was asked for."""
-
-
 def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> bool:
-    """Run the DAG once on a landing folder (default: the last one, at first demo data).
+    """Run the DAG once on a landing folder or database (default: the last folder, or demo data).
 
     ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
 
@@ -43,8 +34,8 @@ def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> b
     started = time.monotonic()
     server = postgres.start(home.state)
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(server)
-    landing = choose_source(home, server, source)
-    with _alone(home), airflow(home, server, landing) as api:
+    source = choose_source(home, server, source)
+    with _alone(home), airflow(home, server, source) as api:
         print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
         begun = time.monotonic()
         run_id = api.trigger({"confirm_shrunk": list(confirm_shrunk)})
@@ -77,49 +68,6 @@ def _wait_for_slack(server: Server, run_id: str) -> None:
             time.sleep(0.3)
 
 
-def choose_source(home: Home, server: Server, asked: str | None) -> str:
-    """Return the landing folder to load, as a path or URL; make demo data if it is the demo's.
-
-    Raises:
-        OtherSourceError: if the warehouse was filled from another one.
-    """
-    known = _known_source(server)
-    demo = landing_at(str(home.demo_landing)).url
-    wanted = landing_at(asked).url if asked else known or demo
-    if known and wanted != known:
-        raise OtherSourceError(
-            f"This warehouse holds the shop at {known}, not {wanted}. Two shops in one warehouse "
-            "would mix their numbers. Run without SOURCE to go on with the first, or `make reset` "
-            "to start over."
-        )
-    if wanted == demo:
-        make_demo(home, server)
-    elif wanted.startswith("file://") and not Path(wanted.removeprefix("file://")).is_dir():
-        raise OtherSourceError(f"There is no folder {wanted.removeprefix('file://')}.")
-    return wanted
-
-
-def make_demo(home: Home, server: Server) -> None:
-    """Write the demo shop's drops up to yesterday, as far as they are not there."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    note = read_note(home.demo_landing)
-    settings = note.settings if note else default_settings(yesterday)
-    days = days_until(settings, yesterday)
-    with contextlib.closing(server.connect("analyst")) as connection:
-        written = write_landing(connection, home.demo_landing, settings, days)
-    if written:
-        print(f"Demo data: {len(written)} files in {home.demo_landing}", flush=True)
-
-
-def refuse_other_landing(home: Home, landing: str) -> None:
-    """Raise OtherSourceError if the Airflow that is up loads from another folder."""
-    if services.landing(home) != landing:
-        raise OtherSourceError(
-            f"Airflow is up with the landing folder {services.landing(home)}, not {landing}. "
-            "`make down`, then again."
-        )
-
-
 @contextlib.contextmanager
 def _alone(home: Home) -> Iterator[None]:
     with open(home.state / "run.lock", "w") as lock:
@@ -131,23 +79,23 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def airflow(home: Home, server: Server, landing: str) -> Iterator[AirflowApi]:
+def airflow(home: Home, server: Server, source: str) -> Iterator[AirflowApi]:
     """Yield the API of this checkout's Airflow, started for as long as needed."""
     api = AirflowApi(home.url)
     if services.is_up(home):
-        refuse_other_landing(home, landing)
+        refuse_other_source(home, source)
         api.wait_for_dag()
         yield api
         return
     home.leave_taken_port()
     api = AirflowApi(home.url)
-    environ = environment(home, server, landing)
+    environ = environment(home, server, source)
     # a run is asked for here; the daily schedule belongs to `make up`
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
     # looking for what can go on next every second would add up to half a minute
     environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     services.migrate_metadata(environ, home)
-    services.start(home, environ, landing)
+    services.start(home, environ, identity(source))
     try:
         api.wait_for_dag()
         for left_over in api.unfinished_runs():
@@ -181,13 +129,3 @@ def _end_as_failed(api: AirflowApi, run_id: str, server: Server) -> None:
         cursor.execute("select mart from marts.data_status")
         marts = [mart for (mart,) in cursor]
     close_run(run_id, marts)
-
-
-def _known_source(server: Server) -> str | None:
-    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
-        cursor.execute("select to_regclass('ops.source') is not null")
-        if not cursor.fetchone()[0]:
-            return None
-        cursor.execute("select url from ops.source")
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row[0] if row else None

@@ -44,10 +44,10 @@ def migrate_metadata(environment: dict[str, str], home: Home) -> None:
     mark.write_text(version("apache-airflow"))
 
 
-def start(home: Home, environment: dict[str, str], landing: str) -> None:
+def start(home: Home, environment: dict[str, str], source: str) -> None:
     """Start scheduler, API server and DAG processor, and wait until all are healthy.
 
-    ``landing`` is the folder that this Airflow loads from, kept for those who ask while it is up.
+    ``source`` is what this Airflow loads from, kept for those who ask while it is up; no password.
 
     Raises:
         ServicesError: if the port is taken or a process ends or is not healthy in time.
@@ -60,7 +60,7 @@ def start(home: Home, environment: dict[str, str], landing: str) -> None:
             f'change "airflow_port" in {home.state / "settings.json"}.'
         )
     home.logs.mkdir(parents=True, exist_ok=True)
-    _landing_file(home).write_text(landing)
+    _source_file(home).write_text(source)
     processes = {}
     for component, arguments in COMPONENTS.items():
         with open(_log(home, component), "w") as log:
@@ -108,9 +108,9 @@ def is_up(home: Home) -> bool:
     return bool(alive)
 
 
-def landing(home: Home) -> str:
-    """Return the landing folder of the Airflow that is up."""
-    return _landing_file(home).read_text()
+def source(home: Home) -> str:
+    """Return the URL of what the Airflow that is up loads from."""
+    return _source_file(home).read_text()
 
 
 def running(home: Home) -> dict[str, psutil.Process]:
@@ -133,8 +133,8 @@ def _airflow() -> list[str]:
     return [sys.executable, "-m", "airflow"]
 
 
-def _landing_file(home: Home) -> Path:
-    return home.airflow / "landing"
+def _source_file(home: Home) -> Path:
+    return home.airflow / "source"
 
 
 def _pids(home: Home) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from psycopg2.extras import Json
 
-from include.publish import status, structure
+from include.publish import changes, status, structure
 from include.publish.rows import RowCounts, make_equal
 from include.publish.structure import BUILD, MARTS, PublishRefusedError
 from include.transform.lineage import Lineage
@@ -23,7 +23,8 @@ GOOD = ("success", "pass", "warn")
 def publish(run_id: str, lineage: Lineage) -> RowCounts:
     """Make ``marts`` equal to the audited build in one transaction, and return what changed.
 
-    Safe to repeat: a second call changes no row.
+    Safe to repeat: a second call changes no row. Of a mart that is built by its changes only the
+    keys that changed since the last publication are looked at.
 
     Raises:
         LeaseLostError: if another run has built since.
@@ -45,17 +46,28 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 "Declare it under `constraints` in the model's YAML. Nothing was published."
             )
 
+        versions = changes.read_versions(cursor, lineage.built_by_changes)
         counts = {}
         # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
             structure.carry_over(cursor, mart, build[mart], published.get(mart))
-            counts[mart] = make_equal(cursor, mart, build[mart])
+            touched = None
+            if (
+                mart in versions
+                and build[mart] == published.get(mart)
+                and changes.collect(cursor, mart, build[mart], versions[mart])
+            ):
+                touched = changes.TOUCHED
+            counts[mart] = make_equal(cursor, mart, build[mart], touched)
         for mart in sorted(published.keys() - lineage.marts.keys()):
             structure.drop(cursor, mart)
 
+        changes.remember(cursor, versions)
+
         now = datetime.now(UTC)
         ages = status.data_as_of(lineage, status.last_loads(cursor, horizon))
-        status.tell_published(cursor, run_id, ages, now)
+        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon))
+        status.tell_published(cursor, run_id, ages, now, lacks)
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (run_id, published_at, horizon_load_id,"

@@ -30,14 +30,31 @@ class RowCounts:
         return self.inserted + self.updated + self.deleted
 
 
-def make_equal(cursor: Cursor, mart: str, structure: Structure) -> RowCounts:
+def make_equal(
+    cursor: Cursor, mart: str, structure: Structure, touched: sql.Composable | None = None
+) -> RowCounts:
     """Delete vanished keys, update differing rows, insert new keys; return how many of each.
 
-    Rows that are equal are not written, so a second call changes nothing.
+    Rows that are equal are not written, so a second call changes nothing. With ``touched``, a table
+    of keys, no other rows are looked at.
     """
+    build = sql.Identifier(BUILD, mart)
+    same_key = _join(" and ", "touched.{0} = new.{0}", structure.key)
     names = {
         "old": sql.Identifier(MARTS, mart),
-        "new": sql.Identifier(BUILD, mart),
+        "new": build
+        if touched is None
+        else sql.SQL("(select new.* from {} as touched inner join {} as new on {})").format(
+            touched, build, same_key
+        ),
+        "build": build,
+        "old_is_meant": sql.SQL("true")
+        if touched is None
+        else sql.SQL("({}) in (select {} from {} as touched)").format(
+            _join(", ", "old.{0}", structure.key),
+            _join(", ", "touched.{0}", structure.key),
+            touched,
+        ),
         "same_key": _join(" and ", "new.{0} = old.{0}", structure.key),
         "columns": _join(", ", "{0}", structure.columns),
         "new_columns": _join(", ", "new.{0}", structure.columns),
@@ -50,7 +67,8 @@ def make_equal(cursor: Cursor, mart: str, structure: Structure) -> RowCounts:
         return cursor.rowcount
 
     deleted = run(
-        "delete from {old} as old where not exists (select from {new} as new where {same_key})"
+        "delete from {old} as old where {old_is_meant} "
+        "and not exists (select from {build} as new where {same_key})"
     )
     updated = run(
         "update {old} as old set {assignments} from {new} as new "

@@ -26,32 +26,74 @@ def last_loads(cursor: Cursor, horizon: int | None) -> dict[str, datetime]:
     """Return when each source table was last loaded, up to the run's horizon (a load id)."""
     cursor.execute(
         "select table_name, max(finished_at) from ops.load "
-        "where status <> 'failed' and load_id <= %s group by table_name",
+        "where status <> 'failed' and cause = 'delivery' and load_id <= %s group by table_name",
         (horizon,),
     )
     return dict(cursor.fetchall())
 
 
+def rows_in_quarantine(cursor: Cursor, horizon: int | None) -> dict[str, int]:
+    """Return how many rows of each source table wait in quarantine, up to the run's horizon.
+
+    A row that lost against another one of the same key does not count: its key is in the marts.
+    """
+    cursor.execute(
+        "select table_name, count(*) from ops.quarantine "
+        "where resolved_at is null and is_replayable and load_id <= %s group by table_name",
+        (horizon,),
+    )
+    return dict(cursor.fetchall())
+
+
+def warnings(lineage: Lineage, in_quarantine: Mapping[str, int]) -> dict[str, str | None]:
+    """Return for each mart in words which rows it rests on and lacks, or None."""
+    told: dict[str, str | None] = {}
+    for mart, model in lineage.marts.items():
+        waiting = sorted(in_quarantine.keys() & lineage.source_tables(model))
+        parts = [
+            f"{in_quarantine[table]:,} {'row' if in_quarantine[table] == 1 else 'rows'} of {table}"
+            for table in waiting
+        ]
+        verb = "is" if [in_quarantine[table] for table in waiting] == [1] else "are"
+        told[mart] = f"{', '.join(parts)} {verb} in quarantine." if parts else None
+    return told
+
+
 def tell_published(
-    cursor: Cursor, run_id: str, ages: Mapping[str, datetime | None], published_at: datetime
+    cursor: Cursor,
+    run_id: str,
+    ages: Mapping[str, datetime | None],
+    published_at: datetime,
+    lacks: Mapping[str, str | None],
 ) -> None:
-    """Write one row per published mart and remove those of marts that are gone."""
+    """Write one row per published mart and remove those of marts that are gone.
+
+    ``lacks`` says in words what a mart can't show yet.
+    """
     cursor.execute("delete from marts.data_status where mart <> all (%s)", (list(ages),))
     for mart, age in ages.items():
         cursor.execute(
             """
             insert into marts.data_status as status
-                (mart, data_as_of, published_at, last_run_id, last_run_outcome, last_run_at, reason)
-            values (%(mart)s, %(age)s, %(at)s, %(run_id)s, 'published', %(at)s, null)
+                (mart, data_as_of, published_at, last_run_id, last_run_outcome, last_run_at,
+                reason, warnings)
+            values (%(mart)s, %(age)s, %(at)s, %(run_id)s, 'published', %(at)s, null, %(lacks)s)
             on conflict (mart) do update
             set data_as_of = excluded.data_as_of,
                 published_at = excluded.published_at,
                 last_run_id = excluded.last_run_id,
                 last_run_outcome = excluded.last_run_outcome,
                 last_run_at = excluded.last_run_at,
-                reason = excluded.reason
+                reason = excluded.reason,
+                warnings = excluded.warnings
             """,
-            {"mart": mart, "age": age, "at": published_at, "run_id": run_id},
+            {
+                "mart": mart,
+                "age": age,
+                "at": published_at,
+                "run_id": run_id,
+                "lacks": lacks.get(mart),
+            },
         )
 
 

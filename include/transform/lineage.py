@@ -16,6 +16,7 @@ class Lineage:
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self.nodes: dict[str, Any] = {**manifest["sources"], **manifest["nodes"]}
+        self.exposures: dict[str, Any] = manifest.get("exposures", {})
         self.parents: dict[str, list[str]] = {
             unique_id: [
                 parent
@@ -41,6 +42,15 @@ class Lineage:
             if self.nodes[model]["config"]["schema"] == BUILD_SCHEMA
         }
 
+    @cached_property
+    def built_by_changes(self) -> dict[str, str]:
+        """Names of the models that remember what each build changed, and their unique ids."""
+        return {
+            self.nodes[model]["name"]: model
+            for model in self.of_type("model")
+            if self.nodes[model]["config"].get("materialized") == "incremental_by_key"
+        }
+
     def ancestors(self, unique_ids: Iterable[str]) -> set[str]:
         """Return everything that the given nodes depend on, near and far, without themselves."""
         found: set[str] = set()
@@ -62,6 +72,15 @@ class Lineage:
             return [attached]
         parents = self.parents[test]
         return [parent for parent in parents if parent not in self.ancestors(parents)]
+
+    def exposures_of(self, unique_ids: Iterable[str]) -> list[str]:
+        """Return the labels of the reports and the like that rest on any of the given nodes."""
+        wanted = set(unique_ids)
+        return sorted(
+            exposure.get("label") or exposure["name"]
+            for exposure in self.exposures.values()
+            if wanted & {*exposure["depends_on"]["nodes"]}
+        )
 
     def source_tables(self, unique_id: str) -> set[str]:
         """Return the names of the source tables that a node rests on."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
-FOLDERS = ("macros", "models", "seeds", "snapshots", "tests")
+FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
 SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 # run as a module, dbt is told of an import order that harms nobody
 DBT = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main")

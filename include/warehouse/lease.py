@@ -6,10 +6,14 @@ has taken it in between: then the build holds that run's tables, and going on wo
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import NoReturn
 
 from psycopg2.extensions import cursor as Cursor
+
+from include.warehouse.connection import transaction
 
 # longer than the longest task with its retries, so that a live run never loses it
 LENGTH = timedelta(hours=2)
@@ -123,6 +127,34 @@ def release(cursor: Cursor, run_id: str) -> None:
         "where run_id = %s and released_at is null",
         (run_id,),
     )
+
+
+@contextlib.contextmanager
+def held(run_id: str) -> Iterator[None]:
+    """Have the warehouse to oneself for a while, for work that is no daily run.
+
+    Raises:
+        LeaseHeldError: if a run, or other such work, is at it.
+    """
+    with transaction("loader") as cursor:
+        take(cursor, run_id)
+    try:
+        yield
+    finally:
+        with transaction("loader") as cursor:
+            release(cursor, run_id)
+
+
+@contextlib.contextmanager
+def loading(run_id: str) -> Iterator[Cursor]:
+    """Yield the cursor of a loader's transaction in which no other run can take the warehouse.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    with transaction("loader") as cursor:
+        hold(cursor, run_id)
+        yield cursor
 
 
 def _refuse(cursor: Cursor) -> NoReturn:

@@ -60,7 +60,8 @@ def singular_tests(data_tests: list[Node]) -> list[Node]:
 
 @pytest.fixture(scope="session")
 def sources(manifest: Node) -> list[Node]:
-    return list(manifest["sources"].values())
+    """Return the shop's tables; what the loader remembers of them is a source for tests alone."""
+    return [source for source in manifest["sources"].values() if source["schema"] == "raw"]
 
 
 def columns_with_test(model: Node, data_tests: list[Node], kind: str) -> set[str]:
@@ -157,6 +158,79 @@ def test_staging_model_reads_one_source_and_nothing_else(staging, sources):
 def test_staging_model_leaves_out_what_the_shop_deleted(staging):
     assert staging
     wrong = [model["name"] for model in staging if "_deleted_at is null" not in model["raw_code"]]
+    assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def by_changes(models: list[Node]) -> list[Node]:
+    found = [m for m in models if m["config"]["materialized"] == "incremental_by_key"]
+    assert found
+    return found
+
+
+def named(entry: dict[str, str]) -> str:
+    return f"raw.{entry['source']}" if "source" in entry else entry["model"]
+
+
+def test_model_built_by_changes_is_touched_by_everything_it_reads(manifest, by_changes):
+    """What is not named there could change without the model hearing of it."""
+
+    def reads(model: Node) -> set[str]:
+        found = set()
+        for parent in model["depends_on"]["nodes"]:
+            if parent.startswith("source."):
+                found.add(f"raw.{manifest['sources'][parent]['name']}")
+            elif manifest["nodes"][parent]["config"]["materialized"] in ("view", "ephemeral"):
+                found |= reads(manifest["nodes"][parent])
+            else:
+                found.add(manifest["nodes"][parent]["name"])
+        return found
+
+    wrong = {
+        model["name"]: reads(model)
+        ^ set(map(named, model["config"]["meta"]["build"]["touched_by"]))
+        for model in by_changes
+    }
+    assert {name: which for name, which in wrong.items() if which} == {}
+
+
+def test_model_is_touched_by_columns_whose_changes_are_told(sources, by_changes):
+    told = {
+        f"raw.{source['name']}": set(source["config"]["meta"]["extract"]["change_key"])
+        for source in sources
+    }
+    for model in by_changes:
+        key = model["config"]["unique_key"]
+        told[model["name"]] = {key} if isinstance(key, str) else set(key)
+        told[model["name"]] |= set(model["config"]["meta"]["build"].get("change_key", []))
+    wrong = [
+        (model["name"], entry)
+        for model in by_changes
+        for build in [model["config"]["meta"]["build"]]
+        for entry in build["touched_by"]
+        if entry.get("column", build["key"]) not in told.get(named(entry), set())
+    ]
+    assert wrong == []
+
+
+def test_model_built_by_changes_finds_its_rows_by_an_index(by_changes):
+    wrong = []
+    for model in by_changes:
+        leading = {index["columns"][0] for index in model["config"].get("indexes") or []}
+        leading |= {constraint["columns"][0] for constraint in model["constraints"]}
+        if model["config"]["meta"]["build"]["key"] not in leading:
+            wrong.append(model["name"])
+    assert wrong == []
+
+
+def test_model_built_by_changes_says_which_rows_belong_together(by_changes, data_tests):
+    """Its unique_key is a tested key, and its SQL reads only what is touched."""
+    wrong = []
+    for model in by_changes:
+        key = model["config"]["unique_key"]
+        key = {key} if isinstance(key, str) else set(key)
+        if key not in keys_with_tests(model, data_tests) or "touched(" not in model["raw_code"]:
+            wrong.append(model["name"])
     assert wrong == []
 
 
@@ -335,13 +409,14 @@ def test_exposure_has_an_owner_and_reads_marts_alone(manifest, marts):
 
 
 def test_macro_has_a_file_and_a_comment_of_its_own():
-    files = [*PROJECT.glob("macros/**/*.sql"), *PROJECT.glob("tests/generic/**/*.sql")]
+    folders = ("macros", "materializations", "tests/generic")
+    files = [file for folder in folders for file in PROJECT.glob(f"{folder}/**/*.sql")]
     assert files
     wrong = [
         str(file.relative_to(PROJECT))
         for file in files
         if not file.read_text().startswith("{#")
-        or re.findall(r"{% (?:macro|test) (\w+)", file.read_text()) != [file.stem]
+        or re.findall(r"{% (?:macro|materialization|test) (\w+)", file.read_text()) != [file.stem]
     ]
     assert wrong == []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from include.docker.keys import MAKERS
 from include.local.api import AirflowApi
 from include.local.postgres import free_port
 from tests.support.installation import ROOT, copy_checkout
@@ -69,6 +70,39 @@ class Stack:
 
     def in_service(self, service: str, *command: str) -> str:
         return self.compose("exec", "-T", service, *command).stdout
+
+    def in_secrets(self, script: str, **more) -> None:
+        """Run a script where the secrets may be written."""
+        entrypoint = ("--entrypoint", "sh", "init", "-c", script)
+        self.compose("run", "--rm", "--no-deps", "-T", *entrypoint, **more)
+
+    def init(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Make ready once more, as each `up` does."""
+        return self.compose("run", "--rm", "--no-deps", "-T", *arguments, "init", check=False)
+
+    def secrets(self) -> dict[str, str]:
+        files = [f"/run/greenery/{name}" for name in MAKERS]
+        values = self.in_service(
+            "scheduler", "sh", "-c", 'for f in "$@"; do cat $f; echo; done', "-", *files
+        )
+        made = dict(zip(MAKERS, values.split(), strict=True))
+        assert all(len(value) > 10 for value in made.values())
+        return made
+
+    @contextlib.contextmanager
+    def changed(self, path: str, text: str) -> Iterator[None]:
+        """Write a file of the checkout, and put back at the end what was there."""
+        file = self.folder / path
+        before = file.read_text() if file.exists() else None
+        file.write_text(text)
+        file.chmod(0o644)
+        try:
+            yield
+        finally:
+            if before is None:
+                file.unlink()
+            else:
+                file.write_text(before)
 
     def inspect(self, service: str) -> dict:
         container = self.compose("ps", "--all", "--quiet", service).stdout.strip()

@@ -23,13 +23,15 @@ def slack(installation):
         installation.disconnect("greenery_slack")
 
 
-def wait_for_messages(slack, count: int) -> list[str]:
-    """Return the messages that Slack has got, as text, once there are so many."""
+def wait_for_message(slack, *says: str) -> str:
+    """Return the one message that Slack shows, as text, once it says all of this."""
     deadline = time.monotonic() + 60
-    while len(slack.messages) < count and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        shown = [json.dumps(message, ensure_ascii=False) for message in slack.messages]
+        if len(shown) == 1 and all(words in shown[0] for words in says):
+            return shown[0]
         time.sleep(0.2)
-    assert len(slack.messages) == count
-    return [json.dumps(message, ensure_ascii=False) for message in slack.messages]
+    raise AssertionError(f"Slack shows no single message with {says}: {slack.messages}")
 
 
 def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, slack):
@@ -63,14 +65,15 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert "order_items" in status[1]
     assert "1 row" in status[1]
 
-    (message,) = wait_for_messages(slack, 1)
-    assert "1 test failed" in message
+    message = wait_for_message(slack, "Greenery run failed: 1 test failed")
     assert "product_id" in message
     assert "1 row" in message
     assert "fct_orders" in message
     assert "Marts still show data published" in message
     assert f"/dags/greenery_elt/runs/{quote(failed)}" in message
-    assert "no-such-plant" not in message, "data must not leave the warehouse"
+    (reply,) = slack.replies
+    assert "as parent_key" in json.dumps(reply), "the SQL that found it"
+    assert "no-such-plant" not in message + json.dumps(reply), "data must not leave the warehouse"
 
     # the shop sends the missing plant: the same rows are right now
     products = shop.landing / "products.csv"
@@ -96,7 +99,11 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
         ("published",)
     ]
-    assert len(slack.messages) == 1, "nothing is told of a run that went well"
+    wait_for_message(slack, ":white_check_mark: Resolved after ", ", 1 run: 1 test failed")
+    before = len(slack.requests)
+    good, state = shop.run()
+    assert state == "success", shop.explain(good)
+    assert len(slack.requests) == before, "nothing is told of a run that went well"
 
 
 def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
@@ -113,7 +120,7 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     assert states["build.stg_greenery__users"] == "upstream_failed"
     # its table was to be made in the same transaction
     assert shop.warehouse.run("select to_regclass('raw.orders')") == [(None,)]
-    (message,) = wait_for_messages(slack, 1)
+    message = wait_for_message(slack, "Greenery run failed: 1 load failed")
     assert "orders.csv, line 6, column order_cost" in message
     assert "marts are empty" in message
 
@@ -122,3 +129,4 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     shop.api.clear(failed, ["load_orders"], downstream=True)
     assert shop.wait(failed) == "success", shop.explain(failed)
     assert shop.warehouse.run("select count(*) from marts.fct_orders") == [(361,)]
+    wait_for_message(slack, ":white_check_mark: Resolved after ")

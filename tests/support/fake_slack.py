@@ -1,8 +1,9 @@
 """A Slack that is as strict as the real one, on loopback: `python -m tests.support.fake_slack`.
 
-It takes a bot's `POST /api/chat.postMessage` and an incoming webhook's `POST /services/T0/B0/X`.
-`GET /messages` returns what it took, `GET /requests` how often it was asked,
-`POST /behave {"mode": "slow", "seconds": 3}` changes how it behaves, `DELETE /messages` forgets.
+It takes a bot's calls to `/api/<method>` and an incoming webhook's `POST /services/T0/B0/X`.
+`GET /` shows the channels in a browser, `GET /messages` returns what they hold, `GET /requests`
+what it was asked, `POST /behave {"mode": "slow", "seconds": 3}` changes how it behaves,
+`DELETE /messages` forgets.
 """
 
 from __future__ import annotations
@@ -15,22 +16,35 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
-from tests.support import slack_rules
+from tests.support.slack_page import page
+from tests.support.slack_workspace import TOKEN, Workspace
 
-TOKEN = "xoxb-fake-token"
 WEBHOOK = "T0/B0/X"
 CHANNEL = "#data-alerts"
-MODES = ("fine", "slow", "trickling", "rate_limited", "drops_the_reply", "broken", "hates_blocks")
+MODES = (
+    "fine",
+    "slow",
+    "trickling",
+    "rate_limited",
+    # does what it was asked, and the answer is lost
+    "drops_the_reply",
+    # the connection is lost before anything is done
+    "drops_the_request",
+    "broken",
+    "hates_blocks",
+)
 
 
-class FakeSlack:
-    """Runs in a thread. ``messages`` are those it took: path, channel, text, blocks."""
+class FakeSlack(Workspace):
+    """Runs in a thread. ``messages`` are what it shows: channel, text, blocks, attachments …"""
 
     def __init__(self, port: int = 0) -> None:
-        self.messages: list[dict[str, Any]] = []
+        super().__init__()
         self.requests: list[str] = []
+        # modes of the next requests, one each; then `mode` again
+        self.script: list[str] = []
         self.mode, self.seconds, self.times = "fine", 0.0, -1
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
@@ -47,16 +61,21 @@ class FakeSlack:
         if mode not in MODES:
             raise ValueError(f"no such mode: {mode}; there are {', '.join(MODES)}")
         self.mode, self.seconds, self.times = mode, seconds, times
+        self.hates_blocks = mode == "hates_blocks"
 
-    def heard(self, path: str) -> None:
+    def heard(self, path: str) -> str:
+        """Note a request, and return the mode to answer it in."""
         self.requests.append(path)
+        if self.script:
+            return self.script.pop(0)
         if self.times == 0:
             self.behave()
         self.times -= 1
+        return self.mode
 
-    def bot_connection(self, token: str = TOKEN, channel: str = CHANNEL) -> str:
+    def bot_connection(self, token: str = TOKEN, channel: str = CHANNEL, **extra: Any) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for a bot."""
-        extra = {"channel": channel, "base_url": f"http://127.0.0.1:{self.port}/api/"}
+        extra |= {"channel": channel, "base_url": f"http://127.0.0.1:{self.port}/api/"}
         return json.dumps({"conn_type": "slack", "password": token, "extra": extra})
 
     def webhook_connection(self, token: str = WEBHOOK) -> str:
@@ -88,12 +107,17 @@ def running() -> Iterator[FakeSlack]:
 def _handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            pages = {"/messages": slack.messages, "/requests": slack.requests}
-            found = self.path in pages
-            self._answer(200 if found else 404, pages.get(self.path, {"error": "not_found"}))
+            path = urlsplit(self.path).path
+            if path.startswith("/api/"):
+                return self._slack(dict(parse_qsl(urlsplit(self.path).query)))
+            if path == "/":
+                names = {i: name for name, i in {**slack.users, **slack.groups}.items()}
+                return self._answer(200, page(slack.everything, names), kind="text/html")
+            pages = {"/messages": slack.everything, "/requests": slack.requests}
+            return self._answer(200 if path in pages else 404, pages.get(path, {"ok": False}))
 
         def do_DELETE(self) -> None:
-            slack.messages.clear()
+            slack.everything.clear()
             slack.requests.clear()
             self._answer(200, {"ok": True})
 
@@ -103,68 +127,57 @@ def _handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
             if self.path == "/behave":
                 slack.behave(**body)
                 return self._answer(200, {"ok": True})
-            slack.heard(self.path)
-            if slack.mode == "rate_limited":
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            return self._slack({**query, **body} if isinstance(body, dict) else body)
+
+        def _slack(self, body: Any) -> None:
+            path = urlsplit(self.path).path
+            mode = slack.heard(path)
+            if mode == "rate_limited":
                 retry_after = {"Retry-After": f"{slack.seconds:g}"}
                 return self._answer(429, {"ok": False, "error": "ratelimited"}, retry_after)
-            if slack.mode == "broken":
+            if mode == "broken":
                 return self._answer(503, "upstream connect error")
-            if slack.mode == "slow":
-                time.sleep(slack.seconds)
-            if self.path.startswith("/services/"):
-                status, answer = self._webhook(body)
-            else:
-                status, answer = self._api(body)
-            if slack.mode == "drops_the_reply":
+            if mode == "drops_the_request":
                 return self.connection.close()
-            return self._answer(status, answer)
+            if mode == "slow":
+                time.sleep(slack.seconds)
+            status, answer = self._do(path, body)
+            if mode == "drops_the_reply":
+                return self.connection.close()
+            return self._answer(status, answer, slowly=mode == "trickling")
 
-        def _api(self, body: Any) -> tuple[int, dict[str, Any]]:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not token:
-                return 200, {"ok": False, "error": "not_authed"}
-            if token != TOKEN:
-                return 200, {"ok": False, "error": "invalid_auth"}
-            if self.path == "/api/auth.test":
-                return 200, {"ok": True, "team_id": "T0", "user_id": "U0", "bot_id": "B0"}
-            if self.path != "/api/chat.postMessage":
-                return 200, {"ok": False, "error": "unknown_method"}
-            if not isinstance(body, dict) or body.get("channel") not in (CHANNEL, "C0"):
-                return 200, {"ok": False, "error": "channel_not_found"}
-            if error := self._take(body, body["channel"]):
-                return 200, {"ok": False, "error": error}
-            ts = f"{time.time():.6f}"
-            return 200, {"ok": True, "channel": "C0", "ts": ts, "message": {"text": body["text"]}}
-
-        def _webhook(self, body: Any) -> tuple[int, str]:
-            if self.path != f"/services/{WEBHOOK}":
+        def _do(self, path: str, body: Any) -> tuple[int, Any]:
+            if path.startswith("/api/"):
+                token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                return 200, slack.call(path.removeprefix("/api/"), token, body)
+            if path != f"/services/{WEBHOOK}":
                 return 403, "invalid_token"
-            error = self._take(body, None)
+            error = slack.take_from_webhook(body)
             return (400, error) if error else (200, "ok")
 
-        def _take(self, body: Any, channel: str | None) -> str | None:
-            error = slack_rules.problem(body)
-            if not error and slack.mode == "hates_blocks" and body.get("blocks"):
-                error = "invalid_blocks"
-            if not error:
-                kept = {key: body.get(key) for key in ("text", "blocks")}
-                slack.messages.append({"path": self.path, "channel": channel, **kept})
-            return error
-
-        def _answer(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
+        def _answer(
+            self,
+            status: int,
+            answer: Any,
+            headers: dict[str, str] | None = None,
+            slowly: bool = False,
+            kind: str = "text/plain",
+        ) -> None:
             is_text = isinstance(answer, str)
             content = (answer if is_text else json.dumps(answer)).encode()
             with contextlib.suppress(OSError):  # who asked may have gone
                 self.send_response(status)
-                self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+                kind_of_text = f"{kind}; charset=utf-8"
+                self.send_header("Content-Type", kind_of_text if is_text else "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in (headers or {}).items():
                     self.send_header(name, value)
                 self.end_headers()
-                for byte in content if slack.mode == "trickling" else [content]:
-                    if isinstance(byte, int):
+                for part in [bytes([byte]) for byte in content] if slowly else [content]:
+                    if slowly:
                         time.sleep(slack.seconds)
-                    self.wfile.write(bytes([byte]) if isinstance(byte, int) else byte)
+                    self.wfile.write(part)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -188,6 +201,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8065)
     fake = FakeSlack(parser.parse_args().port)
     fake.serve()
-    print(f"Slack on http://127.0.0.1:{fake.port}, what it took is at /messages")
+    print(f"Slack on http://127.0.0.1:{fake.port}, open it in a browser")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

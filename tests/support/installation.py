@@ -154,7 +154,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     home = Home(root=checkout, state=checkout / ".local")
     server = postgres.start(home.state)
     make_template(server)
-    environ = environment(home, server, landing="unused")
+    environ = environment(home, server, source="unused")
     for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
         # these come from Airflow's own database here, so that each test can have its own
         environ.pop(f"AIRFLOW_CONN_{name}", None)
@@ -162,7 +162,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
     try:
         services.migrate_metadata(environ, home)
-        services.start(home, environ, landing="unused")
+        services.start(home, environ, source="unused")
         installation = Installation(checkout, home, server)
         installation.api.wait_for_dag()
         yield installation

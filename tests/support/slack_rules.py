@@ -32,16 +32,41 @@ def problem(body: Any) -> str | None:
         return "no_text"
     if len(text) > TEXT_LIMIT:
         return "msg_too_long"
-    if blocks is None:
-        return None
-    if not isinstance(blocks, list) or not 1 <= len(blocks) <= BLOCKS_LIMIT:
+    attachments = body.get("attachments") or []
+    if not isinstance(attachments, list) or not all(_attachment(one) for one in attachments):
+        return "invalid_attachments"
+    everything = [*(blocks or []), *(block for one in attachments for block in one["blocks"])]
+    if len(everything) > BLOCKS_LIMIT or not (blocks is None or isinstance(blocks, list)):
         return "invalid_blocks"
-    return None if all(_block(block) for block in blocks) else "invalid_blocks"
+    if (metadata := body.get("metadata")) and not _metadata(metadata):
+        return "invalid_metadata_schema"
+    return None if all(_block(block) for block in everything) else "invalid_blocks"
+
+
+def _attachment(attachment: Any) -> bool:
+    """Only what we send: a colour and blocks."""
+    return (
+        isinstance(attachment, dict)
+        and set(attachment) == {"color", "blocks"}
+        and re.fullmatch(r"#[0-9a-f]{6}", attachment["color"]) is not None
+        and isinstance(attachment["blocks"], list)
+        and len(attachment["blocks"]) > 0
+    )
+
+
+def _metadata(metadata: Any) -> bool:
+    return (
+        isinstance(metadata, dict)
+        and set(metadata) == {"event_type", "event_payload"}
+        and re.fullmatch(r"[a-z0-9_]+", metadata["event_type"]) is not None
+        and isinstance(metadata["event_payload"], dict)
+    )
 
 
 def calls_somebody(body: dict[str, Any]) -> bool:
     """Tell whether a message would ping people: `<!channel>`, `<@U…>`; or holds a bare `<`."""
     texts = [body["text"], *_texts(body.get("blocks") or [])]
+    texts += _texts(body.get("attachments") or [])
     return any(CALLS.search(text) for text in texts)
 
 

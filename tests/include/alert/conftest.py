@@ -44,20 +44,25 @@ class TaskInstance:
         return dict.fromkeys(run_ids, self.states)
 
 
-def task_context(task_id: str, try_number: int = 1, **more: Any) -> dict[str, Any]:
+def task_context(
+    task_id: str, try_number: int = 1, run_id: str = RUN_ID, **more: Any
+) -> dict[str, Any]:
     """Return the context of a task's callback."""
-    ti = TaskInstance(task_id, try_number)
+    ti = TaskInstance(task_id, try_number, run_id)
     return {"ti": ti, "task_instance": ti, "run_id": ti.run_id, **more}
 
 
-def run_context(task_id: str | None = None, states: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return the context of the DAG's failure callback."""
+def run_context(
+    task_id: str | None = None, states: dict[str, str] | None = None, run_id: str = RUN_ID
+) -> dict[str, Any]:
+    """Return the context of a callback of the DAG."""
     context = {
         "dag": SimpleNamespace(dag_id="greenery_elt"),
-        "run_id": RUN_ID,
+        "run_id": run_id,
         "reason": "task_failure",
     }
-    return context | ({"ti": TaskInstance(task_id, states=states)} if task_id else {})
+    ti = TaskInstance(task_id or "end_run", run_id=run_id, states=states)
+    return context | ({"ti": ti} if task_id else {})
 
 
 def write_results(project: Path, *results: dict[str, Any], name: str = "run_results.json") -> Path:
@@ -79,7 +84,8 @@ def module_warehouse(server: Server) -> Iterator[Warehouse]:
 def warehouse(module_warehouse: Warehouse) -> Warehouse:
     """A warehouse in which nothing has happened yet; emptied, because a new one takes a second."""
     module_warehouse.run(
-        "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication"
+        "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication,"
+        " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, marts.data_status"
     )
     return module_warehouse
 

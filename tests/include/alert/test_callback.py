@@ -7,9 +7,14 @@ import time
 
 import pytest
 
-from include.alert import callback
-from include.alert.callback import Patience, tell_slack, warn_if_nobody_is_told
+from include.alert.callback import (
+    tell_of_failed_run,
+    tell_of_failed_task,
+    warn_if_nobody_is_told,
+)
 from include.alert.collect import record_dbt_results, record_task_failure
+from include.alert.slack import Slack
+from include.alert.tell import PATIENCE, Patience
 from tests.include.alert.conftest import (
     MANIFEST,
     RUN_ID,
@@ -23,7 +28,7 @@ from tests.support.fake_slack import TOKEN
 TASK = "build.staging.stg_greenery__orders_model_build"
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
 UNIQUE = "test.greenery.unique_dim_users_user_id.b2"
-HASTY = Patience(all=3, warehouse=1, sending=0.6, answer=0.4)
+HASTY = Patience(all=3, warehouse=1, names=0.3, answer=0.4)
 
 
 def fail(project, task_id, unique_id, failures=12, try_number=1):
@@ -36,12 +41,19 @@ def fail(project, task_id, unique_id, failures=12, try_number=1):
         record_task_failure({**context, "exception": error})
 
 
-def tell(task_id=TASK, states=None, patience=callback.PATIENCE):
-    tell_slack(run_context(task_id, states), manifest=MANIFEST, patience=patience)
+def tell(task_id=TASK, states=None, patience=PATIENCE):
+    tell_of_failed_run(run_context(task_id, states), manifest=MANIFEST, patience=patience)
 
 
 def notifications(warehouse):
-    return warehouse.run("select state, channel, error, sent_at is null from ops.notification")
+    return warehouse.run(
+        "select state, channel, error, sent_at is null from ops.notification where kind <> 'reply'"
+    )
+
+
+def let_time_pass(warehouse):
+    """Have everything that waits be due."""
+    warehouse.run("update ops.notification set next_try_at = '-infinity'")
 
 
 def test_a_failed_run_makes_one_message_that_slack_takes(warehouse, slack, tmp_path):
@@ -54,7 +66,7 @@ def test_a_failed_run_makes_one_message_that_slack_takes(warehouse, slack, tmp_p
     assert "`stg_greenery__orders.user_id` must not be empty: 12 rows" in text
     assert "`dim_users.user_id` must be unique: 2 values more than once" in text
     assert "Nothing was ever published" in text
-    assert "/tasks/build.marts.dim_users_model_build?try_number=1" in text
+    assert f"/tasks/{TASK}?try_number=1" in text
     assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
 
 
@@ -144,12 +156,16 @@ def test_a_callback_delivered_twice_at_once_sends_once(warehouse, slack, tmp_pat
     assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
 
 
-def test_another_failure_of_the_same_run_is_told(warehouse, slack, tmp_path):
+def test_another_failure_of_the_same_run_is_told_in_the_same_message(warehouse, slack, tmp_path):
     fail(tmp_path, TASK, NOT_NULL)
-    tell()
+    tell_of_failed_task(task_context(TASK), manifest=MANIFEST)
+    (message,) = slack.messages
+    assert "Greenery run is failing: 1 test failed" in message["text"]
     fail(tmp_path, "build.marts.dim_users_model_build", UNIQUE)
     tell()
-    assert len(slack.messages) == 2
+    (message,) = slack.messages
+    assert "Greenery run failed: 2 tests failed" in message["text"]
+    assert message["edits"] == 1
 
 
 def test_a_message_that_failed_is_kept_and_sent_by_the_next_callback(warehouse, slack, tmp_path):
@@ -160,6 +176,7 @@ def test_a_message_that_failed_is_kept_and_sent_by_the_next_callback(warehouse, 
         ("failed", "#data-alerts", "Slack refused the message (HTTP 503).", True)
     ]
     slack.behave()
+    let_time_pass(warehouse)
     tell()
     assert len(slack.messages) == 1
     assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
@@ -168,22 +185,33 @@ def test_a_message_that_failed_is_kept_and_sent_by_the_next_callback(warehouse, 
 def test_a_message_is_kept_before_it_is_sent(warehouse, slack, tmp_path, monkeypatch):
     fail(tmp_path, TASK, NOT_NULL)
     seen = []
-    send = callback.slack.send
+    post = Slack.post
 
     def watched(*arguments, **named):
         seen.extend(notifications(warehouse))
-        return send(*arguments, **named)
+        return post(*arguments, **named)
 
-    monkeypatch.setattr(callback.slack, "send", watched)
+    monkeypatch.setattr(Slack, "post", watched)
     tell()
-    assert seen == [("pending", "#data-alerts", None, True)]
+    assert seen[0] == ("pending", "#data-alerts", None, True)
 
 
-def test_a_sender_that_died_leaves_the_message_to_the_next(warehouse, slack, tmp_path, monkeypatch):
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_a_sender_that_died_leaves_the_message_to_the_next(
+    warehouse, slack, tmp_path, monkeypatch, dies
+):
     fail(tmp_path, TASK, NOT_NULL)
+    post = Slack.post
+
+    def die(*arguments, **named):
+        if dies == "after":
+            post(*arguments, **named)
+        raise SystemExit
+
     with monkeypatch.context() as patched:
-        patched.setattr(callback.slack, "send", lambda *_, **__: 1 / 0)
-        tell()
+        patched.setattr(Slack, "post", die)
+        with pytest.raises(SystemExit):
+            tell()
     assert [row[0] for row in notifications(warehouse)] == ["pending"]
     tell()
     assert len(slack.messages) == 1
@@ -222,21 +250,6 @@ def test_slack_and_warehouse_together_hold_nobody_longer_than_ten_seconds(
         tell()
         assert time.monotonic() - before < 10
     connection.close()
-
-
-def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, monkeypatch, caplog):
-    fail(tmp_path, TASK, NOT_NULL)
-    let_go = threading.Event()
-    settle = callback.outbox.Claim.settle
-    monkeypatch.setattr(
-        callback.outbox.Claim, "settle", lambda *given: let_go.wait(20) and settle(*given)
-    )
-    before = time.monotonic()
-    tell(patience=HASTY)
-    let_go.set()
-    assert time.monotonic() - before < 6
-    assert "What became of the message is not kept" in caplog.text
-    assert len(slack.messages) == 1
 
 
 def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path):
@@ -281,7 +294,7 @@ def test_with_a_connection_nothing_is_said(slack, caplog):
 
 @pytest.mark.parametrize("context", [{}, {"ti": object()}, {"run_id": "r", "reason": None}])
 def test_a_strange_context_is_no_reason_to_raise(warehouse, slack, context):
-    tell_slack(context, manifest=MANIFEST)
+    tell_of_failed_run(context, manifest=MANIFEST)
     (message,) = slack.messages
     assert slack_rules.problem(message) is None
 
@@ -292,7 +305,7 @@ def test_a_missing_manifest_is_no_reason_to_be_silent(warehouse, slack, tmp_path
     file = tmp_path / "manifest.json"
     if manifest == "broken":
         file.write_text("{")
-    tell_slack(run_context(TASK), manifest=file)
+    tell_of_failed_run(run_context(TASK), manifest=file)
     assert "12 rows" in json.dumps(slack.messages)
 
 

@@ -57,11 +57,16 @@ def test_the_same_try_recorded_twice_is_there_once(warehouse, tmp_path):
 
 
 def test_freshness_is_kept_from_its_own_file(warehouse, tmp_path):
-    result = {"unique_id": "source.greenery.greenery.orders", "status": "pass"}
+    result = {
+        "unique_id": "source.greenery.greenery.orders",
+        "status": "pass",
+        "max_loaded_at": "2026-11-20T07:00:00Z",
+        "age": 5400.0,
+    }
     record_dbt_results(write_results(tmp_path, result, name="sources.json"), task_context(TASK))
-    assert [row[3:6] for row in kept(warehouse)] == [
-        ("source.greenery.greenery.orders", "source", "pass")
-    ]
+    ((*row, message, _),) = (row[3:] for row in kept(warehouse))
+    assert row == ["source.greenery.greenery.orders", "source", "pass", None]
+    assert message == "last loaded 2026-11-20T07:00:00Z, 1.5 hours before"
 
 
 def test_a_failed_data_test_is_kept_and_not_tried_again(warehouse, tmp_path):

@@ -1,36 +1,61 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.alert import incidents
 from include.alert.hint import Hint
-from include.alert.message import build
-from include.alert.report import FailedRun, Failure
+from include.alert.message import GREEN, Story, build
+from include.alert.report import Failure, Report
 from include.alert.store import Facts
 from tests.support import slack_rules
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 PUBLISHED = datetime(2026, 11, 20, 7, 2, tzinfo=UTC)
+RUN = "run 1"
+
+
+def incident(kind="test", key="test.a", sentence="`a.b` must not be empty: 12 rows", **changes):
+    found = incidents.new(Failure(kind, key, sentence, "build.a"), RUN, NOW)
+    return replace(found, **changes)
+
+
 TESTS = (
-    Failure("test", "test.a", "`fct_orders.user_id` must not be empty: 12 rows", "build.a"),
-    Failure("test", "test.b", "`dim_users.user_id` must be unique: 1 value more than once"),
+    incident(sentence="`fct_orders.user_id` must not be empty: 12 rows", history="0 in 41 runs"),
+    incident("test", "test.b", "`dim_users.user_id` must be unique: 1 value more than once"),
 )
+RESOLVED = {"resolved_at": NOW + timedelta(hours=2, minutes=12), "resolved_run_id": "run 3"}
 
 
-def run(failures=TESTS, not_built=(), facts=Facts(published_at=PUBLISHED), run_id="run 1"):  # noqa: B008, frozen
-    hint = Hint("greenery_elt", run_id, base_url="http://localhost:8080")
-    return FailedRun(hint, NOW, tuple(failures), tuple(not_built), facts)
+def story(
+    failing=TESTS,
+    facts=Facts(published_at=PUBLISHED),  # noqa: B008, frozen
+    run_id=RUN,
+    state="failed",
+    base_url="http://localhost:8080",
+    not_built=(),
+    affected=(),
+    **more,
+):
+    hint = Hint("greenery_elt", run_id, base_url=base_url, state=state)
+    report = Report(hint, NOW, (), tuple(not_built), tuple(affected), facts)
+    return Story(report, tuple(failing), **more)
 
 
-def shown(failed: FailedRun) -> str:
+def texts(blocks):
+    return [block["text"]["text"] for block in blocks if "text" in block]
+
+
+def shown(told: Story) -> str:
     """Everything a reader sees, after Slack took it."""
-    payload = build(failed).payload()
+    payload = build(told)
     assert slack_rules.problem(payload) is None
     assert not slack_rules.calls_somebody(payload)
-    texts = [block["text"]["text"] for block in payload["blocks"] if "text" in block]
-    return "\n".join(texts)
+    (folded,) = payload["attachments"]
+    return "\n".join([*texts(payload["blocks"]), *texts(folded["blocks"])])
 
 
 def test_the_message_says_what_broke_what_people_see_and_how_to_mend_it():
@@ -40,19 +65,62 @@ def test_the_message_says_what_broke_what_people_see_and_how_to_mend_it():
         loaded_rows=1234,
         deleted_rows=1,
         loaded_tables=6,
+        quarantined_rows=3,
+        data_as_of=PUBLISHED - timedelta(minutes=4),
     )
-    lines = shown(run(not_built=["fct_kpis", "fct_orders"], facts=facts)).splitlines()
-    assert lines == [
+    told = story(facts=facts, not_built=["fct_kpis", "fct_orders"], affected=["Weekly report"])
+    assert shown(told).splitlines() == [
         ":red_circle: Greenery run failed: 2 tests failed",
+        "*2 new*, 0 still failing, 0 resolved",
         "Run `run 1`, 21 Nov 2026 07:12 UTC",
-        "*Marts still show data published 20 Nov 2026 07:02 UTC.* "
+        "*Marts still show data published 20 Nov 2026 07:02 UTC*, "
+        "data as of 20 Nov 2026 06:58 UTC.",
+        "Not newer until this is mended: *Weekly report*.",
         "Not built: `fct_kpis` and `fct_orders`.",
-        "Loaded in this run: 1,234 new or changed rows in 6 tables, 1 row deleted.",
-        "• `fct_orders.user_id` must not be empty: 12 rows",
+        "• `fct_orders.user_id` must not be empty: 12 rows, 0 in 41 runs",
         "• `dim_users.user_id` must be unique: 1 value more than once",
+        "Loaded in this run: 1,234 new or changed rows in 6 tables, 1 row deleted.",
+        "Put into quarantine by this run: 3 rows, see `ops.quarantine`.",
         "*To mend it:* mend the data at its source, or the model; then start a new run, or clear "
         "the failed tasks in Airflow. Readers keep the last published data until a run succeeds.",
+        "*To run it again:* _Open the log_ of `build.a` → _Clear Task Instance_ → _Downstream_ → "
+        "_Confirm_. A new run: `airflow dags trigger greenery_elt`.",
     ]
+
+
+def test_a_later_run_says_what_is_still_failing_and_what_is_resolved():
+    going_on = replace(TESTS[0], run_ids=(RUN, "run 2"))
+    mended = replace(TESTS[1], **{**RESOLVED, "resolved_run_id": "run 2"})
+    elsewhere = replace(incident(key="test.c"), first_run_id="run 2", run_ids=("run 2",))
+    lines = shown(story([going_on, mended], run_id="run 2", elsewhere=(elsewhere,))).splitlines()
+    assert lines[0] == ":red_circle: Greenery run failed again: 1 test failed"
+    assert lines[1] == "*1 new*, 1 still failing, 1 resolved"
+    assert "must not be empty: 12 rows; still failing, 2 runs since 21 Nov 2026 07:12 UTC" in (
+        "\n".join(lines)
+    )
+    assert any("~`dim_users.user_id` must be unique" in line for line in lines)
+
+
+def test_when_all_is_mended_the_message_is_green_and_says_how_long_it_took():
+    mended = [replace(i, **RESOLVED, run_ids=(RUN, "run 2", "run 3")) for i in TESTS]
+    told = story(mended, run_id="run 3", state="success")
+    assert shown(told).splitlines()[0] == (
+        ":white_check_mark: Resolved after 2 h 12 min, 3 runs: 2 tests failed"
+    )
+    assert build(told)["attachments"][0]["color"] == GREEN
+
+
+def test_a_run_that_goes_on_is_said_to():
+    assert "Greenery run is failing: 2 tests failed" in shown(story(state="running"))
+
+
+def test_an_owner_is_mentioned_as_slack_calls_them_or_named_without_an_address():
+    failing = [incident(owner="jane@example.com"), incident(key="b", owner="analytics-core")]
+    payload = build(story(failing, mentions={"analytics-core": "<!subteam^S0CORE>"}))
+    (lines,) = [text for text in texts(payload["blocks"]) if "•" in text]
+    assert "(<!subteam^S0CORE>)" in lines
+    assert "(jane)" in lines
+    assert "example.com" not in json.dumps(payload)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +131,11 @@ def test_the_message_says_what_broke_what_people_see_and_how_to_mend_it():
         (["load", "test", "test"], "1 load and 2 tests failed"),
         (["load", "task", "model", "test"], "1 load, 1 task, 1 model and 1 test failed"),
         (["run"], "stopped"),
-        ([], "stopped"),
     ],
 )
 def test_the_first_line_counts_what_failed(kinds, headline):
-    failures = [Failure(kind, f"{kind}.{i}", "…") for i, kind in enumerate(kinds)]
-    first = shown(run(failures)).splitlines()[0]
+    failing = [incident(kind, f"{kind}.{i}") for i, kind in enumerate(kinds)]
+    first = shown(story(failing)).splitlines()[0]
     assert first == f":red_circle: Greenery run failed: {headline}"
 
 
@@ -81,7 +148,7 @@ def test_the_first_line_counts_what_failed(kinds, headline):
     ],
 )
 def test_what_people_see_is_told_in_every_case(facts, says):
-    assert says in shown(run(facts=facts))
+    assert says in shown(story(facts=facts))
 
 
 @pytest.mark.parametrize(
@@ -89,45 +156,48 @@ def test_what_people_see_is_told_in_every_case(facts, says):
     [("load", "right file"), ("model", "or the model"), ("task", "look at the log")],
 )
 def test_the_way_to_mend_it_depends_on_what_failed(kind, says):
-    assert says in shown(run([Failure(kind, "x", "x")])).splitlines()[-1]
+    assert says in shown(story([incident(kind)])).splitlines()[-2]
 
 
 def test_a_thousand_failures_make_one_legible_message():
-    failures = [
-        Failure("test", f"t{i}", f"`m.c{i}` must not be empty: {i} rows") for i in range(1000)
+    failing = [
+        incident("test", f"t{i}", f"`m.c{i}` must not be empty: {i} rows") for i in range(1000)
     ]
-    text = shown(run(failures, [f"fct_{i}" for i in range(500)]))
-    assert "… and 980 more" in text
+    text = shown(story(failing, not_built=[f"fct_{i}" for i in range(500)]))
+    assert "… <http://localhost:8080/dags/greenery_elt/runs/run%201|and 980 more →>" in text
     assert "and 492 more" in text
     assert len(text) < 3500
 
 
 def test_the_longest_texts_stay_within_slacks_limits():
-    failures = [Failure("task", f"t{i}", "&<>" * 100_000) for i in range(100)]
-    assert "&amp;&lt;&gt;" in shown(run(failures, ["m" * 5000] * 99, run_id="r" * 5000))
+    failing = [incident("task", f"t{i}", "&<>" * 100_000, owner="&" * 9000) for i in range(100)]
+    long = story(failing, run_id="r" * 5000, not_built=["m" * 5000] * 99, affected=["<" * 999] * 99)
+    assert "&amp;&lt;&gt;" in shown(long)
 
 
 def test_data_can_call_nobody_and_breaks_no_line():
-    text = shown(run([Failure("load", "x", "bad <!channel> & <@U123>\nin مرحبا 🌱")], ["<!here>"]))
+    bad = incident("load", "x", "bad <!channel> & <@U123>\nin مرحبا 🌱")
+    text = shown(story([bad], not_built=["<!here>"]))
     assert "bad &lt;!channel&gt; &amp; &lt;@U123&gt; in مرحبا 🌱" in text
     assert "&lt;!here&gt;" in text
 
 
 def test_phones_get_the_first_failures_as_text():
-    text = build(run()).text
+    text = build(story())["text"]
     assert text.startswith("Greenery run failed: 2 tests failed\n• `fct_orders.user_id`")
 
 
 def test_buttons_lead_to_the_log_and_the_run():
-    buttons = build(run()).blocks[-1]["elements"]
+    buttons = build(story(runbook_url="https://docs.example/run"))["blocks"][-1]["elements"]
     assert {button["text"]["text"]: button["url"] for button in buttons} == {
         "Open the log": "http://localhost:8080/dags/greenery_elt/runs/run%201/tasks/build.a",
         "Open the run": "http://localhost:8080/dags/greenery_elt/runs/run%201",
+        "How to repair": "https://docs.example/run",
     }
 
 
-@pytest.mark.parametrize("base_url", ["", "/airflow", "http://x/" + "y" * 3000])
+@pytest.mark.parametrize("base_url", ["", "/airflow", "http://x/a b", "http://x/" + "y" * 3000])
 def test_a_button_that_slack_would_refuse_is_left_out(base_url):
-    failed = FailedRun(Hint("d", "r", base_url=base_url), NOW, TESTS, (), Facts())
-    assert '"actions"' not in json.dumps(build(failed).blocks)
-    assert slack_rules.problem(build(failed).payload()) is None
+    payload = build(story(base_url=base_url))
+    assert '"actions"' not in json.dumps(payload["blocks"])
+    assert slack_rules.problem(payload) is None

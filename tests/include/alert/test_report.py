@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from include.alert.hint import Hint
-from include.alert.report import FailedRun, failed_run
+from include.alert.report import Report, report_on
 from include.alert.store import Facts, NodeResult, TaskFailure
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
 UNIQUE = "test.greenery.unique_dim_users_user_id.b2"
 TOGETHER = "test.greenery.assert_orders_agree_with_users"
+KPIS = "model.greenery.fct_kpis"
 BUILT = "build.staging.stg_greenery__orders_model_build"
 
 
@@ -23,13 +25,14 @@ def model(name: str, status: str = "success", message=None):
     return result(f"model.greenery.{name}", status, None, message)
 
 
-def report(facts: Facts | None, lineage, task_id=None, failed_tasks=None, reason="task_failure"):
-    failed = frozenset(failed_tasks) if failed_tasks is not None else None
-    hint = Hint("greenery_elt", "run 1", reason, task_id, failed, "http://localhost:8080")
-    return failed_run(hint, facts, lineage, NOW)
+def report(
+    facts: Facts | None, lineage, task_id=None, states=None, reason="task_failure", state="failed"
+):
+    hint = Hint("greenery_elt", "run 1", reason, task_id, states, "http://localhost:8080", state)
+    return report_on(hint, facts, lineage, NOW)
 
 
-def sentences(run: FailedRun) -> list[str]:
+def sentences(run: Report) -> list[str]:
     return [failure.sentence for failure in run.failures]
 
 
@@ -64,7 +67,11 @@ def test_a_warning_or_a_skipped_test_is_no_failure(lineage):
     facts = Facts(
         results=(("d", 1, result(UNIQUE, "warn", 2)), ("o", 1, result(NOT_NULL, "skipped")))
     )
-    assert report(facts, lineage).failures == ()
+    assert report(facts, lineage, states={"d": "success"}).failures == ()
+
+
+def test_a_run_that_failed_of_nothing_known_is_told_all_the_same(lineage):
+    assert sentences(report(Facts(), lineage)) == ["It failed, and none of its tasks says why"]
 
 
 def test_a_failed_load_is_told_first_and_holds_back_everything(lineage):
@@ -82,7 +89,7 @@ def test_a_task_with_failed_nodes_is_told_once(lineage):
         results=((BUILT, 1, result(NOT_NULL, "fail", 12)),),
         task_failures=(TaskFailure(BUILT, 1, "`stg…` must not be empty: 12 rows", None),),
     )
-    assert len(report(facts, lineage, BUILT, [BUILT]).failures) == 1
+    assert len(report(facts, lineage, BUILT, {BUILT: "failed"}).failures) == 1
 
 
 def test_a_task_killed_in_its_second_try_is_not_told_by_the_first(lineage):
@@ -106,7 +113,7 @@ def test_a_task_that_airflow_calls_mended_is_not_told(lineage):
         results=(("d", 1, result(UNIQUE, "fail", 2)),),
         task_failures=(TaskFailure("load_orders", 1, "no such file", None),),
     )
-    run = report(facts, lineage, "load_orders", ["d"])
+    run = report(facts, lineage, "load_orders", {"load_orders": "success", "d": "failed"})
     assert [failure.key for failure in run.failures] == [UNIQUE]
 
 
@@ -117,11 +124,11 @@ def test_a_task_that_left_no_word_was_killed(lineage):
         f"`{task}` ended without a word: killed, or out of memory? Its log may tell"
     ]
     assert run.not_built == ("fct_kpis", "fct_orders")
-    assert run.log_url == f"http://localhost:8080/dags/greenery_elt/runs/run%201/tasks/{task}"
+    assert run.log_url() == f"http://localhost:8080/dags/greenery_elt/runs/run%201/tasks/{task}"
 
 
 def test_every_killed_task_is_told_where_airflow_can_be_asked(lineage):
-    run = report(Facts(), lineage, "load_users", ["load_users", "load_orders"])
+    run = report(Facts(), lineage, "x", {"load_users": "failed", "load_orders": "failed"})
     assert [failure.task_id for failure in run.failures] == ["load_orders", "load_users"]
 
 
@@ -144,13 +151,45 @@ def test_without_a_manifest_names_have_to_do():
 
 def test_the_log_of_the_first_failure_is_the_recorded_one(lineage):
     facts = Facts(task_failures=(TaskFailure("load_orders", 3, "no such file", "http://x/log"),))
-    assert report(facts, lineage, "end_run").log_url == "http://x/log"
+    assert report(facts, lineage, "end_run").log_url() == "http://x/log"
 
 
-def test_the_key_tells_what_fails_but_not_how_often(lineage):
-    def key(*failing: str, rows: int = 1) -> str:
-        results = tuple(("t", 1, result(name, "fail", rows)) for name in failing)
-        return report(Facts(results=results), lineage).key
+def test_while_a_run_goes_on_only_what_failed_for_good_is_told(lineage):
+    lost = ((BUILT, 1, model("stg_greenery__orders", "error", "deadlock detected")),)
+    assert report(Facts(results=lost), lineage, state="running").failures == ()
+    given_up = Facts(results=lost, task_failures=(TaskFailure(BUILT, 1, "deadlock", None),))
+    assert len(report(given_up, lineage, state="running").failures) == 1
 
-    assert key(UNIQUE, NOT_NULL) == key(NOT_NULL, UNIQUE, rows=7)
-    assert key(UNIQUE) != key(UNIQUE, NOT_NULL)
+
+def test_a_good_run_has_no_failure_left(lineage):
+    facts = Facts(task_failures=(TaskFailure("load_orders", 1, "no such file", None),))
+    good = report(facts, lineage, state="success")
+    assert good.failures == ()
+    assert good.mended_at("anything at all", NOW) == NOW
+
+
+def test_a_good_result_mends_what_failed_before_it(lineage):
+    later = NOW + timedelta(minutes=5)
+    good = replace(result(UNIQUE, "pass"), finished_at=NOW)
+    run = report(Facts(results=(("d", 1, good),)), lineage, state="running")
+    assert run.mended_at(UNIQUE, NOW) == NOW
+    # the task that was killed in an earlier run left results in this one
+    assert run.mended_at("task:d", NOW) == NOW
+    # it was good, and then it failed
+    assert run.mended_at(UNIQUE, later) is None
+    assert run.mended_at(NOT_NULL, NOW) is None
+
+
+def test_a_task_that_airflow_calls_good_is_mended(lineage):
+    run = report(Facts(), lineage, states={"load_orders": "success", "load_users": "running"})
+    assert run.mended_at("task:load_orders", NOW) == NOW
+    assert run.mended_at("task:load_users", NOW) is None
+
+
+def test_reports_that_rest_on_what_is_not_built_are_named(lineage):
+    lineage.exposures = {
+        "e1": {"name": "a", "label": "Weekly report", "depends_on": {"nodes": [KPIS]}},
+        "e2": {"name": "other", "depends_on": {"nodes": ["model.greenery.dim_users"]}},
+    }
+    facts = Facts(results=(("f", 1, model("fct_orders", "error", "division by zero")),))
+    assert report(facts, lineage).affected == ("Weekly report",)

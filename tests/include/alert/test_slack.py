@@ -7,13 +7,14 @@ import time
 import pytest
 from slack_sdk import WebClient, WebhookClient
 
-from include.alert import slack as sending
+from include.alert.bounded import Deadline
 from include.alert.channel import (
     Channel,
     SlackSettingsError,
     find_channel,
     slack_is_configured,
 )
+from include.alert.slack import Slack
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack
 
 BOT = Channel("slack", CHANNEL)
@@ -31,7 +32,8 @@ def channel(request: pytest.FixtureRequest, slack: FakeSlack, monkeypatch) -> Ch
 
 
 def send(channel: Channel, answer_seconds: float = 2, seconds: float = 4):
-    return sending.send(channel, PAYLOAD, answer_seconds=answer_seconds, seconds=seconds)
+    slack = Slack(channel, Deadline(seconds), answer_seconds)
+    return slack.post(channel.name, PAYLOAD, key="k")
 
 
 def test_a_message_arrives_whole(slack, channel):
@@ -50,47 +52,72 @@ def test_a_proxy_in_the_environment_is_not_asked_for_a_host_it_is_not_for(
     assert send(channel).error is None
 
 
-def test_a_slack_that_is_down_is_asked_twice(slack, channel):
+def test_a_slack_that_is_down_surely_did_not_take_it(slack, channel):
     slack.go_down()
-    before = time.monotonic()
     outcome = send(channel)
     assert "can't be reached" in outcome.error
-    assert 1 <= time.monotonic() - before < 4
+    assert outcome.again_after == 1
+    assert not outcome.is_unclear
 
 
 @pytest.mark.parametrize(("mode", "seconds"), [("slow", 1.5), ("trickling", 0.2)])
-def test_a_slow_slack_is_not_waited_for_and_not_asked_again(slack, channel, mode, seconds):
+def test_a_slow_slack_is_not_waited_for(slack, channel, mode, seconds):
     slack.behave(mode, seconds)
     before = time.monotonic()
-    outcome = send(channel, answer_seconds=0.3, seconds=0.5)
+    outcome = send(channel, answer_seconds=0.3)
     assert "may have arrived" in outcome.error
+    assert outcome.is_unclear
     assert time.monotonic() - before < 0.8
-    assert len(slack.requests) == 1
 
 
-def test_a_message_whose_reply_is_lost_is_not_sent_again(slack, channel):
+def test_a_message_whose_reply_is_lost_may_have_arrived(slack, channel):
     slack.behave("drops_the_reply")
-    assert "may have arrived" in send(channel).error
+    outcome = send(channel)
+    assert "may have arrived" in outcome.error
+    assert outcome.is_unclear
     assert len(slack.messages) == 1
 
 
-def test_a_rate_limit_is_waited_for_if_it_is_short(slack, channel):
-    slack.behave("rate_limited", 1, times=1)
-    assert send(channel).error is None
-    assert len(slack.requests) == 2
-
-
-def test_a_long_rate_limit_is_not_waited_for(slack, channel):
+def test_a_rate_limit_says_when_to_come_again(slack, channel):
     slack.behave("rate_limited", 30)
-    before = time.monotonic()
-    assert "rate limited" in send(channel).error
-    assert time.monotonic() - before < 1
-    assert len(slack.requests) == 1
+    outcome = send(channel)
+    assert "rate limited" in outcome.error
+    assert outcome.again_after == 30
+
+
+def test_without_time_nothing_is_asked(slack, channel):
+    assert "no time left" in send(channel, seconds=0).error
+    assert slack.requests == []
+
+
+def test_a_message_is_found_by_its_key_wherever_it_is_in_the_history(slack, monkeypatch):
+    bot = Slack(BOT, Deadline(20))
+    first = bot.post(CHANNEL, PAYLOAD, key="ours")
+    for _ in range(5):
+        bot.post(CHANNEL, PAYLOAD, key="another")
+    slack.page = 2
+    channel_id, ts = first.answer["channel"], first.answer["ts"]
+    assert bot.find(channel_id, "ours", 0).answer["ts"] == ts
+    assert bot.find(channel_id, "nobody's", 0).answer == {}
+    assert bot.find(channel_id, "ours", time.time() + 60).answer == {}
+    reply = bot.post(CHANNEL, PAYLOAD, key="a reply", thread_ts=ts)
+    assert bot.find(channel_id, "a reply", 0).answer == {}
+    assert bot.find(channel_id, "a reply", 0, ts).answer["ts"] == reply.answer["ts"]
+
+
+def test_an_update_leaves_nothing_of_what_was_shown(slack):
+    bot = Slack(BOT, Deadline(20))
+    answer = bot.post(CHANNEL, PAYLOAD, key="k").answer
+    assert bot.update(answer["channel"], answer["ts"], {"text": "mended"}, key="k").error is None
+    (message,) = slack.messages
+    assert (message["text"], message["blocks"]) == ("mended", None)
+    assert message["metadata"]["event_payload"] == {"key": "k"}
 
 
 def test_blocks_that_slack_refuses_are_left_out(slack, channel):
     slack.behave("hates_blocks")
-    assert send(channel).error is None
+    outcome = send(channel)
+    assert (outcome.error, outcome.is_plain) == (None, True)
     (message,) = slack.messages
     assert message["blocks"] is None
     assert message["text"] == PAYLOAD["text"]
@@ -158,14 +185,29 @@ def test_no_secret_is_logged(slack, channel, caplog, capfd):
         ({"conn_type": "http", "password": "x"}, "has the type http"),
         ({"conn_type": "slack", "extra": {"channel": "#x"}}, "has no password"),
         ({"conn_type": "slack", "password": "x"}, "names no channel"),
+        (
+            {"conn_type": "slack", "password": "x", "extra": {"channel": "#x", "routes": ["#y"]}},
+            "`routes` in the extra",
+        ),
     ],
-    ids=["type", "password", "channel"],
+    ids=["type", "password", "channel", "routes"],
 )
 def test_a_connection_that_can_not_work_is_refused_in_words(monkeypatch, connection, says):
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", json.dumps(connection))
     assert slack_is_configured()
     with pytest.raises(SlackSettingsError, match=says):
         find_channel()
+
+
+def test_the_extra_says_who_is_told_where(monkeypatch):
+    routes = {"analytics-core": "#core", "finance": ["#finance", "#data-alerts"]}
+    extra = {"channel": "#data-alerts", "routes": routes}
+    connection = {"conn_type": "slack", "password": "x", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", json.dumps(connection))
+    channel = find_channel()
+    assert channel.channels("analytics-core", ()) == ("#core",)
+    assert channel.channels("analytics-core", ("finance",)) == ("#core", "#finance", "#data-alerts")
+    assert channel.channels(None, ("other",)) == ("#data-alerts",)
 
 
 def test_without_a_connection_there_is_no_channel(monkeypatch):

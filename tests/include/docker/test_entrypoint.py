@@ -18,9 +18,9 @@ SHOW = "import os, sys, include.docker.__main__ as m; m.NEXT = '/usr/bin/env'; m
 def entrypoint(tmp_path):
     """Run the entrypoint with variables; in the place of Airflow, `env` shows what it is given."""
 
-    def run(**variables: str) -> subprocess.CompletedProcess:
+    def run(code: str = SHOW, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-c", SHOW],
+            [sys.executable, "-c", code],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
             capture_output=True,
             text=True,
@@ -55,3 +55,14 @@ def test_what_is_wrong_is_said_in_words(entrypoint, tmp_path, slack):
     assert ("GREENERY_SLACK is neither" if slack else "is missing") in done.stderr
     assert "Traceback" not in done.stderr
     assert "hidden" not in done.stderr
+
+
+def test_what_a_killed_start_left_in_the_temporary_folder_goes(entrypoint, tmp_path):
+    secrets, temporary = tmp_path / "secrets", tmp_path / "temporary"
+    keys.make_missing(secrets)
+    (temporary / "left").mkdir(parents=True)
+    show = SHOW.replace("m.main", f"m.TEMPORARY = m.Path({str(temporary)!r}); m.main")
+    for named, left in ((tmp_path / "another", 1), (temporary, 0)):
+        done = entrypoint(show, GREENERY_SECRETS=str(secrets), TMPDIR=str(named))
+        assert done.returncode == 0, done.stderr
+        assert len(list(temporary.iterdir())) == left

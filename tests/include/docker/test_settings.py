@@ -5,7 +5,13 @@ import json
 import pytest
 
 from include.docker import keys
-from include.docker.settings import SettingsError, environment, log_in, slack_connection
+from include.docker.settings import (
+    SettingsError,
+    environment,
+    log_in,
+    slack_connection,
+    source,
+)
 
 
 def test_make_missing_makes_each_secret_once_and_for_its_owner_alone(tmp_path):
@@ -80,3 +86,69 @@ def test_loopback_needs_no_log_in(address):
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "127.evil.example"])
 def test_anything_else_does(address):
     assert log_in(address)["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("", {"conn_type": "fs", "extra": {"path": "/landing/demo"}}, id="folder"),
+        pytest.param(
+            "s3://bucket/landing",
+            {"conn_type": "fs", "extra": {"path": "s3://bucket/landing"}},
+            id="store",
+        ),
+        pytest.param(
+            "postgresql://me:p%40ss@db.shop:5433/shop?sslmode=require&schema=till",
+            {
+                "conn_type": "postgres",
+                "host": "db.shop",
+                "port": 5433,
+                "login": "me",
+                "password": "p@ss",
+                "schema": "shop",
+                "extra": {"sslmode": "require", "source_schema": "till"},
+            },
+            id="database",
+        ),
+        pytest.param(
+            "postgres://db.shop/shop",
+            {
+                "conn_type": "postgres",
+                "host": "db.shop",
+                "port": 5432,
+                "login": "",
+                "password": "",
+                "schema": "shop",
+                "extra": {},
+            },
+            id="shortest",
+        ),
+        pytest.param('{"conn_type": "fs"}', {"conn_type": "fs"}, id="json"),
+    ],
+)
+def test_the_shops_data_is_one_variable(url, expected):
+    assert json.loads(source(url)) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("/data/secret", "GREENERY_LANDING"),
+        ("{secret", "not JSON"),
+        ("postgresql://me:secret@localhost/shop", "host.docker.internal"),
+        ("postgresql://me:secret@127.0.0.1:5432/shop", "host.docker.internal"),
+        ("postgresql://me:secret@db.shop", "host:5432/database"),
+        ("postgresql://me:secret@db.shop:port/shop", "host:5432/database"),
+        ("postgresql://me:sec/ret@db.shop/shop", "host:5432/database"),
+    ],
+)
+def test_a_wrong_source_is_refused_without_repeating_its_password(url, words):
+    with pytest.raises(SettingsError, match="GREENERY_SOURCE") as refused:
+        source(url)
+    assert words in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_shop_has_one_source():
+    with pytest.raises(SettingsError, match="not both"):
+        source("postgresql://db.shop/shop", "/landing/data")

@@ -20,6 +20,7 @@ from include.extract.load import load_table
 from include.extract.loader import Loader
 from include.extract.settle import Clock
 from include.warehouse import connection
+from tests.support.postgres16 import postgres_16
 from tests.support.warehouse import fresh_warehouse
 
 NOW = datetime(2021, 2, 12, 6, tzinfo=UTC)
@@ -113,6 +114,27 @@ def shop(tmp_path: Path, shared_warehouse: Any, monkeypatch: pytest.MonkeyPatch)
     empty(shared_warehouse)
 
 
+@pytest.fixture(scope="package")
+def old_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same on Postgres 16."""
+    with postgres_16(tmp_path_factory.mktemp("postgres16")) as server:
+        with fresh_warehouse(server) as fresh:
+            yield fresh
+
+
+@pytest.fixture(params=["shared_warehouse", "old_warehouse"], ids=["postgres 18", "postgres 16"])
+def any_shop(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    """A shop on each version of Postgres that a warehouse may have."""
+    warehouse = request.getfixturevalue(request.param)
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", warehouse.airflow_connection)
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    yield Shop(folder, warehouse)
+    empty(warehouse)
+
+
 def empty(warehouse: Any) -> None:
     """Forget all loads and drop the tables they made."""
     tables = warehouse.run(
@@ -121,3 +143,21 @@ def empty(warehouse: Any) -> None:
     drops = "".join(f'drop table raw."{name}"; ' for (name,) in tables)
     logs = ("ops.load", "ops.quarantine", "ops.load_warning", "ops.erased", "raw.change_log")
     warehouse.run(drops + "".join(f"delete from {log}; " for log in logs))
+
+
+@pytest.fixture(scope="package")
+def shared_shop_database(server: Any) -> Iterator[str]:
+    from .shop_database import shop_database
+
+    with shop_database(server) as name:
+        yield name
+
+
+@pytest.fixture
+def database(shop: Shop, server: Any, shared_shop_database: str) -> Any:
+    """The shop's own Postgres with three empty tables, beside an empty warehouse."""
+    from .shop_database import SCHEMA, ShopDatabase
+
+    fresh = ShopDatabase(shop, server, shared_shop_database)
+    fresh.run(f"drop schema public cascade; create schema public; {SCHEMA}")
+    return fresh

@@ -41,6 +41,16 @@ def test_the_shops_own_contracts_are_read():
     assert tables["users"].column("email").is_personal
 
 
+def test_a_cursor_has_an_overlap(tmp_path):
+    table = read_contracts(write(tmp_path, EXTRACT | {"cursor": "b"}))["things"]
+    assert (table.cursor, table.overlap) == ("b", "1 hour")
+    told = EXTRACT | {"cursor": "b", "overlap": "2 days"}
+    assert read_contracts(write(tmp_path, told))["things"].overlap == "2 days"
+    numbered = [COLUMNS[0], {"name": "b", "data_type": "bigint"}]
+    table = read_contracts(write(tmp_path, EXTRACT | {"cursor": "b"}, numbered))["things"]
+    assert table.overlap == "1000"
+
+
 def test_a_source_that_does_not_land_in_raw_is_none_of_the_loaders_business(tmp_path):
     file = write(tmp_path)
     document = yaml.safe_load(file.read_text())
@@ -59,6 +69,20 @@ def test_a_source_that_does_not_land_in_raw_is_none_of_the_loaders_business(tmp_
         pytest.param({"extract": EXTRACT | {"version": "c"}}, "version.*`c`", id="version"),
         pytest.param({"extract": EXTRACT | {"change_key": ["c"]}}, "change_key", id="change key"),
         pytest.param({"extract": EXTRACT | {"versoin": "b"}}, "versoin", id="misspelt"),
+        pytest.param({"extract": EXTRACT | {"cursor": "c"}}, "cursor.*`c`", id="cursor"),
+        pytest.param(
+            {"extract": EXTRACT | {"cursor": "a"}}, "cursor is a `text`", id="cursor type"
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"cursor": "b", "load": "full_snapshot"}},
+            "cursor would hide the deleted rows",
+            id="cursor of a snapshot",
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"cursor": "b", "overlap": "soon"}},
+            "overlap `soon`, which must look like `1 hour`",
+            id="overlap",
+        ),
         pytest.param({"extract": None}, "extract is missing", id="no block"),
         pytest.param({"columns": [{"name": "a"}]}, "`a` has no data_type", id="no type"),
         pytest.param({"columns": [COLUMNS[0]] * 2}, "`a` is declared twice", id="twice"),

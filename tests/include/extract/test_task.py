@@ -35,7 +35,7 @@ def test_the_real_data_arrives_whole_and_a_second_load_does_nothing(
     shop: Shop, real_data: Path, monkeypatch
 ):
     set_source(monkeypatch, real_data)
-    assert task.check_landing() == real_data.as_uri()
+    assert task.check_source() == real_data.as_uri()
     first = load_all("first")
     assert {table: summary["rows_inserted"] for table, summary in first.items()} == ROWS
     for table, rows in ROWS.items():
@@ -81,7 +81,7 @@ def test_an_undeclared_file_stops_the_check_and_the_load(shop: Shop, real_data, 
     shop.write("customers.csv", "a\n")
     set_source(monkeypatch, shop.folder)
     with pytest.raises(SourceError, match=r"customers\.csv"):
-        task.check_landing()
+        task.check_source()
     with pytest.raises(SourceError, match=r"customers\.csv"):
         task.load_table("users", run_id="run")
 

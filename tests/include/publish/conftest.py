@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from psycopg2.extras import Json
 
 from include.publish.publish import close_run, publish
 from include.transform.lineage import Lineage
@@ -26,7 +27,7 @@ def manifest(marts: dict[str, list[str]]) -> dict[str, Any]:
             "name": mart,
             "alias": mart,
             "resource_type": "model",
-            "config": {"schema": "marts_build"},
+            "config": {"schema": "marts_build", "materialized": "incremental_by_key"},
             "depends_on": {"nodes": [f"source.greenery.greenery.{table}" for table in tables]},
         }
         nodes[f"test.greenery.unique_{mart}"] = {
@@ -49,6 +50,19 @@ class Shop:
     def build(self, statement: str) -> None:
         """Change the build, as dbt would."""
         self.warehouse.run(f"set role transformer; {statement}")
+
+    def built(self, mart: str, *, version: int, changes_since: int, changed: list[dict]) -> None:
+        """Note a build, as dbt would: what it changed, and since when all changes are told."""
+        self.warehouse.run(
+            "set role transformer; insert into ops.model_state"
+            " (model, relation_oid, version, changes_since)"
+            " values (%(mart)s, to_regclass('marts_build.' || %(mart)s), %(version)s, %(since)s)"
+            " on conflict (model) do update set relation_oid = excluded.relation_oid,"
+            " version = excluded.version, changes_since = excluded.changes_since;"
+            "insert into ops.model_change select %(mart)s, %(version)s, key"
+            " from jsonb_array_elements(%(changed)s) as key",
+            {"mart": mart, "version": version, "since": changes_since, "changed": Json(changed)},
+        )
 
     def begin(self, run_id: str = "run 1", *, good: bool = True) -> None:
         """Begin a run and note the results of all its nodes."""

@@ -91,6 +91,93 @@ def test_a_reader_with_an_old_snapshot_sees_the_old_marts_whole(shop):
     assert shop.read("marts.fct_orders") == []
 
 
+# --- marts that are built by their changes
+
+
+def test_only_keys_that_the_build_changed_are_looked_at(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "delete from marts_build.fct_orders where order_id = 'a';"
+        "update marts_build.fct_orders set total_usd = 20 where order_id = 'b';"
+        "insert into marts_build.fct_orders values ('d', 4);"
+        # nobody was told of this
+        "update marts_build.fct_orders set total_usd = 30 where order_id = 'c'"
+    )
+    changed = [{"order_id": order_id} for order_id in ("a", "b", "b", "d", "never there")]
+    shop.built("fct_orders", version=2, changes_since=1, changed=changed)
+    assert shop.publish() == RowCounts(inserted=1, updated=1, deleted=1)
+    assert shop.read("marts.fct_orders") == [("b", 20), ("c", None), ("d", 4)]
+    assert shop.publish() == RowCounts()
+
+
+def test_changes_of_builds_that_were_not_published_are_published_later(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("update marts_build.fct_orders set total_usd = 9")
+    shop.built("fct_orders", version=2, changes_since=1, changed=[{"order_id": "a"}])
+    shop.built("fct_orders", version=3, changes_since=1, changed=[{"order_id": "b"}])
+    assert shop.publish() == RowCounts(updated=2)
+    assert shop.read("marts.fct_orders") == [("a", 9), ("b", 9), ("c", None)]
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        pytest.param({"version": 2, "changes_since": 2}, id="built whole"),
+        pytest.param({"version": 1, "changes_since": 0}, id="an older state was put back"),
+    ],
+)
+def test_a_mart_whose_changes_are_not_all_told_is_compared_whole(shop, built):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.warehouse.run(
+        "update ops.model_watermark set position = 2 where position = 1 and %s",
+        [built["version"] == 1],
+    )
+    shop.build("update marts_build.fct_orders set total_usd = 9")
+    shop.built("fct_orders", changed=[{"order_id": "a"}], **built)
+    assert shop.publish() == RowCounts(updated=3)
+
+
+def test_a_table_that_was_made_by_hand_is_compared_whole(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build(
+        "drop table marts_build.fct_orders;"
+        "create table marts_build.fct_orders (order_id text primary key, total_usd numeric(12, 2))"
+    )
+    assert shop.publish() == RowCounts(deleted=3)
+
+
+def test_a_new_column_of_a_mart_is_filled_in_rows_that_did_not_change(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("alter table marts_build.fct_orders add column tax_usd numeric(12, 2) default 1")
+    shop.publish()
+    assert shop.read("marts.fct_orders") == [("a", 1, 1), ("b", 2, 1), ("c", None, 1)]
+
+
+def test_a_publication_that_fails_leaves_the_changes_to_the_next_one(shop):
+    shop.built("fct_orders", version=1, changes_since=1, changed=[])
+    shop.begin()
+    shop.publish()
+    shop.build("update marts_build.fct_orders set total_usd = 9 where order_id = 'a'")
+    shop.built("fct_orders", version=2, changes_since=1, changed=[{"order_id": "a"}])
+    shop.build("alter table marts_build.dim_users drop column state")
+    with contextlib.closing(shop.warehouse.connect()) as reader, reader.cursor() as cursor:
+        cursor.execute("select * from marts.dim_users")
+        with pytest.raises(PublishBlockedError):
+            shop.publish()
+    shop.publish()
+    assert shop.read("marts.fct_orders")[0] == ("a", 9)
+
+
 # --- who may publish
 
 
@@ -286,12 +373,62 @@ def test_data_is_as_old_as_the_oldest_last_load(shop):
     }
 
 
+@pytest.mark.parametrize("cause", ["replay", "erasure"])
+def test_what_is_no_delivery_makes_the_data_no_younger(shop, cause):
+    shop.warehouse.run("update ops.load set finished_at = '2021-02-10'")
+    shop.warehouse.run(
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status, cause,"
+        " replay_of) values ('users', 'x', now(), now(), 'loaded', %s, %s)",
+        (cause, 1 if cause == "replay" else None),
+    )
+    shop.begin()
+    shop.publish()
+    ages = shop.warehouse.run("select distinct data_as_of::date::text from marts.data_status")
+    assert ages == [("2021-02-10",)]
+
+
 def test_a_mart_that_rests_on_a_table_never_loaded_has_no_age(shop):
     shop.warehouse.run("delete from ops.load where table_name = 'orders'")
     shop.begin()
     shop.publish()
     ages = dict(shop.warehouse.run("select mart, data_as_of is null from marts.data_status"))
     assert ages == {"dim_users": False, "fct_orders": True}
+
+
+def quarantine(shop, table: str, rows: int, **changed) -> None:
+    values = {"load_id": 1, "resolution": None, "is_replayable": True} | changed
+    shop.warehouse.run(
+        "insert into ops.quarantine (load_id, table_name, source_file, row_text, reason,"
+        " is_replayable, resolved_at, resolution) select %(load_id)s, %(table)s, 'a.csv', 'x', 'y',"
+        " %(is_replayable)s, case when %(resolution)s is not null then now() end, %(resolution)s"
+        " from generate_series(1, %(rows)s)",
+        values | {"table": table, "rows": rows},
+    )
+
+
+def test_a_mart_says_which_rows_it_lacks(shop):
+    quarantine(shop, "users", 1200)
+    quarantine(shop, "orders", 1)
+    # none of these is missing from the marts, or not yet their business
+    quarantine(shop, "users", 1, resolution="replayed")
+    quarantine(shop, "users", 1, is_replayable=False)
+    quarantine(shop, "users", 1, load_id=99)
+    quarantine(shop, "products", 1)
+    shop.begin()
+    shop.publish()
+    lacks = "select mart, warnings from marts.data_status order by 1"
+    assert shop.warehouse.run(lacks) == [
+        ("dim_users", "1,200 rows of users are in quarantine."),
+        ("fct_orders", "1 row of orders, 1,200 rows of users are in quarantine."),
+    ]
+    shop.close()
+    shop.warehouse.run("delete from ops.quarantine where table_name = 'users'")
+    shop.begin("run 2")
+    shop.publish("run 2")
+    assert shop.warehouse.run(lacks) == [
+        ("dim_users", None),
+        ("fct_orders", "1 row of orders is in quarantine."),
+    ]
 
 
 def test_a_failed_run_is_told_in_words_and_shows_nothing_new(shop):

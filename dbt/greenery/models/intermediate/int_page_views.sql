@@ -1,3 +1,16 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='event_id',
+    indexes=[{'columns': ['session_id']}, {'columns': ['order_id']}],
+    meta={'build': {
+        'key': 'session_id',
+        'touched_by': [
+            {'source': 'events'},
+        ],
+        'change_key': ['order_id'],
+    }}
+) }}
+
 with
 
 events as (
@@ -11,7 +24,7 @@ events as (
             when 'checkout' then 3
         end as step_number
     from {{ ref('stg_greenery__events') }}
-    where is_on_site
+    where {{ touched('session_id') }} and is_on_site
 
 ),
 

@@ -1,8 +1,22 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='session_id',
+    indexes=[{'columns': ['session_id']}, {'columns': ['user_id']}],
+    meta={'build': {
+        'key': 'session_id',
+        'touched_by': [
+            {'source': 'events'},
+        ],
+        'change_key': ['user_id'],
+    }}
+) }}
+
 with
 
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
+    where {{ touched('session_id') }}
 
 ),
 

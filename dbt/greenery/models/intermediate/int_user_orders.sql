@@ -1,8 +1,22 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='order_id',
+    indexes=[{'columns': ['order_id']}, {'columns': ['user_id']}],
+    meta={'build': {
+        'key': 'user_id',
+        'touched_by': [
+            {'source': 'orders'},
+            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__orders'},
+        ],
+    }}
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
+    where {{ touched('user_id') }}
 
 ),
 
@@ -14,7 +28,7 @@ order_events as (
         min(event_at) filter (where event_type = 'checkout') as checked_out_at,
         min(event_at) filter (where event_type = 'package_shipped') as shipped_at
     from {{ ref('stg_greenery__events') }}
-    where order_id is not null
+    where order_id in (select orders.order_id from orders)
     group by 1
 
 ),

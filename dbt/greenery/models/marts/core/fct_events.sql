@@ -1,8 +1,22 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='event_id',
+    indexes=[{'columns': ['event_date']}],
+    meta={'build': {
+        'key': 'event_id',
+        'touched_by': [
+            {'source': 'events'},
+        ],
+        'change_key': ['event_date'],
+    }}
+) }}
+
 with
 
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
+    where {{ touched('event_id') }}
 
 ),
 

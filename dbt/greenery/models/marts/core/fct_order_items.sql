@@ -1,20 +1,37 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key=['order_id', 'product_id'],
+    indexes=[{'columns': ['ordered_date']}],
+    meta={'build': {
+        'key': 'order_id',
+        'touched_by': [
+            {'source': 'order_items'},
+            {'source': 'orders'},
+            {'model': 'int_product_prices', 'column': 'product_id', 'through': 'stg_greenery__order_items'},
+        ],
+        'change_key': ['ordered_date'],
+    }}
+) }}
+
 with
 
 order_items as (
 
     select * from {{ ref('stg_greenery__order_items') }}
+    where {{ touched('order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
+    where {{ touched('order_id') }}
 
 ),
 
 products as (
 
-    select * from {{ ref('stg_greenery__products') }}
+    select * from {{ ref('int_product_prices') }}
 
 ),
 

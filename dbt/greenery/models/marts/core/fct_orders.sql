@@ -1,14 +1,31 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='order_id',
+    indexes=[{'columns': ['user_id']}],
+    meta={'build': {
+        'key': 'order_id',
+        'touched_by': [
+            {'source': 'orders'},
+            {'source': 'order_items'},
+            {'model': 'int_user_orders'},
+        ],
+        'change_key': ['user_id'],
+    }}
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
+    where {{ touched('order_id') }}
 
 ),
 
 user_orders as (
 
     select * from {{ ref('int_user_orders') }}
+    where {{ touched('order_id') }}
 
 ),
 
@@ -19,6 +36,7 @@ items_by_order as (
         count(*) as product_count,
         sum(quantity) as item_count
     from {{ ref('stg_greenery__order_items') }}
+    where {{ touched('order_id') }}
     group by 1
 
 ),

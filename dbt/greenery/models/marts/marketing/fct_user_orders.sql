@@ -1,3 +1,14 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='user_id',
+    meta={'build': {
+        'key': 'user_id',
+        'touched_by': [
+            {'model': 'fct_orders'},
+        ],
+    }}
+) }}
+
 with
 
 orders as (
@@ -7,6 +18,7 @@ orders as (
         {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds,
         {{ seconds_between('shipped_at', 'delivered_at') }} as shipped_to_delivered_seconds
     from {{ ref('fct_orders') }}
+    where {{ touched('user_id') }}
 
 ),
 

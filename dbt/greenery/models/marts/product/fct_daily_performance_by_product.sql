@@ -1,3 +1,15 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key=['date_day', 'product_id'],
+    meta={'build': {
+        'key': 'date_day',
+        'touched_by': [
+            {'model': 'fct_events', 'column': 'event_date'},
+            {'model': 'fct_order_items', 'column': 'ordered_date'},
+        ],
+    }}
+) }}
+
 with
 
 events_by_day as (
@@ -8,7 +20,10 @@ events_by_day as (
         count(*) filter (where event_type = 'page_view') as page_view_count,
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count
     from {{ ref('fct_events') }}
-    where product_id is not null and event_type in ('page_view', 'add_to_cart')
+    where
+        {{ touched('event_date') }}
+        and product_id is not null
+        and event_type in ('page_view', 'add_to_cart')
     group by 1, 2
 
 ),
@@ -23,6 +38,7 @@ order_items_by_day as (
         sum(quantity) as unit_count,
         sum(line_total_usd) as revenue_usd
     from {{ ref('fct_order_items') }}
+    where {{ touched('ordered_date') }}
     group by 1, 2
 
 ),

@@ -1,8 +1,21 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='session_id',
+    meta={'build': {
+        'key': 'session_id',
+        'touched_by': [
+            {'model': 'int_session_events_agg'},
+            {'model': 'dim_users', 'column': 'user_id', 'through': 'int_session_events_agg'},
+        ],
+    }}
+) }}
+
 with
 
 sessions as (
 
     select * from {{ ref('int_session_events_agg') }}
+    where {{ touched('session_id') }}
 
 ),
 

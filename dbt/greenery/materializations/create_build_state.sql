@@ -1,0 +1,21 @@
+{#
+    Make an analyst's own state tables at their first build. Several models start at once: only one
+    may make them, and has committed before the others look.
+#}
+{% macro create_build_state() %}
+    {%- if target.name != 'prod' -%}
+        {% do run_query(
+            "do $make$ begin"
+            ~ " if to_regclass('" ~ build_state('model_change') ~ "') is null then"
+            ~ " perform pg_advisory_xact_lock(hashtextextended('" ~ build_state('model_change') ~ "', 0));"
+            ~ " create schema if not exists " ~ adapter.quote(target.schema ~ '_ops') ~ ";"
+            ~ " create table if not exists " ~ build_state('model_state')
+            ~ " (like ops.model_state including all);"
+            ~ " create table if not exists " ~ build_state('model_watermark')
+            ~ " (like ops.model_watermark including all);"
+            ~ " create table if not exists " ~ build_state('model_change')
+            ~ " (like ops.model_change including all);"
+            ~ " end if; end $make$; commit"
+        ) %}
+    {%- endif -%}
+{% endmacro %}

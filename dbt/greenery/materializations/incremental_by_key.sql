@@ -1,0 +1,48 @@
+{#
+    A table of which each build makes anew only what belongs to the keys that were touched since the
+    last one, according to the change logs of what it reads; so it is always what a build of the
+    whole would give. It is built whole when it must be (reason_to_build_whole). Rows, watermarks and
+    changes are written in one transaction.
+
+    meta.build of such a model:
+      key         column whose values are rebuilt whole: no row may depend on rows of another value
+      touched_by  what changes it, everything it reads: {source: t, column: c} for raw.t, or
+                  {model: m, column: c}. The column (default: the key) stands in the change_key of
+                  that source or model and holds values of the key; or, with {through: m}, m has
+                  both columns.
+      change_key  columns, besides unique_key, whose old and new values models after it ask for
+    unique_key identifies a row. The model's SQL says `where {{ touched('key') }}` at its base.
+#}
+{% materialization incremental_by_key, adapter='postgres' %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {% do create_build_state() %}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {# two builds of one model wait for each other #}
+    {%- set rows = run_query(
+        "select definition_hash, relation_oid, version, coalesce(to_regclass('" ~ target_relation
+        ~ "')::oid, 0) as present_oid from " ~ build_state('model_state') ~ " where model = '"
+        ~ model.name ~ "' for update"
+    ).rows -%}
+    {%- set state = rows[0] if rows else none -%}
+    {%- set version = (state.version | int if state else 0) + 1 -%}
+    {%- set definition = definition_hash(sql) -%}
+    {%- set sources = build_sources() -%}
+    {%- set reason = reason_to_build_whole(existing, state, definition, sources) -%}
+    {%- if reason -%}
+        {{ log(model.name ~ ' is built whole: ' ~ reason, info=True) }}
+        {% do build_whole(existing, target_relation, sql) %}
+    {%- elif not build_touched(target_relation, sql, sources, version) -%}
+        {%- set version = version - 1 -%}
+    {%- endif -%}
+    {% do remember_build(target_relation, definition, sources, version, reason) %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- if reason -%}
+        {% do persist_docs(target_relation, model) %}
+    {%- endif -%}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

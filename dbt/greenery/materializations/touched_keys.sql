@@ -1,0 +1,35 @@
+{#
+    SQL of the keys to rebuild because of one source: those that its changed rows had before and have
+    now, in the type of the model's key. With `through`, a relation that has both columns, from the
+    source's column to the model's key.
+#}
+{% macro touched_keys(source, key, data_type) %}
+    {%- set type = 'text' if source.through else data_type -%}
+    {%- set news -%}
+        {%- if source.table -%}
+            select cast({{ source.column }} as {{ type }}) as key
+            from {{ source.name }}
+            where _load_id > {{ source.since }} and _load_id <= {{ source.upto }}
+            union
+            select cast(side.key ->> '{{ source.column }}' as {{ type }})
+            from raw.change_log
+            cross join lateral (values (old_key), (new_key)) as side (key)
+            where
+                table_name = '{{ source.table }}'
+                and load_id > {{ source.since }} and load_id <= {{ source.upto }}
+        {%- else -%}
+            select distinct cast(key ->> '{{ source.column }}' as {{ type }}) as key
+            from {{ build_state('model_change') }}
+            where
+                model = '{{ source.name }}'
+                and version > {{ source.since }} and version <= {{ source.upto }}
+        {%- endif -%}
+    {%- endset -%}
+    {%- if source.through -%}
+        select {{ key }} as key
+        from {{ ref(source.through) }}
+        where {{ source.column }} in (select news.key from ({{ news }}) as news)
+    {%- else -%}
+        {{ news }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,35 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='product_id',
+    indexes=[{'columns': ['product_id']}],
+    meta={'build': {
+        'key': 'product_id',
+        'touched_by': [
+            {'source': 'products'},
+        ],
+    }}
+) }}
+
+with
+
+products as (
+
+    select * from {{ ref('stg_greenery__products') }}
+    where {{ touched('product_id') }}
+
+),
+
+final as (
+
+    select
+        -- ids
+        product_id,
+
+        -- numerics
+        price_usd
+
+    from products
+
+)
+
+select * from final

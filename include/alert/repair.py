@@ -1,0 +1,44 @@
+"""How to mend what failed, and how to run it again, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from include.alert.blocks import code
+from include.alert.incidents import Incident
+from include.alert.report import Report
+
+
+def how(incidents: Sequence[Incident], report: Report) -> list[str]:
+    """Return what to do about open incidents, the clicks and the command included."""
+    return [f"*To mend it:* {_mend(incidents, report)}", *_run_again(incidents, report)]
+
+
+def _mend(incidents: Sequence[Incident], report: Report) -> str:
+    kinds = {incident.kind for incident in incidents}
+    if report.facts is None:
+        return "see that the warehouse is up, then clear the failed tasks in Airflow."
+    if "load" in kinds:
+        return (
+            "put a right file in the place of the one named above and start a new run, "
+            "or clear the failed load in Airflow. What was loaded stays."
+        )
+    if kinds & {"test", "model"}:
+        return (
+            "mend the data at its source, or the model; "
+            "then start a new run, or clear the failed tasks in Airflow. "
+            "Readers keep the last published data until a run succeeds."
+        )
+    return "look at the log, then clear the failed tasks in Airflow. Doing them twice does no harm."
+
+
+def _run_again(incidents: Sequence[Incident], report: Report) -> list[str]:
+    task = next((incident.task_id for incident in incidents if incident.task_id), None)
+    again = f"`airflow dags trigger {report.hint.dag_id}`"
+    if task is None or len({incident.task_id for incident in incidents}) > 1:
+        clicks = "_Open the run_ → _Clear Dag Run_ → _Clear only failed tasks_ → _Confirm_"
+    else:
+        clicks = (
+            f"_Open the log_ of {code(task)} → _Clear Task Instance_ → _Downstream_ → _Confirm_"
+        )
+    return [f"*To run it again:* {clicks}. A new run: {again}."]

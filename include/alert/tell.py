@@ -1,0 +1,133 @@
+"""Look at a run and bring Slack up to date, within a few seconds and whatever is broken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.alert import delivery, directory, incident_store, message, store
+from include.alert.bounded import Deadline, within
+from include.alert.channel import Channel, find_channel
+from include.alert.collect import in_words
+from include.alert.hint import Hint
+from include.alert.plan import alert_key, plan, story_without_memory
+from include.alert.report import Report, report_on
+from include.alert.slack import Slack
+from include.transform.lineage import Lineage
+from include.warehouse.connection import transaction
+
+log = logging.getLogger(__name__)
+
+# libpq waits at least so long
+CONNECT_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long Slack and the warehouse may hold us, in seconds."""
+
+    all: float = 9.5
+    # for each of two transactions
+    warehouse: float = 2.5
+    # to look up whom to mention
+    names: float = 1.5
+    # to one call of Slack
+    answer: float = 4
+
+
+PATIENCE = Patience()
+
+
+def tell(about: Hint, manifest: Path | None, patience: Patience = PATIENCE) -> None:
+    """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
+
+    Raises:
+        SlackSettingsError: if the connection can't be used.
+    """
+    channel = find_channel()
+    if channel is None:
+        return
+    deadline = Deadline(patience.all)
+    report = None
+    try:
+        facts = within(deadline.left(patience.warehouse), _ask, about)
+        if facts is None:
+            return
+        report = report_on(about, facts, _read(manifest), datetime.now(UTC))
+        mentions = _mentions(channel, report, deadline, patience)
+        within(deadline.left(patience.warehouse), _plan, report, channel, mentions)
+    except Exception as error:
+        log.warning("The warehouse does not help to tell of the run: %s", in_words(error))
+        if about.state == "failed" or (about.state == "running" and channel.is_bot):
+            _tell_without_warehouse(about, report, channel, deadline)
+        return
+    try:
+        _log(about, delivery.deliver(channel, deadline, patience.answer))
+    except Exception as error:
+        log.warning("What Slack lacks is kept and sent later: %s", in_words(error))
+
+
+def _ask(about: Hint) -> store.Facts | None:
+    """Return what ``ops`` knows of a run; None: there is nothing to tell."""
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        _hurry(cursor)
+        if about.state == "success" and incident_store.is_quiet(cursor, about.run_id):
+            incident_store.keep_told(cursor, about)
+            return None
+        return store.read_facts(cursor, about.run_id)
+
+
+def _plan(report: Report, channel: Channel, mentions: Mapping[str, str]) -> None:
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        _hurry(cursor)
+        plan(cursor, report, channel, mentions)
+
+
+def _hurry(cursor) -> None:
+    cursor.execute("select set_config('statement_timeout', %s, true)", (f"{CONNECT_SECONDS}s",))
+
+
+def _mentions(
+    channel: Channel, report: Report, deadline: Deadline, patience: Patience
+) -> dict[str, str]:
+    owners = {failure.owner for failure in report.failures if failure.owner}
+    if not channel.is_bot or not owners:
+        return {}
+
+    def look_up() -> dict[str, str]:
+        slack = Slack(channel, Deadline(patience.names), patience.answer)
+        with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+            return directory.mentions(slack, channel, owners, cursor)
+
+    try:
+        return within(deadline.left(patience.names), look_up)
+    except Exception as error:
+        log.info("Owners are named but not mentioned: %s", in_words(error))
+        return {}
+
+
+def _tell_without_warehouse(
+    about: Hint, report: Report | None, channel: Channel, deadline: Deadline
+) -> None:
+    report = report or report_on(about, None, None, datetime.now(UTC))
+    payload = message.build(story_without_memory(report, channel))
+    error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
+    _log(about, [error] if error else [])
+
+
+def _log(about: Hint, errors: list[str]) -> None:
+    for error in errors:
+        log.error("Slack was not told all about the run %s: %s", about.run_id, error)
+    if not errors:
+        log.info("Slack is up to date on the run %s.", about.run_id)
+
+
+def _read(manifest: Path | None) -> Lineage | None:
+    try:
+        return Lineage.read(manifest) if manifest else None
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("dbt's manifest could not be read: %s", error)
+        return None

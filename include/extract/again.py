@@ -1,0 +1,194 @@
+"""The rows of one load that wait in quarantine: taken, sorted out, settled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from include.extract import erased, keys, raw_table
+from include.extract.contracts import Table
+from include.extract.quarantine import BadRow, key_of
+from include.extract.records import Record
+from include.extract.staging import NEW, NUMBER, Target
+from include.extract.structure import BAD_TEXT
+
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+_BY_LOAD = sql.SQL("coalesce(load.replay_of, old._load_id) >= {origin}")
+_BY_VERSION = sql.SQL(
+    "(old._deleted_at is not null and {by_load}) or old.{version} > new.{version} "
+    "or (new.{version} is null and old.{version} is not null) "
+    "or (new.{version} is not distinct from old.{version} and {by_load})"
+)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A row in quarantine. ``number`` counts the rows of its load from 1, in the file's order."""
+
+    number: int
+    quarantine_id: int
+    line: int
+    text: str
+    reason: str
+
+    def record(self) -> Record:
+        """Return it as it would be cut from a file."""
+        raw = self.text.encode()
+        if BAD_TEXT in self.reason:
+            # what was no text is kept as \xNN: unless mended, it is no text again
+            raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), raw)
+        is_closed = raw.count(b'"') % 2 == 0
+        return Record(self.number, self.line, self.line + raw.count(b"\n"), 0, raw, is_closed)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All rows of one load that wait and may be tried again. ``names`` is the header they had."""
+
+    source_file: str
+    names: tuple[str, ...]
+    rows: tuple[Waiting, ...]
+
+    @property
+    def numbers(self) -> set[int]:
+        return {row.number for row in self.rows}
+
+    def records(self) -> list[Record]:
+        return [row.record() for row in self.rows]
+
+    def too_long(self, numbers: Collection[int]) -> list[BadRow]:
+        reason = "the key is longer than an index can hold"
+        return [BadRow(row.record(), (reason,)) for row in self.rows if row.number in numbers]
+
+    def settle(
+        self,
+        cursor: Cursor,
+        table: Table,
+        bad: Sequence[BadRow],
+        *,
+        replayed: Collection[int],
+        superseded: Collection[int],
+        erased: Collection[int],
+    ) -> None:
+        """Write down what became of the rows, by their numbers; bad ones go on waiting."""
+        ids = {row.number: row.quarantine_id for row in self.rows}
+        for resolution, numbers in (
+            ("replayed", replayed),
+            ("superseded", superseded),
+            ("erased", erased),
+        ):
+            cursor.execute(
+                "update ops.quarantine set resolved_at = now(), resolution = %s"
+                " where quarantine_id = any (%s)",
+                (resolution, [ids[number] for number in numbers]),
+            )
+        cursor.execute(
+            "update ops.quarantine set row_text = '', row_key = null"
+            " where quarantine_id = any (%s)",
+            ([ids[number] for number in erased],),
+        )
+        execute_values(
+            cursor,
+            "update ops.quarantine as old set reason = new.reason, column_name = new.column_name,"
+            " row_key = new.row_key::jsonb"
+            " from (values %s) as new (quarantine_id, reason, column_name, row_key)"
+            " where old.quarantine_id = new.quarantine_id",
+            [
+                (
+                    ids[row.record.number],
+                    row.reason,
+                    row.column,
+                    key_of(table, self.names, row.record),
+                )
+                for row in bad
+            ],
+            template="(%s, %s, %s::text, %s::jsonb)",
+        )
+
+
+def waiting_loads(cursor: Cursor, table: Table) -> list[int]:
+    """Return the loads of which rows wait, the oldest first."""
+    cursor.execute(
+        "select distinct load_id from ops.quarantine where table_name = %s"
+        " and resolved_at is null and is_replayable order by load_id",
+        (table.name,),
+    )
+    return [load_id for (load_id,) in cursor]
+
+
+def take(cursor: Cursor, table: Table, origin_id: int) -> Batch:
+    """Take the rows of a load that wait; nobody else can until the transaction ends."""
+    cursor.execute(
+        "select quarantine_id, coalesce(line_number, 0), row_text, reason, source_file"
+        " from ops.quarantine where table_name = %s and load_id = %s"
+        " and resolved_at is null and is_replayable"
+        " order by line_number nulls last, quarantine_id for update",
+        (table.name, origin_id),
+    )
+    found = cursor.fetchall()
+    cursor.execute("select source_columns from ops.load where load_id = %s", (origin_id,))
+    (names,) = cursor.fetchone() or (None,)
+    return Batch(
+        found[0][-1] if found else "",
+        tuple(names or table.column_names),
+        tuple(Waiting(number, *row[:-1]) for number, row in enumerate(found, 1)),
+    )
+
+
+def leave_out_erased(cursor: Cursor, table: Table) -> set[int]:
+    """Take the rows of forgotten people out of ``_new`` and return their numbers."""
+    before = _numbers(cursor)
+    erased.drop_erased(cursor, table, erased.read_tombstones(cursor, table))
+    return before - _numbers(cursor)
+
+
+def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
+    """Give ``_new`` its key; return the rows that lost theirs to another, and those too long."""
+    target = Target(NEW, NUMBER)
+    if keys.add(cursor, table, target) is None:
+        return set(), set()
+    losers = keys.find_losers(cursor, table, target, len(_numbers(cursor)))
+    keys.remove(cursor, table, target, losers)
+    keys.add(cursor, table, target)
+    lost = {loser.number for loser in losers if loser.winner is not None}
+    return lost, {loser.number for loser in losers} - lost
+
+
+def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
+    """Take rows that are older than those in ``raw`` out of ``_new`` and return their numbers.
+
+    The version decides, where the contract names one. Else, and between equals, the load does: a
+    row in ``raw`` of the same load or a later one is newer. A replayed row is as old as its first
+    load.
+    """
+    by_load = _BY_LOAD.format(origin=sql.Literal(origin_id))
+    is_older = by_load
+    if table.version:
+        is_older = _BY_VERSION.format(by_load=by_load, version=sql.Identifier(table.version))
+    same_key = sql.SQL(" and ").join(
+        sql.SQL("old.{0} = new.{0}").format(sql.Identifier(key)) for key in table.primary_key
+    )
+    cursor.execute(
+        sql.SQL(
+            "delete from {new} as new using {raw} as old"
+            " left join ops.load as load on old._load_id = load.load_id"
+            " where {same_key} and ({is_older}) returning new.{number}"
+        ).format(
+            new=NEW,
+            raw=raw_table.name_of(table),
+            number=NUMBER,
+            same_key=same_key,
+            is_older=is_older,
+        )
+    )
+    return {number for (number,) in cursor}
+
+
+def _numbers(cursor: Cursor) -> set[int]:
+    cursor.execute(sql.SQL("select {} from {}").format(NUMBER, NEW))
+    return {number for (number,) in cursor}

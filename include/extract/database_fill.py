@@ -1,0 +1,58 @@
+"""The rows of a database table into raw: straight in at the first load, else by a merge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract import erased, keys, merge, raw_table, staging
+from include.extract.contracts import Table
+from include.extract.database import Snapshot
+from include.extract.errors import RefusedFileError
+from include.extract.merge import Counts
+from include.extract.pipe import copy_through
+from include.extract.staging import Target
+
+
+def bring(
+    snapshot: Snapshot,
+    select: sql.Composable,
+    cursor: Cursor,
+    table: Table,
+    load_id: int,
+    *,
+    is_missing: bool,
+    may_shrink: bool,
+) -> tuple[int, Counts, sql.Identifier]:
+    """Return the rows read, what became of them, and the table that holds them now.
+
+    Raises:
+        RefusedFileError: if a key is there twice or is too long, or a snapshot lost too much.
+        SourceSideError, psycopg2.Error: as ``copy_through`` does.
+    """
+    tombstones = erased.read_tombstones(cursor, table)
+    is_direct = is_missing and not tombstones
+    target = (
+        staging.open_raw(cursor, table, load_id) if is_direct else staging.open_new(cursor, table)
+    )
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
+    into = sql.SQL("{} ({})").format(target.name, columns)
+    rows = copy_through(snapshot.cursor, select, cursor, into, is_made_here=is_direct)
+    forgotten = 0 if is_direct else erased.drop_erased(cursor, table, tombstones)
+    _add_key(cursor, table, target)
+    if is_direct:
+        raw_table.finish(cursor, table)
+        return rows, Counts(inserted=rows), target.name
+    if is_missing:
+        raw_table.create(cursor, table)
+    counts = merge.apply(cursor, table, load_id, rows - forgotten, may_shrink=may_shrink)
+    if is_missing:
+        _add_key(cursor, table, staging.raw_target(table))
+    return rows, replace(counts, unchanged=counts.unchanged + forgotten), target.name
+
+
+def _add_key(cursor: Cursor, table: Table, target: Target) -> None:
+    if kind := keys.add(cursor, table, target):
+        raise RefusedFileError(kind)

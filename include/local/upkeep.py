@@ -1,0 +1,46 @@
+"""``make replay-quarantine`` and ``make forget``: what is done to the warehouse between runs."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from include.local import postgres
+from include.local.home import Home, warehouse_connection
+
+
+def replay_quarantine(home: Home, table: str) -> int:
+    """Try rows in quarantine again, of all tables or of one; print what became of them.
+
+    Raises:
+        SourceError, LeaseHeldError, MigrationError: in words.
+    """
+    _use_warehouse(home)
+    from include.extract import replay
+    from include.extract.task import declared_tables
+    from include.warehouse.migrate import migrate
+
+    migrate()
+    run_id = f"replay {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    results = replay.replay(declared_tables(), run_id, table)
+    for result in results:
+        print(replay.in_words(result))
+    if not results:
+        print("No row waits in quarantine.")
+    elif any(result.loaded for result in results):
+        print("The next run builds and publishes what came in: make run")
+    return 0
+
+
+def forget(home: Home, person_id: str) -> int:
+    """Remove a person for good; print what was removed and what is left to do."""
+    _use_warehouse(home)
+    from include.privacy.__main__ import main
+
+    return main(person_id)
+
+
+def _use_warehouse(home: Home) -> None:
+    """Have the warehouse of this checkout up, and known to what is imported from here on."""
+    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(postgres.start(home.state))
+    os.environ.setdefault("AIRFLOW_HOME", str(home.airflow))

@@ -1,0 +1,1 @@
+"""Forget a person: every row of theirs, wherever the warehouse keeps a copy."""

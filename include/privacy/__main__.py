@@ -1,0 +1,42 @@
+"""Forget a person in the warehouse of the Airflow connection: ``python -m include.privacy ID``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from include.extract.contracts import ContractError
+from include.extract.task import declared_tables
+from include.privacy.forget import UnknownPersonError, forget
+from include.privacy.tell import lines
+from include.warehouse.connection import WarehouseUnreachableError
+from include.warehouse.lease import LeaseHeldError
+from include.warehouse.migrate import MigrationError, migrate
+
+EXPECTED = (
+    ContractError,
+    LeaseHeldError,
+    MigrationError,
+    UnknownPersonError,
+    WarehouseUnreachableError,
+)
+
+
+def main(person_id: str) -> int:
+    """Forget a person and say what was done; return the exit status."""
+    if not person_id.strip():
+        print("Say whom: make forget USER_ID=…", file=sys.stderr)
+        return 2
+    try:
+        migrate()
+        run_id = f"forget {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+        forgotten = forget(person_id.strip(), declared_tables(), run_id)
+    except EXPECTED as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\n".join(lines(forgotten)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) == 2 else ""))

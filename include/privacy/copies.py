@@ -1,0 +1,80 @@
+"""The tables that are built from ``raw``: rows of the person go from them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from include.privacy.gone import GONE
+from include.privacy.rules import Rules
+from include.warehouse.connection import Role
+
+SCHEMAS: dict[Role, tuple[str, ...]] = {
+    "transformer": ("staging", "intermediate", "snapshots", "marts_build"),
+    "publisher": ("marts",),
+}
+
+
+def remove(cursor: Cursor, rules: Rules) -> dict[str, int]:
+    """Delete each row that bears a key of a row that goes; return how many by table.
+
+    Every role deletes from its own tables. Totals have no such key: they follow when they are built
+    again.
+    """
+    removed = {}
+    for role, schemas in SCHEMAS.items():
+        cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+        for schema in schemas:
+            for table, columns in _tables(cursor, schema, rules.keys).items():
+                cursor.execute(_delete_statement(rules, schema, table, columns))
+                removed[f"{schema}.{table}"] = cursor.rowcount
+    cursor.execute("set local role loader")
+    return removed
+
+
+def elsewhere(cursor: Cursor, rules: Rules) -> list[str]:
+    """Return the tables with such keys that somebody else keeps in this database."""
+    ours = [schema for schemas in SCHEMAS.values() for schema in schemas] + ["raw", "ops"]
+    cursor.execute(
+        "select format('%%I.%%I', nspname, relname) from pg_class"
+        " inner join pg_namespace on relnamespace = pg_namespace.oid"
+        " where relkind in ('r', 'p', 'm') and relpersistence <> 't' and nspname <> all (%s)"
+        " and exists (select from pg_attribute where attrelid = pg_class.oid"
+        " and attname = any (%s) and not attisdropped) order by 1",
+        ([*ours, "pg_catalog", "information_schema"], list(rules.keys)),
+    )
+    return [name for (name,) in cursor]
+
+
+def _tables(cursor: Cursor, schema: str, keys: Collection[str]) -> dict[str, list[str]]:
+    """Return the tables of a schema that have such columns, with these columns."""
+    cursor.execute(
+        "select relname, array_agg(attname::text order by attnum) from pg_class"
+        " inner join pg_attribute on attrelid = pg_class.oid and not attisdropped"
+        " where relnamespace = to_regnamespace(%s) and relkind in ('r', 'p')"
+        " and attname = any (%s) group by relname order by relname",
+        (schema, list(keys)),
+    )
+    return dict(cursor.fetchall())
+
+
+def _delete_statement(
+    rules: Rules, schema: str, table: str, columns: Collection[str]
+) -> sql.Composed:
+    conditions = [
+        sql.SQL(
+            "{column}::text in (select value from {gone} where table_name = {owner}"
+            " and column_name = {name})"
+        ).format(
+            column=sql.Identifier(column),
+            gone=GONE,
+            owner=sql.Literal(rules.keys[column].name),
+            name=sql.Literal(column),
+        )
+        for column in columns
+    ]
+    return sql.SQL("delete from {} where {}").format(
+        sql.Identifier(schema, table), sql.SQL(" or ").join(conditions)
+    )

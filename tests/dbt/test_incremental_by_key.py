@@ -1,0 +1,268 @@
+"""The materialization incremental_by_key, in a project of three models."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.dbt.conftest import PROJECT
+from tests.dbt.daily import DailyBuild
+
+FILES = {
+    "dbt_project.yml": """
+        name: small
+        profile: greenery
+        macro-paths: [macros, materializations]
+        flags: {send_anonymous_usage_stats: false}
+        vars: {shortest: 0}
+        models:
+          small:
+            +schema: marts_build
+        """,
+    "macros/longest.sql": "{% macro longest() %} 9999 {% endmacro %}",
+    "models/about.yml": """
+        sources:
+          - name: shop
+            schema: raw
+            tables:
+              - name: visits
+                config: {meta: {extract: {change_key: [person_id]}}}
+        models:
+          - name: people
+            description: One row per person.
+        """,
+    "models/stg_visits.sql": """
+        {{ config(materialized='view', schema='staging') }}
+        select visit_id, person_id, seconds from {{ source('shop', 'visits') }}
+        where _deleted_at is null
+        """,
+    "models/people.sql": """
+        {{ config(
+            materialized='incremental_by_key', unique_key='person_id',
+            indexes=[{'columns': ['person_id']}],
+            meta={'build': {'key': 'person_id', 'touched_by': [{'source': 'visits'}],
+                            'change_key': ['visit_count']}}
+        ) }}
+        select person_id, count(*) as visit_count, sum(seconds) as seconds
+        from {{ ref('stg_visits') }}
+        where {{ touched('person_id') }}
+            and seconds between {{ var('shortest') }} and {{ longest() }}
+        group by 1
+        """,
+    "models/regulars.sql": """
+        {{ config(
+            materialized='incremental_by_key', unique_key='visit_count',
+            indexes=[{'columns': ['visit_count']}],
+            meta={'build': {'key': 'visit_count', 'touched_by': [{'model': 'people'}]}}
+        ) }}
+        select visit_count, count(*) as person_count from {{ ref('people') }}
+        where {{ touched('visit_count') }}
+        group by 1
+        """,
+}
+
+
+class Small:
+    """The small project and the raw table it reads."""
+
+    def __init__(self, warehouse, folder: Path) -> None:
+        self.warehouse, self.folder = warehouse, folder
+        for name, text in FILES.items():
+            self.write(name, textwrap.dedent(text).strip())
+        for copied in ("macros", "materializations"):
+            shutil.copytree(PROJECT / copied, folder / copied, dirs_exist_ok=True)
+        self.build = DailyBuild(warehouse, folder / "run", folder)
+        warehouse.run(
+            "set role loader; create table raw.visits (visit_id text primary key, person_id text,"
+            " seconds integer, _load_id bigint not null, _deleted_at timestamptz)"
+        )
+
+    def write(self, name: str, text: str) -> None:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.folder / name).read_text()
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def load(self, visits: Mapping[str, tuple[str, int] | None]) -> int:
+        """Bring visits (id → person and seconds, or None: gone) into raw, as a load does."""
+        ((load_id,),) = self.warehouse.run(
+            "insert into ops.load (table_name, source_file, started_at, finished_at, status)"
+            " values ('visits', 'a file', now(), now(), 'loaded') returning load_id"
+        )
+        for visit_id, row in visits.items():
+            person_id, seconds = row or (None, None)
+            values = {"visit": visit_id, "person": person_id, "seconds": seconds, "load": load_id}
+            self.warehouse.run(
+                "insert into raw.change_log select %(load)s, 'visits', 'update',"
+                " jsonb_build_object('person_id', person_id),"
+                " jsonb_build_object('person_id', %(person)s::text)"
+                " from raw.visits where visit_id = %(visit)s;"
+                "delete from raw.visits where visit_id = %(visit)s;"
+                "insert into raw.visits select %(visit)s, %(person)s, %(seconds)s, %(load)s"
+                " where %(person)s is not null",
+                values,
+            )
+        return load_id
+
+    def people(self) -> list[tuple]:
+        return self.warehouse.run("select * from marts_build.people order by 1")
+
+    def regulars(self) -> list[tuple]:
+        return self.warehouse.run("select * from marts_build.regulars order by 1")
+
+
+@pytest.fixture
+def small(warehouse, tmp_path) -> Small:
+    small = Small(warehouse, tmp_path)
+    small.load({"1": ("ann", 10), "2": ("ann", 20), "3": ("bob", 30), "4": ("cat", 40)})
+    small.build()
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]
+    assert small.regulars() == [(1, 2), (2, 1)]
+    return small
+
+
+def test_touched_keys_are_made_anew_wherever_a_row_was_and_is(small):
+    small.load({"2": ("bob", 20), "4": None, "5": ("dan", 5)})
+    small.build()
+    assert small.build.built_whole() == set()
+    assert small.people() == [("ann", 1, 10), ("bob", 2, 50), ("dan", 1, 5)]
+    assert small.regulars() == [(1, 2), (2, 1)]
+
+
+def test_keys_that_nobody_touched_are_not_computed(small):
+    small.warehouse.run("update marts_build.people set seconds = 77 where person_id = 'cat'")
+    small.load({"1": ("ann", 11)})
+    small.build()
+    assert small.people() == [("ann", 2, 31), ("bob", 1, 30), ("cat", 1, 77)]
+
+
+def test_rows_that_come_out_as_they_were_are_no_news_downstream(small):
+    small.load({"1": ("ann", 20), "2": ("ann", 10)})
+    small.warehouse.run("update marts_build.regulars set person_count = 77")
+    small.build()
+    assert small.regulars() == [(1, 77), (2, 77)]
+    assert small.warehouse.run("select * from ops.model_change") == []
+
+
+def test_a_run_reads_up_to_its_horizon_and_the_next_one_goes_on_from_there(small):
+    first = small.load({"1": ("ann", 100)})
+    small.load({"3": ("bob", 300)})
+    small.warehouse.run(
+        "insert into ops.run_lease (run_id, taken_at, expires_at, horizon_load_id)"
+        " values ('a run', now(), now(), %s)",
+        [first],
+    )
+    small.build()
+    assert small.people() == [("ann", 2, 120), ("bob", 1, 30), ("cat", 1, 40)]
+    small.warehouse.run("update ops.run_lease set horizon_load_id = 99")
+    small.build()
+    assert small.people() == [("ann", 2, 120), ("bob", 1, 300), ("cat", 1, 40)]
+
+
+def test_a_build_that_fails_leaves_the_watermark_where_it_was(small):
+    small.load({"1": ("ann", 100)})
+    small.warehouse.run(
+        "alter table marts_build.people add constraint small check (seconds < 100) not valid"
+    )
+    with pytest.raises(AssertionError, match="small"):
+        small.build()
+    small.warehouse.run("alter table marts_build.people drop constraint small")
+    small.build()
+    assert small.people()[0] == ("ann", 2, 120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "whole"),
+    [
+        pytest.param(
+            "models/people.sql", "sum(seconds)", "max(seconds)", {"people", "regulars"}, id="SQL"
+        ),
+        pytest.param(
+            *("models/stg_visits.sql", "seconds from", "seconds * 2 as seconds from"),
+            {"people", "regulars"},
+            id="upstream view",
+        ),
+        pytest.param("macros/longest.sql", "9999", "9998", {"people", "regulars"}, id="macro"),
+        pytest.param(
+            "dbt_project.yml", "shortest: 0", "shortest: 1", {"people", "regulars"}, id="variable"
+        ),
+        pytest.param(
+            *("models/regulars.sql", "['visit_count']", "['visit_count', 'person_count']"),
+            {"regulars"},
+            id="index",
+        ),
+        pytest.param(
+            *("models/about.yml", "[person_id]", "[person_id, visit_id]"),
+            {"people", "regulars"},
+            id="change key of a source",
+        ),
+        pytest.param("models/about.yml", "per person", "per human", set(), id="description"),
+    ],
+)
+def test_what_it_is_made_from_decides_whether_it_is_built_whole(small, file, old, new, whole):
+    small.edit(file, old, new)
+    small.build()
+    assert small.build.built_whole() == whole
+    small.build()
+    assert small.build.built_whole() == set()
+
+
+def test_a_new_column_is_filled_in_old_rows(small):
+    small.edit("models/people.sql", "as visit_count,", "as visit_count, 'old' as kind,")
+    small.build()
+    assert small.people()[0] == ("ann", 2, "old", 30)
+
+
+def test_a_new_index_is_made(small):
+    small.edit("models/regulars.sql", "['visit_count']", "['person_count']")
+    small.build()
+    assert small.warehouse.run(
+        "select count(*) from pg_indexes where tablename = 'regulars'"
+        " and indexdef like '%%(person_count)'"
+    ) == [(1,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "done",
+    [
+        pytest.param("drop table marts_build.people", id="gone"),
+        pytest.param(
+            "create table other as select * from marts_build.people limit 1;"
+            "drop table marts_build.people; alter table other rename to people;"
+            "alter table people owner to transformer; alter table people set schema marts_build",
+            id="made by hand",
+        ),
+        pytest.param("update ops.model_state set definition_hash = null", id="asked for"),
+        pytest.param("delete from ops.model_watermark where model = 'people'", id="never read"),
+        pytest.param(
+            "insert into ops.model_state (model, version, changes_since) values"
+            " ('raw.visits', 0, 99)",
+            id="changes are pruned",
+        ),
+    ],
+)
+def test_what_was_done_to_it_is_mended_by_a_whole_build(small, done):
+    small.warehouse.run(done)
+    small.build()
+    assert "people" in small.build.built_whole()
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]
+    assert "regulars" in small.build.built_whole()
+
+
+def test_a_watermark_from_the_future_is_an_error_that_names_the_model(small):
+    small.warehouse.run("update ops.model_watermark set position = 99 where source = 'raw.visits'")
+    with pytest.raises(AssertionError, match=r"watermark of people on raw.visits is 99, but .* 1"):
+        small.build()
+    small.build("run", "--full-refresh")
+    small.build()
+    assert small.build.built_whole() == set()

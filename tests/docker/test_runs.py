@@ -1,0 +1,96 @@
+"""Runs of the DAG in the containers: with edited models, through kills, and failing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+KILLED = ("dag-processor", "triggerer", "api-server", "warehouse", "metadata", "scheduler")
+DIM_STATES = """
+select state, count(*) as user_count from {{ ref('dim_users') }} where state is not null group by 1
+"""
+ABOUT_DIM_STATES = """
+models:
+  - name: dim_states
+    description: Where users live. One row per state.
+    constraints: [{type: primary_key, columns: [state]}]
+    columns:
+      - name: state
+        data_type: text
+        data_tests: [not_null, unique]
+      - name: user_count
+        data_type: bigint
+"""
+
+
+def test_an_edited_and_an_added_model_are_in_the_next_run(stack, first_marts):
+    core = "dbt/greenery/models/marts/core"
+    before = (stack.folder / core / "dim_users.sql").read_text()
+    after = before.replace("users.first_name,", "upper(users.first_name) as first_name,")
+    assert after != before
+    with (
+        stack.changed(f"{core}/dim_users.sql", after),
+        stack.changed(f"{core}/dim_states.sql", DIM_STATES),
+        stack.changed(f"{core}/_dim_states.yml", ABOUT_DIM_STATES),
+    ):
+        run_id = stack.run()
+    assert "build.dim_states" in [task["task_id"] for task in stack.api.tasks(run_id)]
+    assert stack.ask(
+        "select bool_and(first_name = upper(first_name)), count(*) > 0 from marts.dim_users"
+    ) == [["t", "t"]]
+    assert int(stack.ask("select count(*) from marts.dim_states")[0][0]) > 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
+def test_a_killed_container_comes_back_and_its_run_ends_right(stack, first_marts):
+    died = {service: stack.inspect(service)["RestartCount"] for service in KILLED}
+    stack.api.wait_for_dag()
+    run_id = stack.api.trigger()
+    for service in KILLED:
+        time.sleep(5)
+        # `docker kill` would count as a stop by hand, after which nothing restarts
+        os.kill(stack.inspect(service)["State"]["Pid"], signal.SIGKILL)
+    assert stack.wait(run_id) == "success", stack.explain(run_id)
+    stack.up()
+    for service, restarts in died.items():
+        assert stack.inspect(service)["RestartCount"] > restarts
+    assert stack.marts() == first_marts
+
+
+def test_a_failing_run_reaches_slack_and_changes_no_mart(stack, first_marts):
+    before = stack.marts()
+    processor = stack.inspect("dag-processor")
+    slack = subprocess.check_output(
+        [
+            *("docker", "run", "--detach", "--rm", "--entrypoint", "python"),
+            *("--network", f"container:{processor['Id']}"),
+            *("--volume", f"{stack.folder}/tests:/fake/tests:ro", "--workdir", "/fake"),
+            *(processor["Config"]["Image"], "-m", "tests.support.fake_slack"),
+        ],
+        text=True,
+    ).strip()
+    never = "select order_id from {{ ref('fct_orders') }}\n"
+    try:
+        with stack.changed("dbt/greenery/tests/assert_never.sql", never):
+            stack.api.wait_for_dag()
+            run_id = stack.api.trigger()
+            assert stack.wait(run_id) == "failed"
+        messages: list[dict] = []
+        deadline = time.monotonic() + 60
+        while not messages and time.monotonic() < deadline:
+            time.sleep(1)
+            taken = stack.in_service(
+                "dag-processor", "curl", "-s", "http://127.0.0.1:8065/messages"
+            )
+            messages = json.loads(taken)
+    finally:
+        subprocess.run(["docker", "kill", slack], capture_output=True)
+    assert len(messages) == 1
+    assert re.search(r"\bnever: \d+ rows", json.dumps(messages))
+    assert stack.marts() == before

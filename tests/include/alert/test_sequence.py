@@ -1,0 +1,174 @@
+"""Several runs in turn: one message for one trouble, from its first failure until it is mended."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from include.alert.callback import tell_of_failed_run, tell_of_failed_task, tell_of_good_run
+from include.alert.collect import record_dbt_results, record_task_failure
+from tests.include.alert.conftest import MANIFEST, run_context, task_context, write_results
+
+ORDERS, USERS = "build.stg_greenery__orders", "build.dim_users"
+NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
+UNIQUE = "test.greenery.unique_dim_users_user_id.b2"
+
+
+@pytest.fixture
+def runs(warehouse, slack, tmp_path, caplog):
+    yield Runs(tmp_path, warehouse)
+    assert "does not help" not in caplog.text
+
+
+class Runs:
+    """Runs as Cosmos and Airflow tell of them."""
+
+    def __init__(self, project, warehouse):
+        self.project, self.warehouse = project, warehouse
+
+    def result(self, run_id, task_id, unique_id, status, failures=0, try_number=1):
+        context = task_context(task_id, try_number, run_id)
+        result = {"unique_id": unique_id, "status": status, "failures": failures}
+        if status == "fail":
+            result["compiled_code"] = "select user_id from orders"
+        try:
+            record_dbt_results(write_results(self.project, result), context)
+        except Exception as error:
+            record_task_failure({**context, "exception": error})
+            tell_of_failed_task({**context, "exception": error}, manifest=MANIFEST)
+
+    def fails(self, run_id, *results, twice=False):
+        for task_id, unique_id, failures in results:
+            self.result(run_id, task_id, unique_id, "fail", failures)
+        last = results[-1][0] if results else ORDERS
+        for _ in range(1 + twice):
+            tell_of_failed_run(run_context(last, run_id=run_id), manifest=MANIFEST)
+
+    def succeeds(self, run_id):
+        for task_id, unique_id in ((ORDERS, NOT_NULL), (USERS, UNIQUE)):
+            self.result(run_id, task_id, unique_id, "pass")
+        tell_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
+
+
+def first_lines(message):
+    return "\n".join(b["text"]["text"] for b in message["blocks"][:2])
+
+
+def test_failure_retry_still_failing_and_mended_make_exactly_one_message(runs, slack):
+    runs.succeeds("run 0")
+    assert slack.everything == [], "nothing is told of a run that went well"
+    assert slack.requests == [], "nor is Slack asked anything"
+
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12), twice=True)
+    (message,) = slack.messages
+    assert ":red_circle: Greenery run failed: 1 test failed" in first_lines(message)
+    assert "*1 new*, 0 still failing, 0 resolved" in first_lines(message)
+    assert "12 rows, 0 in the run before" in json.dumps(message)
+    (reply,) = slack.replies
+    assert reply["thread_ts"] == message["ts"]
+    assert "select user_id from orders" in json.dumps(reply)
+
+    # cleared, and the same again
+    runs.result("run 1", ORDERS, NOT_NULL, "fail", 12, try_number=2)
+    runs.fails("run 1")
+    runs.fails("run 2", (ORDERS, NOT_NULL, 9))
+    (message,) = slack.messages
+    assert "failed again: 1 test failed" in first_lines(message)
+    assert "9 rows; still failing, 2 runs" in json.dumps(message)
+
+    runs.succeeds("run 3")
+    (message,) = slack.messages
+    assert first_lines(message).startswith(":white_check_mark: Resolved after ")
+    assert ", 2 runs: 1 test failed" in first_lines(message)
+    assert message["attachments"][0]["color"] == "#2eb67d"
+    assert len(slack.replies) == 1
+
+    before = len(slack.requests)
+    runs.succeeds("run 4")
+    assert len(slack.requests) == before
+    assert runs.warehouse.run("select state, runs from ops.incident") == [("resolved", 2)]
+
+
+def test_a_new_failure_makes_a_new_message_and_the_old_one_goes_on(runs, slack):
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.fails("run 2", (ORDERS, NOT_NULL, 12), (USERS, UNIQUE, 2))
+    first, second = slack.messages
+    assert "failed again: 1 test failed" in first_lines(first)
+    assert "*1 new*, 1 still failing, 0 resolved" in first_lines(second)
+    assert "dim_users" in json.dumps(second)
+    assert "stg_greenery__orders.user_id" not in json.dumps(second["blocks"][2:])
+    runs.succeeds("run 3")
+    assert all(":white_check_mark:" in first_lines(message) for message in slack.messages)
+    assert len(slack.messages) == 2
+
+
+def test_a_run_mended_by_clearing_a_task_turns_green(runs, slack):
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.result("run 1", ORDERS, NOT_NULL, "pass", try_number=2)
+    runs.succeeds("run 1")
+    (message,) = slack.messages
+    assert first_lines(message).startswith(":white_check_mark: Resolved after ")
+    assert "1 run: 1 test failed" in first_lines(message)
+
+
+def test_what_fails_again_after_it_was_mended_is_a_new_message(runs, slack):
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.succeeds("run 2")
+    runs.fails("run 3", (ORDERS, NOT_NULL, 12))
+    green, red = slack.messages
+    assert ":white_check_mark:" in first_lines(green)
+    assert ":red_circle:" in first_lines(red)
+    assert "failed in 1 of the last 2 runs" in json.dumps(red)
+
+
+def test_a_callback_that_comes_late_reddens_nothing(runs, slack):
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.succeeds("run 2")
+    runs.fails("run 1")
+    (message,) = slack.messages
+    assert ":white_check_mark:" in first_lines(message)
+
+
+def test_after_a_day_the_thread_says_that_it_is_still_failing(runs, slack):
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.warehouse.run("update ops.incident set first_seen = first_seen - interval '25 hours'")
+    runs.fails("run 2", (ORDERS, NOT_NULL, 12), twice=True)
+    assert len(slack.messages) == 1
+    _, reminder = slack.replies
+    assert reminder["text"].startswith("Still failing after 25 h")
+
+
+def test_a_webhook_gets_one_message_at_the_end_and_one_when_it_is_mended(runs, slack, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
+    runs.result("run 1", ORDERS, NOT_NULL, "fail", 12)
+    assert slack.messages == [], "it can't be changed, so it waits for the end"
+    runs.fails("run 1", twice=True)
+    runs.fails("run 2", (ORDERS, NOT_NULL, 12))
+    assert len(slack.messages) == 1
+    runs.succeeds("run 3")
+    _, resolved = slack.messages
+    assert first_lines(resolved).startswith(":white_check_mark: Resolved after ")
+
+
+def test_each_owner_hears_of_their_own(runs, slack, monkeypatch):
+    routes = {"data-platform": "#analytics-core"}
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(routes=routes))
+    runs.fails("run 1", (USERS, UNIQUE, 2))
+    runs.warehouse.run("update ops.node_result set owner = 'data-platform'")
+    runs.fails("run 2", (USERS, UNIQUE, 2), (ORDERS, NOT_NULL, 12))
+    assert {message["channel"] for message in slack.messages} == {"#data-alerts"}
+
+
+def test_an_owner_is_looked_up_and_mentioned(runs, slack, tmp_path, monkeypatch):
+    owners = {"data-platform": "jane@greenery.example"}
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(owners=owners))
+    runs.result("run 1", USERS, UNIQUE, "fail", 2)
+    runs.warehouse.run("update ops.node_result set owner = 'data-platform'")
+    runs.fails("run 1")
+    (message,) = slack.messages
+    assert "(<@U0JANE000>)" in json.dumps(message)
+    assert "jane" not in json.dumps(message)
+    assert runs.warehouse.run("select slack_id from ops.slack_name where name like 'jane%'") == [
+        ("U0JANE000",)
+    ]

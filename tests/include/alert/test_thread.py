@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from include.alert import incidents, thread
+from include.alert.hint import Hint
+from include.alert.report import Failure, Report
+from include.alert.store import NodeResult
+from tests.support import slack_rules
+
+NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
+REPORT = Report(Hint("d", "run 1", base_url="http://localhost:8080"), NOW, (), (), (), None)
+SAMPLE = {"columns": ["email", "order_id"], "rows": [["•••", "o1"], ["•••", "o22222"]]}
+
+
+def reply(sql=None, sample=None, sentence="`a.b` must not be empty: 12 rows", failures=12):
+    found = Failure("test", "test.a", sentence, "t", failures=failures, history="0 in 41 runs")
+    result = NodeResult("test.a", "test", "fail", failures, None, 0.1, sql, sample=sample)
+    payload = thread.build(incidents.new(found, "run 1", NOW), REPORT, result)
+    assert slack_rules.problem(payload) is None
+    assert not slack_rules.calls_somebody(payload)
+    return [block["text"]["text"] for block in payload["blocks"] if "text" in block]
+
+
+def test_a_reply_says_since_when_and_how_it_went_before():
+    assert reply() == [
+        "*`a.b` must not be empty: 12 rows*\n"
+        "First seen 21 Nov 2026 07:12 UTC in run `run 1`. Before: 0 in 41 runs."
+    ]
+
+
+def test_failing_rows_are_an_aligned_table_with_what_may_be_shown_first():
+    assert reply(sample=SAMPLE)[1].splitlines() == [
+        "Failing rows, 2 of 12; ••• hides what may not leave the warehouse:",
+        "```",
+        "order_id  email",
+        "--------  -----",
+        "o1        •••",
+        "o22222    •••",
+        "```",
+    ]
+
+
+def test_sql_is_cut_by_lines_and_says_how_many_are_left():
+    text = reply(sql="\n".join(f"select {i}" for i in range(100)))[1]
+    assert "select 29\n```" in text
+    assert "|and 70 more lines →>" in text
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<!channel> & <@U1>",
+        "```` ``` <script>",
+        "&<>" * 100_000,
+        "\u202e\u05e9\u05dc 🌱" * 900,
+        "a\nb" * 999,
+    ],
+)
+def test_nothing_in_data_or_sql_breaks_a_reply(hostile):
+    value = hostile[:60]
+    sample = {"columns": [value] * 40, "rows": [[value] * 40] * 5}
+    reply(hostile, sample, hostile)

@@ -1,0 +1,35 @@
+"""`make replay-quarantine` and `make forget` on a warehouse of a checkout, without an Airflow."""
+
+from __future__ import annotations
+
+import psycopg2
+import pytest
+
+from tests.support.installation import copy_checkout, local_command
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    folder = copy_checkout(tmp_path_factory.mktemp("upkeep") / "checkout")
+    yield folder
+    local_command(folder, "reset")
+
+
+def test_they_say_what_they_did_or_why_not(checkout):
+    nothing = local_command(checkout, "replay-quarantine")
+    assert nothing.returncode == 0, nothing.stderr
+    assert nothing.stdout.endswith("No row waits in quarantine.\n")
+    unknown = local_command(checkout, "replay-quarantine", "--table", "reviews")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("There is no table `reviews`. There are: addresses, ")
+
+    nobody = local_command(checkout, "forget", "somebody")
+    assert nobody.returncode == 1
+    assert nobody.stderr.startswith("Nobody has this user_id")
+    assert "somebody" not in nobody.stderr
+    assert local_command(checkout, "forget", "").stderr == "Say whom: make forget USER_ID=…\n"
+
+    url = local_command(checkout, "warehouse-url").stdout.strip()
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from ops.run_lease where released_at is null")
+        assert cursor.fetchone() == (0,)

@@ -1,0 +1,39 @@
+"""A second server for tests, of the oldest version that the warehouse may have."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+from include.local import postgres
+from include.local.postgres import Server
+from tests.support.warehouse import make_template
+
+
+@contextlib.contextmanager
+def postgres_16(state: Path) -> Iterator[Server]:
+    """Yield a Postgres 16 with the template for warehouses. The wheel brings its programs too."""
+    newer = postgres._wheel
+    run = postgres.run_as_server
+
+    def run_older(folder: Path, *command: str, check: bool = True) -> object:
+        # it does not know the collation that costs half
+        known = [part for part in command if not part.startswith(("--locale-p", "--builtin"))]
+        return run(folder, *known, check=check)
+
+    def older() -> Path:
+        return newer().with_name("pginstall")
+
+    with (
+        mock.patch.object(postgres, "_wheel", older),
+        mock.patch.object(postgres, "run_as_server", run_older),
+    ):
+        server = postgres.start(state)
+    try:
+        make_template(server)
+        yield server
+    finally:
+        with mock.patch.object(postgres, "_wheel", older):
+            postgres.remove(state)
