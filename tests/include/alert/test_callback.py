@@ -300,10 +300,14 @@ def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, m
     assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
 
 
-def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path):
+@pytest.mark.parametrize("kind", ["bot", "webhook"])
+def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path, monkeypatch, kind):
+    if kind == "webhook":
+        monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 2)
     tell(patience=HASTY)
+    assert len(slack.requests) == 1, "it is not asked again at once"
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error
