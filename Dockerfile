@@ -17,7 +17,8 @@ RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt
         /opt/greenery /opt/greenery/cosmos /opt/greenery/tmp
 USER airflow
 
-ENV AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
+ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120 \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__COSMOS__CACHE_DIR=/opt/greenery/cosmos \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \

@@ -8,7 +8,7 @@ export SOURCE LOGIN TABLE USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock
+.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock bench-load
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -52,6 +52,16 @@ test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/docker --timeout=1200 --durations=0 --durations-min=5
+
+bench-load: $(SET_UP) .venv-bench/set-up ## the loader beside its peers: make bench-load ARGS="--help"
+	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+# the peers live by themselves, pinned, and never in what the project needs
+.venv-bench/set-up: benchmarks/requirements.txt $(SET_UP)
+	@$(PYTHON) -m venv .venv-bench
+	@VIRTUAL_ENV=.venv-bench $(BIN)/uv pip install --quiet --compile-bytecode --requirement benchmarks/requirements.txt \
+	    || .venv-bench/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
 	@sh include/docker/backup.sh save "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%S))"

@@ -16,6 +16,7 @@ from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
+from include.transform import change_log
 from include.transform.dbt_config import manifest_path
 from include.transform.lineage import Lineage
 from include.transform.refresh import UnknownModelError, ask_for_whole_builds
@@ -140,4 +141,7 @@ def replay_rows() -> list[str]:
 @task
 def end_run() -> None:
     """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
-    close_run(_run_id(), Lineage.read(manifest_path()).marts)
+    lineage = Lineage.read(manifest_path())
+    close_run(_run_id(), lineage.marts)
+    with transaction("loader") as cursor:
+        change_log.prune(cursor, lineage.built_by_changes)

@@ -101,6 +101,8 @@ def environment(home: Home, server: Server, source: str) -> dict[str, str]:
         "CORE__PARALLELISM": 2 * (os.cpu_count() or 2),
         "CORE__LOAD_EXAMPLES": False,
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
+        # the first reading makes dbt's manifest, which takes its time on a busy machine
+        "CORE__DAGBAG_IMPORT_TIMEOUT": 120,
         "CORE__FERNET_KEY": home.remembered(
             "fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         ),

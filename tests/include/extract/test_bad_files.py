@@ -30,7 +30,7 @@ THINGS = Table(
 )
 WIDTH = len(THINGS.columns)
 bounded = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

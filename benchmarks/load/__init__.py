@@ -1,0 +1,1 @@
+"""The loader beside its peers: ``python -m benchmarks.load --help``."""

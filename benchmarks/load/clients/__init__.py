@@ -1,0 +1,1 @@
+"""One load each, in a process of its own, in the environment that has the peer."""
