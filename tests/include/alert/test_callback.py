@@ -313,6 +313,18 @@ def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path, m
     assert "may have arrived" in error
 
 
+def test_there_is_time_to_write_down_that_slack_used_up_all_of_it(
+    warehouse, slack, tmp_path, caplog
+):
+    fail(tmp_path, TASK, NOT_NULL)
+    slack.behave("slow", 10)
+    tell(patience=Patience(all=2, warehouse=1, names=0.3, answer=10))
+    ((state, _, error, _),) = notifications(warehouse)
+    assert state == "failed"
+    assert "may have arrived" in error
+    assert "What Slack lacks is kept" not in caplog.text, "the sending was left too early"
+
+
 def test_a_wrong_token_is_one_plain_line_in_the_log(
     warehouse, slack, tmp_path, monkeypatch, caplog
 ):
