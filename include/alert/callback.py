@@ -15,6 +15,9 @@ from include.transform.manifest import newest_manifest
 
 log = logging.getLogger(__name__)
 
+# a task that fails was held by its samples (2 s), its results (2 s) and its reason (1.5 s) before
+TASK_PATIENCE = Patience(all=4)
+
 NO_CONNECTION = (
     f"Airflow has no connection `{CONNECTION_ID}`. "
     "Make one of type Slack API (bot token) or Slack Incoming Webhook."
@@ -42,7 +45,7 @@ def tell_of_failed_run(
 
 
 def tell_of_failed_task(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: Patience = PATIENCE
+    context: Mapping[str, Any], *, manifest: Path | None = None, patience: Patience = TASK_PATIENCE
 ) -> None:
     """The same for a task that failed for good, while its run goes on."""
     _tell(context, "running", manifest, patience)

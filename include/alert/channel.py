@@ -19,8 +19,6 @@ class Channel:
     name: str | None
     # owner or tag of a dbt node → channels
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    # where the daily digest of warnings goes, if not to the same channel
-    warnings: str | None = None
     # owner of a dbt node → Slack user id, group id, group handle or e-mail address
     owners: Mapping[str, str] = field(default_factory=dict)
     runbook_url: str | None = None
@@ -74,7 +72,6 @@ def find_channel() -> Channel | None:
         "slack",
         extra["channel"],
         routes={key: _names(value) for key, value in _table(extra, "routes").items()},
-        warnings=extra.get("warnings_channel"),
         owners={key: str(value) for key, value in _table(extra, "owners").items()},
         runbook_url=extra.get("runbook_url"),
     )

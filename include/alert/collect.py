@@ -13,6 +13,7 @@ import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from include.alert import sample, store, words
+from include.alert.bounded import within
 from include.alert.safe import database_words, dbt_words, plain, retry_helps
 from include.alert.store import NodeResult, TaskFailure
 from include.transform.manifest import newest_manifest
@@ -20,6 +21,9 @@ from include.transform.manifest import newest_manifest
 log = logging.getLogger(__name__)
 
 MOST_SAMPLES = 10
+# to write down what failed, and why the task did
+RESULTS_SECONDS = 2
+FAILURE_SECONDS = 1.5
 
 
 def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_: Any) -> None:
@@ -39,12 +43,14 @@ def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_:
     if results:
         ti = context["ti"]
         results = _complete(results, target)
+        kept = (ti.run_id, ti.task_id, ti.try_number, results)
+        if not any(result.status in words.FAILING for result in results):
+            # publish asks for these results; without them the task has not done its work
+            store.keep_results(*kept)
+            return
         try:
-            store.keep_results(ti.run_id, ti.task_id, ti.try_number, results)
+            within(RESULTS_SECONDS, store.keep_results, *kept)
         except Exception as error:
-            if not any(result.status in words.FAILING for result in results):
-                # publish asks for these results; without them the task has not done its work
-                raise
             # what dbt itself says is worth more than the trouble of writing it down
             log.warning("dbt's results are not kept in ops.node_result: %s", in_words(error))
     if reason := reason_to_give_up(results, target / "manifest.json"):
@@ -52,7 +58,7 @@ def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_:
 
 
 def record_task_failure(context: Mapping[str, Any]) -> None:
-    """Keep why a task failed for good, in words. Never raises.
+    """Keep why a task failed for good, in words. Never raises, holds nobody long.
 
     Airflow calls this in the task's process, or elsewhere and without an exception if that died.
     """
@@ -60,7 +66,7 @@ def record_task_failure(context: Mapping[str, Any]) -> None:
         ti = context["ti"]
         message = in_words(context.get("exception"))
         failure = TaskFailure(ti.task_id, ti.try_number, message, getattr(ti, "log_url", None))
-        store.keep_task_failure(ti.run_id, failure)
+        within(FAILURE_SECONDS, store.keep_task_failure, ti.run_id, failure)
     except Exception as error:
         log.warning("The failure of the task is not kept in ops: %s", in_words(error))
 

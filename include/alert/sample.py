@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
+from include.alert.bounded import Deadline, within
 from include.alert.safe import plain, shorten
 from include.warehouse.connection import transaction
 
@@ -15,8 +17,8 @@ log = logging.getLogger(__name__)
 
 MOST_ROWS = 5
 VALUE_LIMIT = 60
-# all samples of a task together may take so long
-SECONDS = 5
+# all samples of a task together
+SECONDS = 2
 # what tests call the column that they test, and what they count
 ALIASES = {"unique_field", "value_field", "parent_key"}
 COUNTS = {"unique": {"n_records"}, "accepted_values": {"n_records"}}
@@ -50,40 +52,60 @@ def _may_be_shown(column: Mapping[str, Any]) -> bool:
     return meta.get("slack_sample") is True and not meta.get("pii")
 
 
-def take(tests: Iterable[tuple[Node, str]], nodes: Mapping[str, Node]) -> dict[str, Sample]:
+def take(
+    tests: Iterable[tuple[Node, str]], nodes: Mapping[str, Node], seconds: float = SECONDS
+) -> dict[str, Sample]:
     """Return samples by unique id, of as many tests as time allows. Never raises.
 
     Args:
         tests: nodes of failed tests with their compiled SQL.
         nodes: the manifest's nodes.
+        seconds: for all of them together.
     """
     samples: dict[str, Sample] = {}
     try:
-        with transaction("transformer", timeout_seconds=2) as cursor:
-            cursor.execute("set transaction read only")
-            cursor.execute("select set_config('statement_timeout', %s, true)", (f"{SECONDS}s",))
-            for test, compiled in tests:
-                shown = shown_columns(test, nodes)
-                query = _query(test, compiled, nodes)
-                # never fetched, so never in an error or a log either
-                cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
-                names = [column.name for column in cursor.description]
-                values = [
-                    sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
-                    if name in shown
-                    else sql.SQL("'•••'")
-                    for name in names
-                ]
-                cursor.execute(
-                    sql.SQL("select {} from ({}) as failing limit {}").format(
-                        sql.SQL(", ").join(values), query, sql.Literal(MOST_ROWS)
-                    )
-                )
-                rows = [[_value(value) for value in row] for row in cursor.fetchall()]
-                samples[test["unique_id"]] = {"columns": names, "rows": rows}
+        # a connection that hangs keeps to no timeout of the server's
+        within(seconds, _take, tests, nodes, Deadline(seconds), samples)
     except Exception as error:
         log.info("No failing rows are shown of the remaining tests: %s", type(error).__name__)
-    return samples
+    return dict(samples)
+
+
+def _take(
+    tests: Iterable[tuple[Node, str]],
+    nodes: Mapping[str, Node],
+    deadline: Deadline,
+    samples: dict[str, Sample],
+) -> None:
+    with transaction("transformer", timeout_seconds=2) as cursor:
+        cursor.execute("set transaction read only")
+        for test, compiled in tests:
+            shown = shown_columns(test, nodes)
+            query = _query(test, compiled, nodes)
+            # never fetched, so never in an error or a log either
+            _stop_at(cursor, deadline)
+            cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
+            names = [column.name for column in cursor.description]
+            values = [
+                sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
+                if name in shown
+                else sql.SQL("'•••'")
+                for name in names
+            ]
+            _stop_at(cursor, deadline)
+            cursor.execute(
+                sql.SQL("select {} from ({}) as failing limit {}").format(
+                    sql.SQL(", ").join(values), query, sql.Literal(MOST_ROWS)
+                )
+            )
+            rows = [[_value(value) for value in row] for row in cursor.fetchall()]
+            samples[test["unique_id"]] = {"columns": names, "rows": rows}
+
+
+def _stop_at(cursor: Cursor, deadline: Deadline) -> None:
+    """Have the server itself stop the next statement when the time is over."""
+    milliseconds = max(1, int(1000 * deadline.left()))
+    cursor.execute("select set_config('statement_timeout', %s, true)", (f"{milliseconds}ms",))
 
 
 def _query(test: Node, compiled: str, nodes: Mapping[str, Node]) -> sql.Composable:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # libpq waits at least so long
 CONNECT_SECONDS = 2
+SETTLE_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def tell_report(
         _log_warehouse(error)
         return _tell_without_warehouse(report, channel, deadline)
     try:
-        _log(report.hint, delivery.deliver(channel, deadline, patience.answer))
+        # Slack's last answer must still be written down
+        of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
+        answer = patience.answer
+        _log(report.hint, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
     except Exception as error:
         log.warning("What Slack lacks is kept and sent later: %s", in_words(error))
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,16 @@ def warehouse(module_warehouse: Warehouse) -> Warehouse:
         " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, marts.data_status"
     )
     return module_warehouse
+
+
+@pytest.fixture
+def silent_warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A warehouse that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        silent = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "login": "greenery"}
+        monkeypatch.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", json.dumps(silent))
+        yield
 
 
 @pytest.fixture

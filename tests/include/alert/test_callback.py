@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from include.alert import outbox
 from include.alert.callback import (
     tell_of_failed_run,
     tell_of_failed_task,
@@ -252,13 +253,76 @@ def test_slack_and_warehouse_together_hold_nobody_longer_than_ten_seconds(
     connection.close()
 
 
-def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path):
+def test_a_failing_task_is_not_held_longer_than_ten_seconds_by_all_that_it_tells(
+    silent_warehouse, slack, tmp_path
+):
+    manifest = json.loads(MANIFEST.read_text())
+    manifest["nodes"][NOT_NULL]["unique_id"] = NOT_NULL
+    result = {"unique_id": NOT_NULL, "status": "fail", "failures": 1, "compiled_code": "select 1"}
+    project = write_results(tmp_path, result)
+    (project / "target/manifest.json").write_text(json.dumps(manifest))
+    slack.behave("slow", 30)
+    before = time.monotonic()
+    with pytest.raises(Exception, match="must not be empty") as raised:
+        record_dbt_results(project, task_context(TASK))
+    context = task_context(TASK, exception=raised.value)
+    record_task_failure(context)
+    tell_of_failed_task(context, manifest=MANIFEST)
+    assert 5 < time.monotonic() - before < 10
+
+
+def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, monkeypatch, caplog):
+    fail(tmp_path, TASK, NOT_NULL)
+    hangs, let_go, was_let_go = threading.Event(), threading.Event(), threading.Event()
+    settle = outbox.settle_sent
+
+    def hang(*given):
+        hangs.set()
+        let_go.wait(20)
+        settle(*given)
+        was_let_go.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "settle_sent", hang)
+        before = time.monotonic()
+        tell(patience=HASTY)
+        took = time.monotonic() - before
+        assert hangs.is_set()
+        let_go.set()
+        assert was_let_go.wait(20)
+    assert took < HASTY.all + 0.5
+    assert "What Slack lacks is kept and sent later" in caplog.text
+    assert len(slack.messages) == 1
+    # nobody knows what became of it: it is looked up, and not sent a second time
+    warehouse.run("update ops.notification set state = 'pending', slack_ts = null")
+    tell()
+    assert len(slack.messages) == 1
+    assert notifications(warehouse) == [("sent", "#data-alerts", None, False)]
+
+
+@pytest.mark.parametrize("kind", ["bot", "webhook"])
+def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path, monkeypatch, kind):
+    if kind == "webhook":
+        monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 2)
     tell(patience=HASTY)
+    assert len(slack.requests) == 1, "it is not asked again at once"
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error
+
+
+def test_there_is_time_to_write_down_that_slack_used_up_all_of_it(
+    warehouse, slack, tmp_path, caplog
+):
+    fail(tmp_path, TASK, NOT_NULL)
+    slack.behave("slow", 10)
+    tell(patience=Patience(all=2, warehouse=1, names=0.3, answer=10))
+    ((state, _, error, _),) = notifications(warehouse)
+    assert state == "failed"
+    assert "may have arrived" in error
+    assert "What Slack lacks is kept" not in caplog.text, "the sending was left too early"
 
 
 def test_a_wrong_token_is_one_plain_line_in_the_log(

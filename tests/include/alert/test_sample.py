@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -67,6 +68,32 @@ def test_a_column_that_two_models_have_must_be_shown_by_both():
 
 def test_a_query_that_fails_is_no_reason_to_raise(warehouse):
     assert sample.take([(UNIQUE, "select nonsense")], nodes()) == {}
+
+
+def test_all_samples_together_take_no_longer_than_they_may(orders):
+    tests = [
+        ({**UNIQUE, "unique_id": f"test.greenery.{i}"}, f"select {i} as n_records, pg_sleep(0.3)")
+        for i in range(10)
+    ]
+    before = time.monotonic()
+    taken = sample.take(tests, nodes(), seconds=1)
+    assert time.monotonic() - before < 1.5
+    assert 1 <= len(taken) <= 3, "what was taken in time is kept"
+
+
+def test_a_sample_that_takes_too_long_is_stopped_in_the_warehouse(orders):
+    assert sample.take([(UNIQUE, "select pg_sleep(30)")], nodes(), seconds=0.5) == {}
+    at_work = "select count(*) from pg_stat_activity where query like '%pg_sleep(30)%as failing%'"
+    deadline = time.monotonic() + 5
+    while orders.run(at_work + " and state = 'active' and pid <> pg_backend_pid()") != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_warehouse_that_hangs_is_left_without_samples(silent_warehouse):
+    before = time.monotonic()
+    assert sample.take([(UNIQUE, "select 1")], nodes(), seconds=0.5) == {}
+    assert time.monotonic() - before < 1
 
 
 def test_a_sample_can_change_nothing(orders):

@@ -26,14 +26,21 @@ class Runs:
 
     def __init__(self, project, warehouse):
         self.project, self.warehouse = project, warehouse
+        # model → its `meta.owner`
+        self.owners: dict[str, str] = {}
 
     def result(self, run_id, task_id, unique_id, status, failures=0, try_number=1):
         context = task_context(task_id, try_number, run_id)
         result = {"unique_id": unique_id, "status": status, "failures": failures}
         if status == "fail":
             result["compiled_code"] = "select user_id from orders"
+        project = write_results(self.project, result)
+        manifest = json.loads(MANIFEST.read_text())
+        for model, owner in self.owners.items():
+            manifest["nodes"][model]["config"]["meta"] = {"owner": owner}
+        (project / "target/manifest.json").write_text(json.dumps(manifest))
         try:
-            record_dbt_results(write_results(self.project, result), context)
+            record_dbt_results(project, context)
         except Exception as error:
             record_task_failure({**context, "exception": error})
             tell_of_failed_task({**context, "exception": error}, manifest=MANIFEST)
@@ -152,12 +159,27 @@ def test_a_webhook_gets_one_message_at_the_end_and_one_when_it_is_mended(runs, s
 
 
 def test_each_owner_hears_of_their_own(runs, slack, monkeypatch):
-    routes = {"data-platform": "#analytics-core"}
+    routes = {"data-platform": "#analytics-core", "finance": ["#data-warnings", "#data-alerts"]}
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(routes=routes))
-    runs.fails("run 1", (USERS, UNIQUE, 2))
-    runs.warehouse.run("update ops.node_result set owner = 'data-platform'")
-    runs.fails("run 2", (USERS, UNIQUE, 2), (ORDERS, NOT_NULL, 12))
-    assert {message["channel"] for message in slack.messages} == {"#data-alerts"}
+    runs.owners = {"model.greenery.dim_users": "data-platform"}
+    runs.fails("run 1", (USERS, UNIQUE, 2), (ORDERS, NOT_NULL, 12))
+    by_channel = {message["channel"]: json.dumps(message) for message in slack.messages}
+    assert set(by_channel) == {"#analytics-core", "#data-alerts"}
+    assert len(slack.messages) == 2
+    theirs, others = by_channel["#analytics-core"], by_channel["#data-alerts"]
+    assert "`dim_users.user_id` must be unique" in theirs
+    assert "must not be empty" not in theirs
+    assert "`stg_greenery__orders.user_id` must not be empty" in others
+    assert "must be unique" not in others
+    assert {reply["channel"] for reply in slack.replies} == set(by_channel)
+
+    # somebody answers for the other one as well, and wants to read it in two places
+    runs.succeeds("run 2")
+    assert all(":white_check_mark:" in first_lines(message) for message in slack.messages)
+    runs.owners = {"model.greenery.stg_greenery__orders": "finance"}
+    runs.fails("run 3", (ORDERS, NOT_NULL, 12))
+    told = [message["channel"] for message in slack.messages[2:]]
+    assert sorted(told) == ["#data-alerts", "#data-warnings"]
 
 
 def test_an_owner_is_looked_up_and_mentioned(runs, slack, tmp_path, monkeypatch):

@@ -61,13 +61,14 @@ def test_a_slack_that_is_down_surely_did_not_take_it(slack, channel):
 
 
 @pytest.mark.parametrize(("mode", "seconds"), [("slow", 1.5), ("trickling", 0.2)])
-def test_a_slow_slack_is_not_waited_for(slack, channel, mode, seconds):
+def test_a_slow_slack_is_not_waited_for_and_not_asked_again(slack, channel, mode, seconds):
     slack.behave(mode, seconds)
     before = time.monotonic()
     outcome = send(channel, answer_seconds=0.3)
     assert "may have arrived" in outcome.error
     assert outcome.is_unclear
     assert time.monotonic() - before < 0.8
+    assert len(slack.requests) == 1
 
 
 def test_a_message_whose_reply_is_lost_may_have_arrived(slack, channel):
