@@ -180,10 +180,10 @@ def test_a_source_lost_in_the_middle_leaves_nothing_half_loaded(
         seen.append(read(flow, size))
         return seen[-1]
 
-    monkeypatch.setattr(pipe._Flow, "read", read_and_lose)
-    with pytest.raises(SourceUnreachableError, match="was lost while it was read"):
-        database.load("users", [USERS])
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(pipe._Flow, "read", read_and_lose)
+        with pytest.raises(SourceUnreachableError, match="was lost while it was read"):
+            database.load("users", [USERS])
     assert seen[0]
     loaded = "select count(*) from ops.load where table_name = 'users'"
     assert database.shop.rows(loaded) == [(0,)]
