@@ -105,13 +105,19 @@ class ShopDatabase:
 def shop_database(server: Any) -> Iterator[str]:
     """Yield the name of a new, empty database that the log-in ``shop_reader`` may enter."""
     name = f"shop_{os.getpid()}"
+    _as_admin(
+        server, f"create database {name}", f"create role {READER} login password '{PASSWORD}'"
+    )
+    try:
+        yield name
+    finally:
+        _as_admin(server, f"drop database {name} with (force)", f"drop role {READER}")
+
+
+def _as_admin(server: Any, *statements: str) -> None:
+    # a connection of its own each time: the server may be killed in between
     with contextlib.closing(server.connect("postgres", "postgres")) as admin:
         admin.autocommit = True
         with admin.cursor() as cursor:
-            cursor.execute(f"create database {name}")
-            cursor.execute(f"create role {READER} login password '{PASSWORD}'")
-            try:
-                yield name
-            finally:
-                cursor.execute(f"drop database {name} with (force)")
-                cursor.execute(f"drop role {READER}")
+            for statement in statements:
+                cursor.execute(statement)
