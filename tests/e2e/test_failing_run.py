@@ -124,7 +124,7 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     assert shop.warehouse.run("select to_regclass('raw.orders')") == [(None,)]
     message = wait_for_message(slack, "Greenery run failed: 1 load failed")
     assert "orders.csv has 10 bad rows of 361" in message
-    assert "line 6, column order_cost" in message
+    assert "The first: line 6: column order_cost" in message
     assert "marts are empty" in message
 
     # cleared after mending, the same run goes through
