@@ -24,6 +24,8 @@ WAREHOUSE_SOCKET = "/run/warehouse"
 METADATA_SOCKET = "/run/metadata"
 CHECK_DAGS = (sys.executable, "-m", "include.docker.check_dags")
 NEEDED_MEMORY_GB = 3.5
+# what the alerts remember beside the warehouse; it is made anew by itself
+OWN_VARIABLE = "greenery_alert_told"
 ENCRYPTED = """
     select (select count(*) from connection where is_encrypted or is_extra_encrypted)
          + (select count(*) from variable where is_encrypted)
@@ -106,6 +108,7 @@ def set_up_metadata(*, key_is_new: bool) -> None:
             set_password(cursor, "airflow", password)
             cursor.execute("select to_regclass('public.variable') is not null")
             if key_is_new and cursor.fetchone()[0]:
+                cursor.execute("delete from variable where key = %s", (OWN_VARIABLE,))
                 cursor.execute(ENCRYPTED)
                 (count,) = cursor.fetchone()
                 if count:

@@ -66,9 +66,9 @@ def test_housekeeping_forgets_old_runs_and_logs_and_nothing_else(stack, first_ma
     stack.in_service("scheduler", "touch", "-d", "2020-01-01", "/opt/airflow/logs/old.log")
     done = stack.in_service("housekeeping", "python", "-m", "include.docker.housekeeping")
     assert "1 log files deleted" in done
+    assert run_count(stack) == kept, done
     with pytest.raises(httpx.HTTPStatusError, match="404"):
         stack.api.state(old)
-    assert run_count(stack) == kept
 
 
 def run_count(stack: Stack) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from include.alert import memory
 from include.docker import init
 
 
@@ -29,3 +30,7 @@ def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(cap
     assert "The shop's database (GREENERY_SOURCE) can't be read now" in told
     assert "127.0.0.1" in told
     assert "hidden" not in told
+
+
+def test_only_what_the_alerts_remember_may_be_lost_with_the_key():
+    assert init.OWN_VARIABLE == memory.VARIABLE
