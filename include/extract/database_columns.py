@@ -90,10 +90,18 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
 def warn_of_unknown_columns(
     cursor: Cursor, snapshot: Snapshot, table: Table, result: LoadResult
 ) -> None:
-    """Warn once of each column that the shop has and the contract does not name."""
-    name = _name(snapshot, table).as_string(snapshot.cursor)
-    snapshot.cursor.execute(_UNKNOWN, [name, list(table.column_names)])
-    for (column,) in snapshot.cursor.fetchall():
+    """Warn once of each column that the shop has and the contract does not name.
+
+    Raises:
+        SourceUnreachableError: if the connection to the shop's database is lost.
+    """
+    try:
+        name = _name(snapshot, table).as_string(snapshot.cursor)
+        snapshot.cursor.execute(_UNKNOWN, [name, list(table.column_names)])
+        unknown = snapshot.cursor.fetchall()
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise lost(snapshot.database, error) from None
+    for (column,) in unknown:
         notice.warn(
             cursor,
             table.name,

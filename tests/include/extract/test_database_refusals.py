@@ -191,6 +191,24 @@ def test_a_source_lost_in_the_middle_leaves_nothing_half_loaded(
     assert database.is_equal(USERS)
 
 
+def test_a_source_lost_right_after_its_rows_leaves_nothing_half_loaded(
+    database: ShopDatabase, monkeypatch
+):
+    warn = database_load.warn_of_unknown_columns
+
+    def lose_and_warn(*arguments):
+        end_readers(database)
+        warn(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database_load, "warn_of_unknown_columns", lose_and_warn)
+        with pytest.raises(SourceUnreachableError, match="was lost while it was read"):
+            database.load("users", [USERS])
+    assert database.shop.rows("select count(*) from ops.load") == [(0,)]
+    database.load("users")
+    assert database.is_equal(USERS)
+
+
 def test_a_warehouse_that_refuses_early_ends_the_copy_and_keeps_the_snapshot(
     database: ShopDatabase,
 ):
