@@ -19,9 +19,15 @@ import pendulum
 from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.alert.callback import tell_of_failed_run, tell_of_failed_task, tell_of_good_run
-from include.alert.collect import record_task_failure
-from include.run_tasks import begin_run, end_run, freeze_horizon, load_tasks, publish_marts
+from include.alert.callback import tell_of_failed_run, tell_of_good_run
+from include.run_tasks import (
+    TASK_DEFAULTS,
+    begin_run,
+    end_run,
+    freeze_horizon,
+    load_tasks,
+    publish_marts,
+)
 from include.transform.dbt_config import dbt_task_group, freshness_task
 
 
@@ -32,15 +38,7 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
     max_active_runs=1,
     on_failure_callback=tell_of_failed_run,
     on_success_callback=tell_of_good_run,
-    default_args={
-        "owner": "data-platform",
-        "retries": 2,
-        "retry_delay": pendulum.duration(seconds=20),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": pendulum.duration(minutes=5),
-        "execution_timeout": pendulum.duration(minutes=30),
-        "on_failure_callback": [record_task_failure, tell_of_failed_task],
-    },
+    default_args=TASK_DEFAULTS,
     params={
         "confirm_shrunk": Param(
             [],

@@ -15,10 +15,9 @@ bad goes on waiting, with its new reason. The next daily run builds and publishe
 import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run, tell_of_failed_task
-from include.alert.collect import record_task_failure
+from include.alert.callback import tell_of_failed_run
 from include.extract.task import declared_tables
-from include.run_tasks import replay_rows
+from include.run_tasks import TASK_DEFAULTS, replay_rows
 
 
 @dag(
@@ -27,15 +26,7 @@ from include.run_tasks import replay_rows
     catchup=False,
     max_active_runs=1,
     on_failure_callback=tell_of_failed_run,
-    default_args={
-        "owner": "data-platform",
-        "retries": 2,
-        "retry_delay": pendulum.duration(seconds=20),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": pendulum.duration(minutes=5),
-        "execution_timeout": pendulum.duration(minutes=30),
-        "on_failure_callback": [record_task_failure, tell_of_failed_task],
-    },
+    default_args=TASK_DEFAULTS,
     params={
         "table": Param(
             "",

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.alert.callback import warn_if_nobody_is_told
+from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
+from include.alert.collect import record_task_failure
 from include.extract import replay
 from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
@@ -26,6 +28,17 @@ from include.warehouse.migrate import MigrationError, migrate
 from include.warehouse.shop import OtherShopError, remember_source
 
 log = logging.getLogger(__name__)
+
+# of every task that touches the warehouse
+TASK_DEFAULTS = {
+    "owner": "data-platform",
+    "retries": 2,
+    "retry_delay": pendulum.duration(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": pendulum.duration(minutes=5),
+    "execution_timeout": pendulum.duration(minutes=30),
+    "on_failure_callback": [record_task_failure, tell_of_failed_task],
+}
 
 # trying again changes nothing about these
 FINAL = (
