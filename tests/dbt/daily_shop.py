@@ -37,15 +37,18 @@ class DailyShop:
     def lineage(self) -> Lineage:
         return Lineage.read(self.build.folder / "target" / "manifest.json")
 
-    def publish(self) -> None:
-        """Publish as if every test had passed: what is built here need not make sense."""
+    def publish(self, failed_test: str = "nothing has failed") -> None:
+        """Publish as if every test had passed, but those with this in their name.
+
+        What is built here need not make sense.
+        """
         with transaction("loader") as cursor:
             for unique_id in self.lineage.of_type("model", "test"):
                 cursor.execute(
                     "insert into ops.node_result"
                     " (run_id, task_id, try_number, unique_id, kind, status)"
-                    " values (%s, 'a task', 1, %s, 'test', 'pass') on conflict do nothing",
-                    (f"run {self.runs}", unique_id),
+                    " values (%s, 'a task', 1, %s, 'test', %s) on conflict do nothing",
+                    (f"run {self.runs}", unique_id, "fail" if failed_test in unique_id else "pass"),
                 )
         publish(f"run {self.runs}", self.lineage)
 
