@@ -61,6 +61,9 @@ def test_a_first_load_freezes_its_rows_and_statistics_follow_what_is_new(shop: S
     shop.write("visits/1.csv", drop_of(*range(200)))
     shop.load()
     assert shop.rows(statistics) == [(200, True)]
+    assert shop.rows(
+        "select count(*) > 0 from pg_stats where tablename = 'visits' and attname = 'visit_id'"
+    ) == [(True,)]
     shop.write("visits/2.csv", drop_of(*range(200, 230)))
     shop.load()
     assert shop.rows(statistics)[0][0] == 230
