@@ -168,6 +168,25 @@ def test_tombstones_are_set_for_whatever_may_come_again(shop):
     }
 
 
+def test_tombstones_are_set_also_where_the_person_had_no_row_yet(shop):
+    for table in ("orders", "events", "order_items"):
+        shop.run(f"delete from raw.{table}")
+    shop.run("delete from ops.quarantine")
+    erase()
+    assert shop.run(
+        "select table_name, column_name from ops.erased where value_sha256 = %s order by 1",
+        (hashlib.sha256(ANNA.encode()).hexdigest(),),
+    ) == [("events", "user_id"), ("orders", "user_id"), ("users", "user_id")]
+
+
+def test_tombstones_are_set_for_lines_that_come_after_their_order_went(shop):
+    shop.run("delete from raw.order_items")
+    erase()
+    assert set(
+        shop.run("select value_sha256 from ops.erased where table_name = 'order_items'")
+    ) == {(hashlib.sha256(f"order-anna-{n}".encode()).hexdigest(),) for n in (1, 2, 3)}
+
+
 def test_a_second_time_changes_nothing_and_says_so(shop):
     erase()
     before = texts(shop)
