@@ -289,6 +289,25 @@ def test_mart_column_is_of_the_type_its_name_promises(marts):
     assert wrong == []
 
 
+def test_sum_over_the_whole_shop_has_room_to_grow(marts, data_tests):
+    """The bound of `in_range` is what a sum of money of one row holds; a KPI is a larger sum."""
+    large = {
+        (model["unique_id"], name)
+        for model in marts
+        for name, column in model["columns"].items()
+        if column["data_type"] == "numeric(18, 2)"
+    }
+    assert large
+    wrong = [
+        test["name"]
+        for test in data_tests
+        if (test.get("attached_node"), test.get("column_name")) in large
+        and test["test_metadata"]["name"] == "in_range"
+        and test["test_metadata"]["kwargs"].get("max_value", 0) < 1e16 - 0.01
+    ]
+    assert wrong == []
+
+
 def test_no_mart_puts_a_null_constraint_in_place_of_a_test(marts):
     """Postgres answers a broken not-null constraint with the whole row, names and e-mail too."""
     assert marts
