@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
 from include.alert.collect import record_task_failure
@@ -158,3 +158,22 @@ def end_run() -> None:
     close_run(_run_id(), lineage.marts)
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)
+
+
+# a daily run may be at work: wait for it
+@task(retries=6, retry_delay=pendulum.duration(minutes=10), retry_exponential_backoff=False)
+def begin_full_test() -> None:
+    """Take the lease, so that nothing is built while all of it is tested."""
+    migrate()
+    with transaction("loader") as cursor:
+        cursor.execute("select count(*) from ops.publication")
+        if cursor.fetchone() == (0,):
+            raise AirflowSkipException("Nothing was ever published, so there is nothing to test.")
+        lease.take(cursor, _run_id())
+
+
+@task
+def end_full_test() -> None:
+    """Give the lease back."""
+    with transaction("loader") as cursor:
+        lease.release(cursor, _run_id())

@@ -12,7 +12,7 @@ from include.privacy.rules import Rules
 from include.warehouse.connection import Role
 
 SCHEMAS: dict[Role, tuple[str, ...]] = {
-    "transformer": ("staging", "intermediate", "snapshots", "marts_build"),
+    "transformer": ("staging", "intermediate", "snapshots", "marts_build", "untested"),
     "publisher": ("marts",),
 }
 
