@@ -9,13 +9,14 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
 from include.alert.collect import record_task_failure
 from include.extract import replay
 from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
+from include.publish.pin import PublicationPinnedError
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
 from include.transform import change_log
@@ -50,17 +51,23 @@ FINAL = (
 )
 
 
-def _final(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Fail a task for good where a retry can't help."""
+def fail_for_good_on(*more: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that fails a task for good on what a retry can't mend."""
 
-    @functools.wraps(function)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        try:
-            return function(*arguments, **named)
-        except FINAL as error:
-            raise AirflowFailException(str(error)) from None
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            try:
+                return function(*arguments, **named)
+            except (*FINAL, *more) as error:
+                raise AirflowFailException(str(error)) from None
 
-    return wrapped
+        return wrapped
+
+    return decorate
+
+
+_final = fail_for_good_on()
 
 
 def _run_id() -> str:
@@ -134,8 +141,12 @@ def freeze_horizon() -> int | None:
 @task
 @_final
 def publish_marts() -> dict[str, int]:
-    """Show the audited build to readers."""
-    return vars(publish(_run_id(), Lineage.read(manifest_path())))
+    """Show the audited build to readers, unless an operator has pinned an older publication."""
+    try:
+        return vars(publish(_run_id(), Lineage.read(manifest_path())))
+    except PublicationPinnedError as pinned:
+        # somebody wants it so: no alarm, and not the look of a publication either
+        raise AirflowSkipException(str(pinned)) from None
 
 
 @task

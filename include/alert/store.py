@@ -144,7 +144,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     )
     task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
     cursor.execute(
-        "select published_at, run_id from ops.publication "
+        "select published_at, run_id from ops.publication where undone_at is null "
         "order by published_at desc, publication_id desc limit 1"
     )
     published_at, published_run_id = cursor.fetchone() or (None, None)

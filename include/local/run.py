@@ -27,7 +27,7 @@ def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> b
     ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
 
     Returns:
-        Whether the run succeeded and published.
+        Whether the run succeeded.
     """
     # from the very start: what was started must be ended
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -6,8 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
 
 from include.transform.lineage import Lineage
+
+
+def lock(cursor: Cursor) -> None:
+    """Have whoever else wants to change what marts show wait for the end of this transaction."""
+    cursor.execute("lock table marts.data_status in share row exclusive mode")
 
 
 def data_as_of(lineage: Lineage, last_loads: Mapping[str, datetime]) -> dict[str, datetime | None]:
@@ -85,7 +91,8 @@ def tell_published(
                 last_run_outcome = excluded.last_run_outcome,
                 last_run_at = excluded.last_run_at,
                 reason = excluded.reason,
-                warnings = excluded.warnings
+                warnings = excluded.warnings,
+                pinned = null
             """,
             {
                 "mart": mart,
@@ -113,4 +120,49 @@ def tell_failed(
             reason = excluded.reason
         """,
         (run_id, failed_at, reason, list(marts)),
+    )
+
+
+def tell_held_back(
+    cursor: Cursor, run_id: str, why: str, at: datetime, marts: Iterable[str]
+) -> None:
+    """Say that the last run was good and shows nothing new, since an older one is pinned."""
+    cursor.execute(
+        """
+        update marts.data_status
+        set last_run_id = %s, last_run_outcome = 'held back', last_run_at = %s, reason = %s
+        where mart = any (%s)
+        """,
+        (run_id, at, why, list(marts)),
+    )
+
+
+def is_held_back(cursor: Cursor, run_id: str) -> bool:
+    """Tell whether that is what was said of a run."""
+    cursor.execute(
+        "select from marts.data_status where last_run_id = %s and last_run_outcome = 'held back'",
+        (run_id,),
+    )
+    return cursor.rowcount > 0
+
+
+def put_back(cursor: Cursor, mart: str, before: Json | None, pinned: str) -> None:
+    """Say of a mart what was said of the publication that is shown again, and that it is pinned.
+
+    Args:
+        before: its row as it was, as JSON; None: there was none.
+    """
+    cursor.execute("delete from marts.data_status where mart = %s", (mart,))
+    if before is None:
+        return
+    cursor.execute(
+        """
+        insert into marts.data_status
+            (mart, data_as_of, published_at, last_run_id, last_run_outcome, last_run_at,
+            reason, warnings, pinned)
+        select mart, data_as_of, published_at, last_run_id, 'rolled back', now(),
+            %(pinned)s, warnings, %(pinned)s
+        from jsonb_populate_record(null::marts.data_status, %(before)s)
+        """,
+        {"before": before, "pinned": pinned},
     )

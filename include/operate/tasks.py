@@ -1,0 +1,46 @@
+"""The tasks of the DAGs by which an operator decides what marts show."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.publish import pin
+from include.publish.rollback import NothingToRollBackError, roll_back
+from include.run_tasks import fail_for_good_on
+from include.warehouse.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+
+@task
+@fail_for_good_on(NothingToRollBackError)
+def roll_back_marts() -> str:
+    """Show the publication before the last one again, once that is confirmed."""
+    migrate()
+    params = get_current_context()["params"]
+    if not params["confirm"]:
+        raise AirflowFailException(
+            "Nothing was done: set the parameter `confirm`. Marts will then show the publication "
+            "before the last one, and nothing is published until the DAG `release` is triggered."
+        )
+    return roll_back(_by(), params["reason"])
+
+
+@task
+@fail_for_good_on()
+def release_marts() -> str:
+    """Let the next run publish again."""
+    migrate()
+    told = pin.release(_by())
+    log.info("%s", told)
+    return told
+
+
+def _by() -> str | None:
+    """Return who asks: the name given, else the user who triggered the run."""
+    context: Any = get_current_context()
+    return context["params"]["by"] or getattr(context["dag_run"], "triggering_user_name", None)
