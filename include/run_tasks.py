@@ -84,6 +84,16 @@ def _has_ended(run_id: str) -> bool:
         return False
 
 
+def _refuse_backfill() -> None:
+    if get_current_context()["dag_run"].run_type == "backfill":
+        raise AirflowFailException(
+            "This DAG takes no backfill, and nothing was done. A run loads whatever is new, so the "
+            "run of an old day would do what today's does. To load a file again, touch it in the "
+            "landing folder. To build a day or a key anew: `make rebuild DAY=…`, or the DAG "
+            "`rebuild`. To build models from the whole history: trigger the DAG with full_refresh."
+        )
+
+
 @task
 @_final
 def begin_run() -> int:
@@ -91,6 +101,7 @@ def begin_run() -> int:
 
     Return the id of the last load before this run.
     """
+    _refuse_backfill()
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:
@@ -166,6 +177,7 @@ def replay_rows() -> list[str]:
 def end_run() -> None:
     """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
     lineage = Lineage.read(manifest_path())
-    close_run(_run_id(), lineage.marts)
+    if not close_run(_run_id(), lineage.marts):
+        return
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)

@@ -145,15 +145,18 @@ def _refuse_loaded_since(cursor, horizon: int | None) -> None:
         )
 
 
-def close_run(run_id: str, marts: Iterable[str]) -> None:
+def close_run(run_id: str, marts: Iterable[str]) -> bool:
     """Give the lease back, and if the run did not publish, say so in ``marts.data_status``.
 
-    A run that another one has followed says nothing: what it has to tell is old.
+    A run that another one has followed, or that never began, says nothing.
+
+    Returns:
+        Whether it was this run's turn.
     """
     with transaction("publisher") as cursor:
         cursor.execute("select from ops.run_lease where run_id = %s for update", (run_id,))
         if cursor.rowcount == 0:
-            return
+            return False
         cursor.execute("select count(*) from ops.publication where run_id = %s", (run_id,))
         (publications,) = cursor.fetchone()
         if not publications and not status.is_held_back(cursor, run_id):
@@ -162,6 +165,7 @@ def close_run(run_id: str, marts: Iterable[str]) -> None:
             status.tell_failed(cursor, run_id, reason, datetime.now(UTC), marts)
         cursor.execute("set local role loader")
         lease.release(cursor, run_id)
+    return True
 
 
 def _why(cursor, run_id: str) -> str:
