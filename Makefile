@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SOURCE LOGIN TABLE USER_ID REASON BY
+export SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget rollback release demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -43,6 +43,9 @@ rollback: $(SET_UP) ## show the publication before the last one, and hold it: ma
 
 release: $(SET_UP) ## let the next run publish again after a rollback
 	@$(LOCAL) release $(WHY)
+
+override: $(SET_UP) ## let a failing test through: make override TEST=name REASON="..." DAYS=7 (or UNTIL=2026-11-30, or END=1)
+	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(BIN)/python -m include.demo $(ARGS)

@@ -178,7 +178,7 @@ EXPECTED = {
     "WarehouseUnreachableError",
 }
 # what is handed on as it is to include.operate
-OPERATE = ("rollback", "release")
+OPERATE = ("rollback", "release", "override")
 COMMANDS = {
     **dict.fromkeys(OPERATE, _operate),
     "run": _run,

@@ -44,6 +44,8 @@ def forget(home: Home, person_id: str) -> int:
 def operate(home: Home, arguments: Sequence[str]) -> int:
     """Do what an operator decides: ``rollback``, ``release`` and the like, and print it."""
     _use_warehouse(home)
+    # where the runs of this checkout keep what they know of the dbt project
+    os.environ.setdefault("GREENERY_DBT_TARGET", str(home.dbt_target))
     from include.operate.__main__ import main
 
     return main(arguments)

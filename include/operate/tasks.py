@@ -8,9 +8,14 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.operate import overrides
 from include.publish import pin
 from include.publish.rollback import NothingToRollBackError, roll_back
 from include.run_tasks import fail_for_good_on
+from include.transform import override
+from include.transform.dbt_config import manifest_path
+from include.transform.lineage import Lineage
+from include.warehouse.connection import transaction
 from include.warehouse.migrate import migrate
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,26 @@ def release_marts() -> str:
     """Let the next run publish again."""
     migrate()
     told = pin.release(_by())
+    log.info("%s", told)
+    return told
+
+
+@task
+@fail_for_good_on(override.OverrideError)
+def decide_on_test() -> str:
+    """Let a failing test through for a while, or no longer, or list what is let through."""
+    migrate()
+    params = get_current_context()["params"]
+    with transaction("loader") as cursor:
+        told = overrides.decide(
+            cursor,
+            Lineage.read(manifest_path()) if params["test"] else None,
+            params["test"],
+            reason=params["reason"],
+            by=_by(),
+            day=params["until"],
+            is_over=params["end"],
+        )
     log.info("%s", told)
     return told
 

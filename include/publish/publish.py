@@ -12,6 +12,7 @@ from include.publish import before, changes, pin, status, structure
 from include.publish.pin import PublicationPinnedError
 from include.publish.rows import RowCounts, make_equal
 from include.publish.structure import BUILD, MARTS, PublishRefusedError
+from include.transform import override
 from include.transform.lineage import Lineage
 from include.warehouse import lease
 from include.warehouse.connection import transaction
@@ -80,13 +81,14 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
 
         now = datetime.now(UTC)
         ages = status.data_as_of(lineage, status.last_loads(cursor, horizon))
-        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon))
+        overridden = override.used(cursor, run_id, lineage.nodes)
+        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon), overridden)
         status.tell_published(cursor, run_id, ages, now, lacks)
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (publication_id, run_id, published_at, horizon_load_id,"
-            " rows_inserted, rows_updated, rows_deleted, tables)"
-            " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " rows_inserted, rows_updated, rows_deleted, tables, overridden)"
+            " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 publication_id,
                 run_id,
@@ -96,11 +98,14 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 total.updated,
                 total.deleted,
                 Json({mart: vars(count) for mart, count in counts.items()}),
+                Json([one.as_json() for one in overridden]),
             ),
         )
     for mart, count in counts.items():
         if count.changed:
             log.info("marts.%s: %s", mart, count)
+    for one in overridden:
+        log.warning("Published with an overridden test: %s, %s", one.unique_id, one.in_words)
     log.info("Published %d marts: %d rows changed", len(counts), total.changed)
     return total
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from include.transform.lineage import Lineage
+from include.transform.override import Override
 
 
 def lock(cursor: Cursor) -> None:
@@ -51,18 +52,37 @@ def rows_in_quarantine(cursor: Cursor, horizon: int | None) -> dict[str, int]:
     return dict(cursor.fetchall())
 
 
-def warnings(lineage: Lineage, in_quarantine: Mapping[str, int]) -> dict[str, str | None]:
-    """Return for each mart in words which rows it rests on and lacks, or None."""
+def warnings(
+    lineage: Lineage, in_quarantine: Mapping[str, int], overridden: Collection[Override] = ()
+) -> dict[str, str | None]:
+    """Return for each mart in words what it lacks or may have wrong, or None.
+
+    Args:
+        in_quarantine: rows that wait, by source table.
+        overridden: failed tests that were let through.
+    """
     told: dict[str, str | None] = {}
     for mart, model in lineage.marts.items():
-        waiting = sorted(in_quarantine.keys() & lineage.source_tables(model))
+        rests_on = {model, *lineage.ancestors([model])}
         parts = [
-            f"{in_quarantine[table]:,} {'row' if in_quarantine[table] == 1 else 'rows'} of {table}"
-            for table in waiting
+            f"The failed test {lineage.nodes[one.unique_id]['name']} was {one.in_words}."
+            for one in overridden
+            if rests_on & {*lineage.tested(one.unique_id)}
         ]
-        verb = "is" if [in_quarantine[table] for table in waiting] == [1] else "are"
-        told[mart] = f"{', '.join(parts)} {verb} in quarantine." if parts else None
+        told[mart] = " ".join([*_lacks(lineage, model, in_quarantine), *parts]) or None
     return told
+
+
+def _lacks(lineage: Lineage, model: str, in_quarantine: Mapping[str, int]) -> list[str]:
+    waiting = sorted(in_quarantine.keys() & lineage.source_tables(model))
+    if not waiting:
+        return []
+    parts = [
+        f"{in_quarantine[table]:,} {'row' if in_quarantine[table] == 1 else 'rows'} of {table}"
+        for table in waiting
+    ]
+    verb = "is" if [in_quarantine[table] for table in waiting] == [1] else "are"
+    return [f"{', '.join(parts)} {verb} in quarantine."]
 
 
 def tell_published(

@@ -13,7 +13,7 @@ from include import run_tasks
 from include.operate import tasks
 
 DAGS = Path(__file__).parents[2] / "dags"
-BY_HAND = ("release", "rollback")
+BY_HAND = ("override", "release", "rollback")
 
 
 @pytest.fixture(scope="module", params=BY_HAND)
@@ -95,3 +95,19 @@ def test_a_pinned_day_is_skipped_in_words(warehouse, run, monkeypatch):
     monkeypatch.setattr(run_tasks, "publish", pinned)
     with pytest.raises(AirflowSkipException, match="Pinned since yesterday"):
         run(run_tasks, run_tasks.publish_marts)
+
+
+def test_a_test_is_let_through_and_listed(warehouse, run):
+    name = "assert_daily_performance_adds_up"
+    params = {"test": name, "until": "", "end": False}
+    with pytest.raises(AirflowFailException, match="Say why"):
+        run(tasks, tasks.decide_on_test, **params)
+    told = run(tasks, tasks.decide_on_test, **params, reason="known")
+    assert f"`{name}` is let through until" in told
+    listed = run(tasks, tasks.decide_on_test, test="", until="", end=False)
+    assert listed.startswith(f"{name}: let through until")
+    assert listed.endswith("by ada: known")
+    assert "no longer" in run(tasks, tasks.decide_on_test, test=name, until="", end=True)
+    assert run(tasks, tasks.decide_on_test, test="", until="", end=False) == (
+        "No test is let through."
+    )
