@@ -140,7 +140,8 @@ def _what_people_see(report: Report) -> list[str]:
 
 def _is_late(report: Report) -> bool:
     """Whether this is not about a run, but about there being none."""
-    return report.facts is None and {failure.kind for failure in report.failures} == {"late"}
+    is_about_run = report.facts is not None or report.hint.longer_than is not None
+    return not is_about_run and {failure.kind for failure in report.failures} == {"late"}
 
 
 def by_weight(incidents: Iterable[Incident]) -> list[Incident]:

@@ -7,7 +7,6 @@ this is what can be relied on. It works while the warehouse is down, too.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from include.alert.collect import in_words
 from include.alert.hint import Hint
 from include.alert.report import Report
 from include.alert.tell import CONNECT_SECONDS, PATIENCE, tell, tell_report
-from include.alert.watchdog import MOST_AGE, late
+from include.alert.watchdog import late, most_age, most_time
 from include.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,8 @@ def reconcile(
     told, has_warehouse = _told()
     seen = _look(runs, told)
     to_tell = order(seen, told, now)
-    known = [run for run in to_tell if tell(_hint(dag_id, run, runs, base_url), manifest, PATIENCE)]
+    hints = {run.run_id: _hint(dag_id, run, runs, base_url, now) for run in to_tell}
+    known = [run for run in to_tell if tell(hints[run.run_id], manifest, PATIENCE)]
     memory.keep({**told, **{run.run_id: run.state for run in known}})
     if has_warehouse:
         _forget_old(dag_id, seen, told, to_tell)
@@ -86,7 +86,9 @@ def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
     return [run for run in seen if run]
 
 
-def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str) -> Hint:
+def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -> Hint:
+    most = most_time()
+    is_slow = run.state == "running" and run.started_at and now - run.started_at > most
     return Hint(
         dag_id=dag_id,
         run_id=run.run_id,
@@ -94,6 +96,7 @@ def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str) -> Hint:
         base_url=base_url,
         state=run.state,  # type: ignore[arg-type]
         started_at=run.started_at,
+        longer_than=most if is_slow else None,
     )
 
 
@@ -122,13 +125,12 @@ def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         cursor.execute("select max(published_at) from ops.publication")
         (published_at,) = cursor.fetchone()
-    hours = os.environ.get("GREENERY_LATE_HOURS")
     failures = late(
         now,
         published_at,
         max((run.due_at for run in seen if run.due_at), default=None),
         any(run.state in ("queued", "running") for run in seen),
-        timedelta(hours=float(hours)) if hours else MOST_AGE,
+        most_age(),
     )
     if failures:
         # the same as long as nothing is published

@@ -101,6 +101,23 @@ def test_a_run_that_was_cleared_and_ended_otherwise_is_told_again(airflow, slack
     assert "Resolved after" in slack.messages[0]["text"]
 
 
+def test_a_run_that_takes_too_long_is_told_though_no_deadline_alert_came(airflow, slack):
+    airflow.has(FIRST, "running", hours_ago=1.9)
+    look(airflow)
+    assert slack.messages == []
+    airflow.has(FIRST, "running", hours_ago=2.1)
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery is late" in message["text"]
+    assert "The run takes longer than 2 h" in json.dumps(message)
+    assert FIRST in json.dumps(message)
+    airflow.has(FIRST, "success")
+    look(airflow)
+    assert "Resolved after" in slack.messages[0]["text"]
+    assert len(slack.messages) == 1
+
+
 def test_what_ended_before_all_this_was_there_is_left_alone(airflow, slack):
     airflow.has(FIRST, "failed", hours_ago=24 * 9, load_orders="failed")
     assert look(airflow) == []
