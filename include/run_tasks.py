@@ -11,6 +11,7 @@ import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.alert import dead_man
 from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
 from include.alert.collect import record_task_failure
 from include.extract import replay
@@ -135,7 +136,9 @@ def freeze_horizon() -> int | None:
 @_final
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers."""
-    return vars(publish(_run_id(), Lineage.read(manifest_path())))
+    changed = publish(_run_id(), Lineage.read(manifest_path()))
+    dead_man.ping()
+    return vars(changed)
 
 
 @task
