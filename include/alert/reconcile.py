@@ -16,6 +16,7 @@ from include.alert.airflow_view import Runs, RunSeen
 from include.alert.bounded import Deadline
 from include.alert.channel import Channel, find_channel
 from include.alert.collect import in_words
+from include.alert.daily import keep_digest
 from include.alert.hint import Hint
 from include.alert.report import Report
 from include.alert.tell import CONNECT_SECONDS, PATIENCE, tell, tell_report
@@ -54,6 +55,7 @@ def reconcile(
     if has_warehouse:
         _forget_old(dag_id, seen, told, to_tell)
         _tell_late(dag_id, channel, seen, now)
+        _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
     return [run.run_id for run in to_tell]
@@ -137,3 +139,14 @@ def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime
         since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
         hint = Hint(dag_id, f"late since {since}")
         tell_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
+
+
+def _keep_digest(
+    dag_id: str, channel: Channel, now: datetime, base_url: str, manifest: Path | None
+) -> None:
+    runs_url = f"{base_url}/dags/{dag_id}/runs" if base_url else None
+    try:
+        keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
+    except Exception as error:
+        # failures wait to be sent, and weigh more
+        log.error("The daily digest of warnings is not made: %s", in_words(error))

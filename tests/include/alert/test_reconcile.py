@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.alert import memory
+from include.alert import reconcile as reconcile_module
 from include.alert.airflow_view import RunSeen
 from include.alert.collect import record_task_failure
 from include.alert.reconcile import order, reconcile
@@ -205,3 +206,28 @@ def test_runs_are_told_oldest_first_and_queued_ones_not():
 )
 def test_what_is_late(published, due, at_work, expected):
     assert [failure.key for failure in late(NOW, published, due, at_work)] == expected
+
+
+def test_trouble_with_the_daily_digest_keeps_no_failure_from_being_told(
+    airflow, warehouse, slack, monkeypatch, caplog
+):
+    record_task_failure(task_context("load_orders", run_id=FIRST, exception=OSError("no file")))
+    airflow.has(FIRST, "failed", load_orders="failed")
+    monkeypatch.setattr(reconcile_module, "keep_digest", lambda *_, **__: 1 / 0)
+    look(airflow)
+    assert ["no file" in json.dumps(message) for message in slack.messages] == [True]
+    assert "The daily digest of warnings is not made" in caplog.text
+
+
+def test_a_lost_callback_and_the_daily_digest_come_from_the_same_look(airflow, warehouse, slack):
+    warehouse.run(
+        "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
+        " failures, finished_at)"
+        " values (%s, 't', 1, 'test.greenery.odd.a1', 'test', 'warn', 2, %s)",
+        (FIRST, NOW),
+    )
+    airflow.has(FIRST, "success")
+    reconcile("greenery_elt", airflow, datetime.now(UTC), base_url="http://x", manifest=MANIFEST)
+    (message,) = slack.messages
+    assert "1 warning about Greenery's data" in message["text"]
+    assert "http://x/dags/greenery_elt/runs" in json.dumps(message)
