@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from include.publish.publish import publish
-from include.transform.lineage import Lineage
-from include.warehouse import lease
-from include.warehouse.connection import transaction
-from tests.dbt.daily import DailyBuild, differences, models, rows_of
-from tests.dbt.landing import Landing, read_rows
+from tests.dbt.daily import DailyBuild
+from tests.dbt.daily_shop import DailyShop
+from tests.dbt.landing import read_rows
 from tests.support.warehouse import Warehouse, fresh_warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -28,72 +24,6 @@ KEYS = {
     "order_items": ("order_id", "product_id"),
 }
 SNAPSHOTS = ("users", "addresses", "products", "promos")
-
-
-class Daily:
-    """A shop whose deliveries are loaded, built and published as the daily run does it."""
-
-    def __init__(self, build: DailyBuild, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.warehouse, self.build = build.warehouse, build
-        self.landing = Landing(folder / "landing", monkeypatch)
-        self.runs = 0
-
-    def begin(self) -> None:
-        """Take the lease and freeze the horizon, as a run does when everything is loaded."""
-        self.runs += 1
-        with transaction("loader") as cursor:
-            lease.take(cursor, f"run {self.runs}")
-            lease.freeze_horizon(cursor, f"run {self.runs}")
-
-    def end(self) -> None:
-        with transaction("loader") as cursor:
-            lease.release(cursor, f"run {self.runs}")
-
-    @property
-    def lineage(self) -> Lineage:
-        return Lineage.read(self.build.folder / "target" / "manifest.json")
-
-    def publish(self) -> None:
-        """Publish as if every test had passed: what is built here need not make sense."""
-        with transaction("loader") as cursor:
-            for unique_id in self.lineage.of_type("model", "test"):
-                cursor.execute(
-                    "insert into ops.node_result"
-                    " (run_id, task_id, try_number, unique_id, kind, status)"
-                    " values (%s, 'a task', 1, %s, 'test', 'pass') on conflict do nothing",
-                    (f"run {self.runs}", unique_id),
-                )
-        publish(f"run {self.runs}", self.lineage)
-
-    def run(self) -> None:
-        self.begin()
-        self.build("run")
-        self.publish()
-        self.end()
-
-    def assert_equal_to_one_full_refresh(self) -> None:
-        self.begin()
-        self.build("run")
-        self.publish()
-        whole = self.build.built_whole()
-        tables = models(self.build.folder)
-        marts = sorted(self.lineage.marts)
-        assert len(marts) > 10
-        built = rows_of(self.warehouse, tables)
-        published = rows_of(self.warehouse, [f"marts.{mart}" for mart in marts])
-        self.build("run", "--full-refresh")
-        refreshed = rows_of(self.warehouse, tables)
-        assert differences(built, refreshed) == {}
-        wanted = rows_of(self.warehouse, [f"marts_build.{mart}" for mart in marts])
-        assert (
-            differences(
-                {table.split(".")[1]: rows for table, rows in published.items()},
-                {table.split(".")[1]: rows for table, rows in wanted.items()},
-            )
-            == {}
-        )
-        assert whole == set(), "nothing would be proven"
-        self.end()
 
 
 # --- a small shop of which anything may change; few ids, so that everything meets everything
@@ -213,7 +143,7 @@ def test_any_deliveries_in_any_order_give_what_a_full_refresh_gives(
         pytest.MonkeyPatch.context() as monkeypatch,
         fresh_warehouse(build.warehouse.server, build.warehouse.database) as warehouse,
     ):
-        daily = Daily(build, tmp_path_factory.mktemp("shop"), monkeypatch)
+        daily = DailyShop(build, tmp_path_factory.mktemp("shop"), monkeypatch)
         daily.landing.deliver({**{table: [] for table in KEYS}, **tables_of(first)})
         daily.run()
         for news, outcome in later:
@@ -240,7 +170,7 @@ def test_the_real_data_day_by_day_gives_what_a_full_refresh_gives(
     chance = random.Random(5)
     build = DailyBuild(warehouse, tmp_path / "build")
     build.parse_once()
-    daily = Daily(build, tmp_path / "daily", monkeypatch)
+    daily = DailyShop(build, tmp_path / "daily", monkeypatch)
     days = sorted({row["created_at"][:10] for row in real["events"]})
     assert len(days) > 1
     ordered = {row["order_id"]: row["created_at"][:10] for row in real["orders"]}

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.e2e.readers import watched_by_readers
+from tests.support.readers import watched_by_readers
 
 # several whole runs; a busy machine may take its time
 pytestmark = pytest.mark.timeout(1500)

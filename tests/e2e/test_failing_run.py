@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.readers import watched_by_readers
 from tests.support import fake_slack
+from tests.support.readers import watched_by_readers
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
