@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from include.alert import blocks
 from include.alert.blocks import instant, line, link
-from include.alert.safe import shorten
 from include.alert.words import count
 
 MOST_WARNINGS = 20
@@ -55,9 +54,8 @@ def build(warned: Collection[Warned], day: date, more_url: str | None) -> dict[s
         texts += blocks.packed([f"*{title}*", *lines]) if lines else []
     if (rest := len(newest) - len(shown)) > 0:
         texts.append(link(more_url, f"and {rest:,} more →"))
-    first = "".join(f"\n{line(one.sentence)}" for one in shown[:3])
     return {
-        "text": shorten(f"{blocks.escape(headline)}{first}", blocks.SECTION_LIMIT),
+        "text": blocks.fallback(headline, [_line(one) for one in newest]),
         "blocks": [
             blocks.header(f":large_yellow_circle: {headline}"),
             *(blocks.section(text) for text in texts),

@@ -81,6 +81,9 @@ def _wish(cursor: Cursor, first_run_id: str, name: str | None, story: Story) -> 
         if incident.first_run_id == story.report.hint.run_id and incident.is_open:
             reply = thread.build(incident, story.report, results.get(incident.unique_id or ""))
             _reply(cursor, key, first_run_id, name, "reply", incident.fingerprint, reply)
+    rest = len(story.incidents) - thread.MOST_REPLIES
+    if rest > 0 and story.open and story.report.hint.state != "running":
+        _reply(cursor, key, first_run_id, name, "reply", "more", thread.rest(rest, story.report))
     _remind(cursor, key, first_run_id, name, story)
 
 

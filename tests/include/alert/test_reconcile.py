@@ -183,6 +183,26 @@ def test_a_late_publication_is_told_once_and_resolved_by_the_next_run(airflow, w
     assert "Resolved after" in slack.messages[0]["text"]
 
 
+def test_a_run_that_never_began_is_told_once(airflow, slack):
+    due = NOW - timedelta(hours=32)
+    airflow.has(FIRST, "success", hours_ago=31.9, due_at=due)
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery is late" in message["text"]
+    assert "The run that was due on 22 Nov 2026 at 00:00 UTC has not begun" in json.dumps(message)
+
+
+def test_a_publication_that_is_refused_is_told(airflow, slack):
+    refused = RuntimeError("These marts have no primary key in their build: fct_orders.")
+    record_task_failure(task_context("publish_marts", run_id=FIRST, exception=refused))
+    airflow.has(FIRST, "failed", publish_marts="failed")
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery run failed: 1 task failed" in message["text"]
+    assert "no primary key in their build" in json.dumps(message)
+
+
 def test_runs_are_told_oldest_first_and_queued_ones_not():
     def run(run_id, state, hours):
         return RunSeen(run_id, state, NOW - hours * HOUR, NOW - hours * HOUR)
