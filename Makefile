@@ -4,19 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-<<<<<<< HEAD
-export SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS
+export BY DAYS LOGIN REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
-=======
-export SLACK SOURCE LOGIN TABLE USER_ID
-export GREENERY_DATA ?= ../shared/greenery
-
-.DEFAULT_GOAL := help
-.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
->>>>>>> 97375707c703b86319e7866252a556a877c24415
+.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
