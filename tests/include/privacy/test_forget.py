@@ -112,6 +112,19 @@ def test_what_is_other_peoples_stays(shop):
     ]
 
 
+def test_a_name_that_others_have_identifies_nobody(shop):
+    as_role(
+        shop,
+        "loader",
+        "insert into raw.users (user_id, first_name, _load_id)"
+        " values ('user-eve-0003', 'Annabella', 1);"
+        "insert into ops.quarantine (load_id, table_name, source_file, row_text, reason)"
+        " values (1, 'users', 'users.csv', '?,Annabella,Marsh', 'r')",
+    )
+    erase()
+    assert ("ops.quarantine", "Annabella") in found(shop, ["Annabella"])
+
+
 def test_the_ledger_and_the_change_log_tell_what_went(shop):
     done = erase(run_id="forget now")
     assert {table: rows for table, rows in done.removed.items() if rows} == {
