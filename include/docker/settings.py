@@ -11,8 +11,11 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from include.docker import keys
+from include.slack.connection import bot_connection
 
 DEMO_LANDING = "/landing/demo"
+# the service `slack` of docker-compose.yml
+FAKE_SLACK = "slack:8065"
 UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
 WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
 
@@ -38,6 +41,8 @@ def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
     if slack := variables.get("GREENERY_SLACK", "").strip():
         made["AIRFLOW_CONN_GREENERY_SLACK"] = slack_connection(slack)
+    if dead_man := variables.get("GREENERY_DEAD_MAN", "").strip():
+        made["AIRFLOW_CONN_GREENERY_DEAD_MAN"] = dead_man_connection(dead_man)
     # what the user has set by hand wins
     return {name: value for name, value in made.items() if not variables.get(name)}
 
@@ -112,9 +117,13 @@ def _json(name: str, text: str) -> str:
 def slack_connection(text: str) -> str:
     """Return the connection to Slack from a webhook's URL, a bot's token with a channel, or JSON.
 
+    `local` is the fake Slack.
+
     Raises:
         SettingsError: if it is none of these. The message does not repeat it: it holds a secret.
     """
+    if text == "local":
+        return bot_connection(FAKE_SLACK)
     if text.startswith("{"):
         return _json("GREENERY_SLACK", text)
     if webhook := re.fullmatch(r"(https?)://([^/]+(?:/.*)?/services)/([^/]+/[^/]+/[^/]+)/?", text):
@@ -127,8 +136,20 @@ def slack_connection(text: str) -> str:
         return json.dumps({"conn_type": "slack", "password": token, "extra": {"channel": channel}})
     raise SettingsError(
         "GREENERY_SLACK is neither a webhook (https://hooks.slack.com/services/T…/B…/…) nor a "
-        "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON."
+        "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON, "
+        "nor `local`, the fake Slack."
     )
+
+
+def dead_man_connection(url: str) -> str:
+    """Return the connection of a dead-man switch, whose whole URL is a secret.
+
+    Raises:
+        SettingsError: if it is no URL. The message does not repeat it.
+    """
+    if not re.fullmatch(r"https?://\S+", url):
+        raise SettingsError("GREENERY_DEAD_MAN is no URL (https://hc-ping.com/…).")
+    return json.dumps({"conn_type": "generic", "password": url})
 
 
 def log_in(address: str) -> dict[str, str]:

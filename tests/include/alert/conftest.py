@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from include.local.postgres import Server
+from include.slack import fake_slack
+from include.slack.fake_slack import FakeSlack
 from include.transform.lineage import Lineage
-from tests.support import fake_slack
-from tests.support.fake_slack import FakeSlack
 from tests.support.warehouse import Warehouse, fresh_warehouse
 
 MANIFEST = Path(__file__).with_name("manifest.json")
@@ -86,7 +86,8 @@ def warehouse(module_warehouse: Warehouse) -> Warehouse:
     """A warehouse in which nothing has happened yet; emptied, because a new one takes a second."""
     module_warehouse.run(
         "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication,"
-        " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, marts.data_status"
+        " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, ops.pin, ops.override,"
+        " ops.load_warning, marts.data_status restart identity"
     )
     return module_warehouse
 

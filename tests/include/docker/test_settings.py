@@ -7,6 +7,7 @@ import pytest
 from include.docker import keys
 from include.docker.settings import (
     SettingsError,
+    dead_man_connection,
     environment,
     log_in,
     slack_connection,
@@ -65,6 +66,15 @@ def test_environment_leaves_what_was_set_by_hand(tmp_path):
             id="bot",
         ),
         pytest.param('{"conn_type": "slack"}', {"conn_type": "slack"}, id="json"),
+        pytest.param(
+            "local",
+            {
+                "conn_type": "slack",
+                "password": "xoxb-fake-token",
+                "extra": {"channel": "#data-alerts", "base_url": "http://slack:8065/api/"},
+            },
+            id="fake",
+        ),
     ],
 )
 def test_slack_is_one_variable(text, expected):
@@ -152,3 +162,13 @@ def test_a_wrong_source_is_refused_without_repeating_its_password(url, words):
 def test_a_shop_has_one_source():
     with pytest.raises(SettingsError, match="not both"):
         source("postgresql://db.shop/shop", "/landing/data")
+
+
+def test_a_dead_man_switch_is_one_variable_and_a_secret(tmp_path):
+    keys.make_missing(tmp_path)
+    made = environment({"GREENERY_DEAD_MAN": " https://hc-ping.com/5f1c "}, tmp_path)
+    connection = json.loads(made["AIRFLOW_CONN_GREENERY_DEAD_MAN"])
+    assert connection == {"conn_type": "generic", "password": "https://hc-ping.com/5f1c"}
+    with pytest.raises(SettingsError, match="GREENERY_DEAD_MAN") as refused:
+        dead_man_connection("hc-ping.com/secret")
+    assert "secret" not in str(refused.value)
