@@ -137,6 +137,7 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
         "snapshots.users_history": 1,
         "marts_build.dim_users": 1,
         "marts_build.fct_order_items": 3,
+        "untested.dim_users": 1,
         "marts.dim_addresses": 1,
         "marts.dim_users": 1,
         "ops.row_before": 3,
