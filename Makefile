@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS
+export SLACK SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -19,7 +19,10 @@ run: $(SET_UP) ## one run on demo data, or on SOURCE: a folder of CSV files, or 
 up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 	@$(LOCAL) up
 
-down: $(SET_UP) ## stop them, and Postgres
+slack: $(SET_UP) ## start a fake Slack that shows alerts in a browser; make run SLACK=local tells it
+	@$(LOCAL) slack
+
+down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down
 
 dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_orders"
@@ -38,13 +41,13 @@ forget: $(SET_UP) ## remove a person for good: make forget USER_ID=...
 	@$(LOCAL) forget "$$USER_ID"
 
 WHY = $(if $(REASON),--reason "$$REASON") $(if $(BY),--by "$$BY")
-rollback: $(SET_UP) ## show the publication before the last one, and hold it: make rollback REASON="..." BY=name
+rollback: $(SET_UP) ## show the publication before the last one, and hold it: REASON="..." BY=name
 	@$(LOCAL) rollback $(WHY)
 
 release: $(SET_UP) ## let the next run publish again after a rollback
 	@$(LOCAL) release $(WHY)
 
-override: $(SET_UP) ## let a failing test through: make override TEST=name REASON="..." DAYS=7 (or UNTIL=2026-11-30, or END=1)
+override: $(SET_UP) ## let a failing test through: TEST=name REASON="..." DAYS=7; alone: list them; TEST=name END=1
 	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"

@@ -13,10 +13,10 @@ import psycopg2
 import pytest
 
 from include.extract.database import SourceUnreachableError
-from include.local import postgres
 from include.warehouse.connection import WarehouseUnreachableError
 from tests.support.fault_points import FaultPoints, killed_at
-from tests.support.warehouse import fresh_warehouse, make_template
+from tests.support.killable import KillableServer, killable_server
+from tests.support.warehouse import fresh_warehouse
 
 from .conftest import PEOPLE, VISITS, Shop, empty
 from .shop_database import EVENTS, ORDERS, SCHEMA, USERS, ShopDatabase, shop_database
@@ -168,26 +168,9 @@ def test_a_read_of_a_database_killed_at_any_step_and_done_again(database: ShopDa
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server that may be killed."""
-    folder = tmp_path_factory.mktemp("killed-postgres")
-    started = postgres.start(folder)
-    make_template(started)
-    yield KillableServer(folder, started)
-    postgres.remove(folder)
-
-
-@dataclasses.dataclass
-class KillableServer:
-    folder: Path
-    server: Any
-
-    def kill(self) -> None:
-        """End it as a power cut would: nothing is written that is not written already."""
-        postgres._pg_ctl(self.server, "stop", "--mode=immediate")
-
-    def start(self) -> None:
-        assert postgres.start(self.folder).port == self.server.port
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableServer]:
+    with killable_server(tmp_path_factory.mktemp("killed-postgres")) as server:
+        yield server
 
 
 @pytest.mark.parametrize("scenario", [merge, bad_rows_later, later_read])
