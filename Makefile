@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SLACK SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS
+export SLACK SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS DAY MODEL KEY
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -49,6 +49,9 @@ release: $(SET_UP) ## let the next run publish again after a rollback
 
 override: $(SET_UP) ## let a failing test through: TEST=name REASON="..." DAYS=7; alone: list them; TEST=name END=1
 	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
+
+rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=name KEY=value; YES=1 does not ask
+	@$(LOCAL) rebuild $(if $(DAY),--day "$$DAY") $(if $(MODEL),--model "$$MODEL") $(if $(KEY),--key "$$KEY") $(if $(YES),--yes)
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(BIN)/python -m include.demo $(ARGS)
