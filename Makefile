@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SLACK SOURCE LOGIN TABLE USER_ID REASON BY TEST UNTIL DAYS DAY MODEL KEY
+export BY DAY DAYS KEY LOGIN MODEL REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help

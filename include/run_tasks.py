@@ -11,6 +11,7 @@ import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from include.alert import dead_man
 from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
 from include.alert.collect import record_task_failure
 from include.extract import replay
@@ -154,10 +155,13 @@ def freeze_horizon() -> int | None:
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers, unless an operator has pinned an older publication."""
     try:
-        return vars(publish(_run_id(), Lineage.read(manifest_path())))
+        changed = publish(_run_id(), Lineage.read(manifest_path()))
     except PublicationPinnedError as pinned:
-        # somebody wants it so: no alarm, and not the look of a publication either
+        # somebody wants it so: no alarm, from outside neither, and not the look of a publication
+        dead_man.ping()
         raise AirflowSkipException(str(pinned)) from None
+    dead_man.ping()
+    return vars(changed)
 
 
 @task
@@ -181,3 +185,22 @@ def end_run() -> None:
         return
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)
+
+
+# a daily run may be at work: wait for it
+@task(retries=6, retry_delay=pendulum.duration(minutes=10), retry_exponential_backoff=False)
+def begin_full_test() -> None:
+    """Take the lease, so that nothing is built while all of it is tested."""
+    migrate()
+    with transaction("loader") as cursor:
+        cursor.execute("select count(*) from ops.publication")
+        if cursor.fetchone() == (0,):
+            raise AirflowSkipException("Nothing was ever published, so there is nothing to test.")
+        lease.take(cursor, _run_id())
+
+
+@task
+def end_full_test() -> None:
+    """Give the lease back."""
+    with transaction("loader") as cursor:
+        lease.release(cursor, _run_id())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ SECTION_LIMIT = 3000
 URL_LIMIT = 3000
 # a longer one would leave no room for anything else
 LINK_LIMIT = 1000
+FALLBACK_LINES = 3
 _URL = re.compile(r"https?://[^\s<>|]+")
 
 Block = dict[str, Any]
@@ -25,8 +26,9 @@ def escape(text: str) -> str:
 
 
 def line(text: str, limit: int = 300) -> str:
-    """Return anything as one line that Slack shows as it is."""
-    return escape(shorten(" ".join(text.split()), limit))
+    """Return anything as one line that Slack shows as it is, and that hides none of the next."""
+    one = " ".join(text.split()).replace("```", "'''")
+    return escape(shorten(one, limit))
 
 
 def code(text: str, limit: int = 250) -> str:
@@ -72,6 +74,16 @@ def buttons(urls: Mapping[str, str | None]) -> list[Block]:
         if is_url(url)
     ]
     return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def fallback(headline: str, lines: Sequence[str]) -> str:
+    """Return what phones and screen readers get: the headline, the first lines, how many more.
+
+    The lines are escaped already.
+    """
+    rest = len(lines) - FALLBACK_LINES
+    more = [f"and {rest:,} more"] if rest > 0 else []
+    return "\n".join([escape(headline), *lines[:FALLBACK_LINES], *more])
 
 
 def packed(lines: Iterable[str]) -> list[str]:

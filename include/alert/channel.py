@@ -22,6 +22,13 @@ class Channel:
     # owner of a dbt node → Slack user id, group id, group handle or e-mail address
     owners: Mapping[str, str] = field(default_factory=dict)
     runbook_url: str | None = None
+    # of a bot; None: the same as for failures
+    warnings_name: str | None = None
+
+    @property
+    def for_warnings(self) -> str | None:
+        """Where the daily digest of warnings goes."""
+        return self.warnings_name or self.name
 
     @property
     def is_bot(self) -> bool:
@@ -74,6 +81,7 @@ def find_channel() -> Channel | None:
         routes={key: _names(value) for key, value in _table(extra, "routes").items()},
         owners={key: str(value) for key, value in _table(extra, "owners").items()},
         runbook_url=extra.get("runbook_url"),
+        warnings_name=extra.get("warnings_channel"),
     )
 
 

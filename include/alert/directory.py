@@ -80,7 +80,8 @@ def _user(slack: Slack, email: str) -> tuple[str | None, bool]:
 
 
 def _group(slack: Slack, handle: str) -> tuple[str | None, bool]:
-    outcome = slack.ask("usergroups.list")
+    # without any argument the client sends an empty body and calls it JSON
+    outcome = slack.ask("usergroups.list", include_disabled="false")
     groups = outcome.answer.get("usergroups") or []
     found = next((group["id"] for group in groups if group.get("handle") == handle), None)
     return found, not outcome.error or outcome.code in ("missing_scope", "paid_teams_only")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -31,6 +31,8 @@ class Hint:
     base_url: str = ""
     state: RunState = "failed"
     started_at: datetime | None = None
+    # how long it may take, if it takes longer
+    longer_than: timedelta | None = None
 
     @property
     def failed_tasks(self) -> set[str]:

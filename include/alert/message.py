@@ -11,7 +11,6 @@ from include.alert import blocks, repair
 from include.alert.blocks import code, instant, line, link
 from include.alert.incidents import Incident
 from include.alert.report import ORDER, Report
-from include.alert.safe import shorten
 from include.alert.words import count, duration, listed
 
 # what people still read
@@ -50,6 +49,7 @@ def build(story: Story) -> dict[str, Any]:
     """Return the payload: text, for phones and screen readers; blocks; and what may be folded."""
     headline = _headline(story)
     lines = [_sentence(incident, story) for incident in by_weight(story.incidents)]
+    text = blocks.fallback(headline, lines)
     if (rest := len(lines) - MOST_FAILURES) > 0:
         more = link(story.report.hint.run_url, f"and {rest:,} more →")
         lines = [*lines[:MOST_FAILURES], f"… {more}"]
@@ -62,9 +62,8 @@ def build(story: Story) -> dict[str, Any]:
         *_buttons(story),
     ]
     folded = [blocks.section(text) for text in blocks.packed(_details(story))]
-    text = blocks.escape(headline) + "".join(f"\n{one}" for one in lines[:3])
     return {
-        "text": shorten(text, blocks.SECTION_LIMIT),
+        "text": text,
         "blocks": shown,
         "attachments": [{"color": story.color, "blocks": folded}],
     }
@@ -143,7 +142,8 @@ def _what_people_see(report: Report) -> list[str]:
 
 def _is_late(report: Report) -> bool:
     """Whether this is not about a run, but about there being none."""
-    return report.facts is None and {failure.kind for failure in report.failures} == {"late"}
+    is_about_run = report.facts is not None or report.hint.longer_than is not None
+    return not is_about_run and {failure.kind for failure in report.failures} == {"late"}
 
 
 def by_weight(incidents: Iterable[Incident]) -> list[Incident]:

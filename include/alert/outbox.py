@@ -54,8 +54,12 @@ def wish(
     cursor.execute(
         """
         insert into ops.notification as n
-            (notification_key, run_id, channel, payload, state, kind, parent_key)
-        values (%(key)s, %(run_id)s, %(channel)s, %(payload)s, 'pending', %(kind)s, %(parent_key)s)
+            (notification_key, run_id, channel, payload, state, kind, parent_key, created_at)
+        values (
+            %(key)s, %(run_id)s, %(channel)s, %(payload)s, 'pending', %(kind)s, %(parent_key)s,
+            -- replies of one transaction come in their order
+            clock_timestamp()
+        )
         on conflict (notification_key) do update
         set payload = excluded.payload, version = n.version + 1, state = 'pending'
         where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor
@@ -12,7 +13,7 @@ from include.alert.blocks import line
 from include.alert.channel import Channel
 from include.alert.incidents import Incident
 from include.alert.message import Story
-from include.alert.report import Failure, Report
+from include.alert.report import SLOW_RUN, Failure, Report
 from include.alert.words import count, duration
 
 REMIND_AFTER = timedelta(days=1)
@@ -47,7 +48,7 @@ def plan(
             )
             if channel.is_bot:
                 _wish(cursor, first_run_id, name, story)
-            elif report.hint.state != "running":
+            else:
                 _wish_of_webhook(cursor, first_run_id, story)
     return changed
 
@@ -80,6 +81,9 @@ def _wish(cursor: Cursor, first_run_id: str, name: str | None, story: Story) -> 
         if incident.first_run_id == story.report.hint.run_id and incident.is_open:
             reply = thread.build(incident, story.report, results.get(incident.unique_id or ""))
             _reply(cursor, key, first_run_id, name, "reply", incident.fingerprint, reply)
+    rest = len(story.incidents) - thread.MOST_REPLIES
+    if rest > 0 and story.open and story.report.hint.state != "running":
+        _reply(cursor, key, first_run_id, name, "reply", "more", thread.rest(rest, story.report))
     _remind(cursor, key, first_run_id, name, story)
 
 
@@ -107,8 +111,20 @@ def _reply(
 
 
 def _wish_of_webhook(cursor: Cursor, first_run_id: str, story: Story) -> None:
-    """A webhook can't change what it sent: one message at the end, one when all is mended."""
-    key, payload = alert_key(first_run_id, None), message.build(story)
+    """A webhook can't change what it sent: one message at the end, one when all is mended.
+
+    That a run takes too long can't wait for its end, and is a message of its own.
+    """
+    slow = tuple(i for i in story.incidents if i.fingerprint == SLOW_RUN)
+    others = tuple(i for i in story.incidents if i.fingerprint != SLOW_RUN)
+    if slow:
+        _wish_once(cursor, first_run_id, "slow_", replace(story, incidents=slow))
+    if others and story.report.hint.state != "running":
+        _wish_once(cursor, first_run_id, "", replace(story, incidents=others))
+
+
+def _wish_once(cursor: Cursor, first_run_id: str, about: str, story: Story) -> None:
+    key, payload = f"{about}{alert_key(first_run_id, None)}", message.build(story)
     cursor.execute(
         "select from ops.notification where notification_key = %s and sent_version is not null",
         (key,),
@@ -117,5 +133,5 @@ def _wish_of_webhook(cursor: Cursor, first_run_id: str, story: Story) -> None:
     if not was_told:
         outbox.wish(cursor, key, first_run_id, None, payload, change=False)
     elif not story.open:
-        resolved = f"resolved:{first_run_id}:webhook"
+        resolved = f"{about}resolved:{first_run_id}:webhook"
         outbox.wish(cursor, resolved, first_run_id, None, payload, kind="resolved", change=False)

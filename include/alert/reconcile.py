@@ -7,7 +7,6 @@ this is what can be relied on. It works while the warehouse is down, too.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,11 @@ from include.alert.airflow_view import Runs, RunSeen
 from include.alert.bounded import Deadline
 from include.alert.channel import Channel, find_channel
 from include.alert.collect import in_words
+from include.alert.daily import keep_digest
 from include.alert.hint import Hint
 from include.alert.report import Report
 from include.alert.tell import CONNECT_SECONDS, PATIENCE, tell, tell_report
-from include.alert.watchdog import MOST_AGE, late
+from include.alert.watchdog import late, most_age, most_time
 from include.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,13 @@ def reconcile(
     told, has_warehouse = _told()
     seen = _look(runs, told)
     to_tell = order(seen, told, now)
-    known = [run for run in to_tell if tell(_hint(dag_id, run, runs, base_url), manifest, PATIENCE)]
+    hints = {run.run_id: _hint(dag_id, run, runs, base_url, now) for run in to_tell}
+    known = [run for run in to_tell if tell(hints[run.run_id], manifest, PATIENCE)]
     memory.keep({**told, **{run.run_id: run.state for run in known}})
     if has_warehouse:
         _forget_old(dag_id, seen, told, to_tell)
         _tell_late(dag_id, channel, seen, now)
+        _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
     return [run.run_id for run in to_tell]
@@ -86,7 +88,9 @@ def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
     return [run for run in seen if run]
 
 
-def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str) -> Hint:
+def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -> Hint:
+    most = most_time()
+    is_slow = run.state == "running" and run.started_at and now - run.started_at > most
     return Hint(
         dag_id=dag_id,
         run_id=run.run_id,
@@ -94,6 +98,7 @@ def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str) -> Hint:
         base_url=base_url,
         state=run.state,  # type: ignore[arg-type]
         started_at=run.started_at,
+        longer_than=most if is_slow else None,
     )
 
 
@@ -126,16 +131,26 @@ def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime
             "where not exists (select from ops.pin where released_at is null)"
         )
         (published_at,) = cursor.fetchone()
-    hours = os.environ.get("GREENERY_LATE_HOURS")
     failures = late(
         now,
         published_at,
         max((run.due_at for run in seen if run.due_at), default=None),
         any(run.state in ("queued", "running") for run in seen),
-        timedelta(hours=float(hours)) if hours else MOST_AGE,
+        most_age(),
     )
     if failures:
         # the same as long as nothing is published
         since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
         hint = Hint(dag_id, f"late since {since}")
         tell_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
+
+
+def _keep_digest(
+    dag_id: str, channel: Channel, now: datetime, base_url: str, manifest: Path | None
+) -> None:
+    runs_url = f"{base_url}/dags/{dag_id}/runs" if base_url else None
+    try:
+        keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
+    except Exception as error:
+        # failures wait to be sent, and weigh more
+        log.error("The daily digest of warnings is not made: %s", in_words(error))

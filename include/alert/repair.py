@@ -6,11 +6,17 @@ from collections.abc import Sequence
 
 from include.alert.blocks import code
 from include.alert.incidents import Incident
-from include.alert.report import Report
+from include.alert.report import SLOW_RUN, Report
 
 
 def how(incidents: Sequence[Incident], report: Report) -> list[str]:
     """Return what to do about open incidents, the clicks and the command included."""
+    if {incident.fingerprint for incident in incidents} == {SLOW_RUN}:
+        return [
+            "*To mend it:* _Open the run_ and see in the log of the task that is at work what it "
+            "waits for: a lock in the warehouse, a slow source. A task is stopped after 30 minutes "
+            "and tried again. To give up, mark the run as failed; readers keep what they have."
+        ]
     if all(incident.kind == "late" for incident in incidents):
         return [
             "*To mend it:* see in Airflow whether the scheduler is up, the DAG "

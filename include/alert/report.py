@@ -17,6 +17,8 @@ from include.transform.lineage import Lineage
 # the likely root first
 ORDER = ("late", "run", "load", "task", "model", "test")
 GOOD = ("success", "pass", "warn")
+# the key of a run that takes too long
+SLOW_RUN = "late:run"
 REASONS = {
     "timed_out": "The run took longer than it may and was stopped",
     "all_tasks_deadlocked": "No task could go on: each waits for another one",
@@ -80,6 +82,9 @@ def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Itera
     if hint.state == "success":
         return let_through
     found = [*let_through]
+    if hint.longer_than:
+        most = words.duration(hint.longer_than.total_seconds())
+        found.append(Failure("late", SLOW_RUN, f"The run takes longer than {most}"))
     if sentence := REASONS.get(hint.reason or ""):
         found.append(Failure("run", f"run:{hint.reason}", sentence))
     recorded = _recorded(hint, facts, lineage) if facts else []

@@ -13,7 +13,8 @@ LIMIT = 1000
 # bounded, because a message may be megabytes long
 _PASSWORD_IN_URL = re.compile(r"\b(\w{1,30}://[^\s:/@]{0,200}):[^\s@/]{1,200}@")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(\.[\w-]{1,63}){1,8}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# also what turns round the text that follows, and halves of characters, which JSON can't hold
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # lines that Postgres and dbt put after the message itself
 _ROW_LINE = re.compile(r"^\s*(DETAIL|CONTEXT|QUERY|STATEMENT|LINE \d+|compiled code at)\b", re.I)
 _CARET_LINE = re.compile(r"^\s*\^\s*$")

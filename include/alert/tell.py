@@ -136,9 +136,10 @@ def _mentions(
 
 def _tell_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
     about = report.hint
-    if about.state == "success" or (about.state == "running" and not about.failed_tasks):
+    if about.state == "success":
         return False
-    if about.state == "running" and not channel.is_bot:
+    tells = about.longer_than or (about.failed_tasks and channel.is_bot)
+    if about.state == "running" and not tells:
         return False
     payload = message.build(story_without_memory(report, channel))
     error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)

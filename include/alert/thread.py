@@ -11,6 +11,7 @@ from include.alert.incidents import Incident
 from include.alert.report import Report
 from include.alert.safe import shorten
 from include.alert.store import NodeResult
+from include.alert.words import count
 
 # the rest stands in the run
 MOST_REPLIES = 10
@@ -33,6 +34,12 @@ def build(incident: Incident, report: Report, result: NodeResult | None) -> dict
         shown.append(blocks.section(_sql(result.compiled_sql, log)))
     shown += blocks.buttons({"Open its log": log})
     return {"text": line(incident.sentence), "blocks": shown}
+
+
+def rest(number: int, report: Report) -> dict[str, Any]:
+    """Return the payload of the reply that stands for all further failures."""
+    where = link(report.hint.run_url, "their logs have the SQL →")
+    return {"text": f"and {count(number, 'more failure', 'more failures')}; {where}"}
 
 
 def _sql(compiled: str, log: str | None) -> str:

@@ -1,16 +1,46 @@
-"""Is anything late? Pure: times in, failures out."""
+"""Is anything late? Times in, failures out."""
 
 from __future__ import annotations
 
+import logging
+import os
 from datetime import datetime, timedelta
 
 from include.alert.report import Failure
 from include.alert.words import duration
 
+log = logging.getLogger(__name__)
+
 # the DAG runs daily; a run takes minutes
 EVERY = timedelta(days=1)
 GRACE = timedelta(minutes=30)
 MOST_AGE = EVERY + timedelta(hours=2)
+# of a run; each of its tasks may take 30 minutes
+MOST_TIME = timedelta(hours=2)
+
+
+def _hours(name: str, default: timedelta) -> timedelta:
+    """Return a time that an environment variable gives in hours; what is no such time is logged."""
+    said = os.environ.get(name)
+    try:
+        hours = timedelta(hours=float(said)) if said else default
+        if hours > timedelta(0):
+            return hours
+    except (ValueError, OverflowError):
+        pass
+    usual = duration(default.total_seconds())
+    log.warning("%s=%s is no number of hours above 0, so it is %s.", name, said, usual)
+    return default
+
+
+def most_age() -> timedelta:
+    """Return how old the last publication may become."""
+    return _hours("GREENERY_LATE_HOURS", MOST_AGE)
+
+
+def most_time() -> timedelta:
+    """Return how long a run may take."""
+    return _hours("GREENERY_RUN_HOURS", MOST_TIME)
 
 
 def late(

@@ -41,6 +41,8 @@ def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
     if slack := variables.get("GREENERY_SLACK", "").strip():
         made["AIRFLOW_CONN_GREENERY_SLACK"] = slack_connection(slack)
+    if dead_man := variables.get("GREENERY_DEAD_MAN", "").strip():
+        made["AIRFLOW_CONN_GREENERY_DEAD_MAN"] = dead_man_connection(dead_man)
     # what the user has set by hand wins
     return {name: value for name, value in made.items() if not variables.get(name)}
 
@@ -137,6 +139,17 @@ def slack_connection(text: str) -> str:
         "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON, "
         "nor `local`, the fake Slack."
     )
+
+
+def dead_man_connection(url: str) -> str:
+    """Return the connection of a dead-man switch, whose whole URL is a secret.
+
+    Raises:
+        SettingsError: if it is no URL. The message does not repeat it.
+    """
+    if not re.fullmatch(r"https?://\S+", url):
+        raise SettingsError("GREENERY_DEAD_MAN is no URL (https://hc-ping.com/…).")
+    return json.dumps({"conn_type": "generic", "password": url})
 
 
 def log_in(address: str) -> dict[str, str]:

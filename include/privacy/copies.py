@@ -13,7 +13,7 @@ from include.publish import status
 from include.warehouse.connection import Role
 
 SCHEMAS: dict[Role, tuple[str, ...]] = {
-    "transformer": ("staging", "intermediate", "snapshots", "marts_build"),
+    "transformer": ("staging", "intermediate", "snapshots", "marts_build", "untested"),
     "publisher": ("marts",),
 }
 

@@ -331,6 +331,19 @@ def test_personal_column_is_marked(models, sources):
     assert [place for place, marked in found if marked is not True] == []
 
 
+def test_what_slack_may_show_of_failing_rows_is_no_person(models, sources):
+    shown = [
+        (f"{node['name']}.{name}", column["config"]["meta"].get("pii"))
+        for node in [*models, *sources]
+        for name, column in node["columns"].items()
+        if column["config"]["meta"].get("slack_sample")
+    ]
+    assert shown
+    # nor where people live, nor what they typed
+    people = r"(user|session|address|tracking)_id$|state$|zipcode$|country$|page_url$"
+    assert [place for place, is_personal in shown if is_personal or re.search(people, place)] == []
+
+
 def test_events_hold_nothing_personal(marts):
     events = [model for model in marts if model["name"] == "fct_events"]
     assert events

@@ -89,6 +89,27 @@ def test_a_thousand_failures_make_one_message(warehouse, slack, tmp_path):
     tell()
     (message,) = slack.messages
     assert "and 980 more" in json.dumps(message["blocks"], ensure_ascii=False)
+    assert len(slack.replies) == 11
+    assert "and 990 more failures" in slack.replies[-1]["text"]
+
+
+@pytest.mark.parametrize(
+    "part", ["x", "\u202e\x00 ", "a@b.", '"', "```<!channel> *b* ~", "DETAIL: ", ": ", "\ud800\n"]
+)
+def test_an_error_of_three_megabytes_is_told_in_short(warehouse, slack, tmp_path, part):
+    begun = time.monotonic()
+    text = f"No file: {part * (3_000_000 // len(part))}"
+    record_task_failure(task_context("load_orders", exception=OSError(text)))
+    result = {"unique_id": "model.greenery.fct_orders", "status": "error", "message": text}
+    with pytest.raises(Exception, match="fct_orders"):
+        record_dbt_results(write_results(tmp_path, result), task_context(TASK))
+    tell("load_orders")
+    assert time.monotonic() - begun < 5
+    (message,) = slack.messages
+    assert "No file:" in json.dumps(message)
+    assert not rules.calls_somebody(message)
+    assert len(json.dumps(message)) < 20_000
+    assert "u202e" not in json.dumps(message)
 
 
 def test_a_message_tells_the_last_publication_and_the_loads(warehouse, slack, tmp_path):

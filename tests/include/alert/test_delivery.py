@@ -159,6 +159,24 @@ def test_a_route_to_a_channel_that_can_not_be_written_to_ends_in_the_default(
     assert [message["channel"] for message in slack.messages] == ["#data-alerts"]
 
 
+@pytest.mark.parametrize("channel", ["#elsewhere", "#nowhere"])
+def test_a_default_channel_that_can_not_be_written_to_keeps_all_until_it_is_mended(
+    warehouse, slack, monkeypatch, channel
+):
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(channel=channel))
+    for key in "ab":
+        wish(key, channel=channel)
+    (said,) = deliver()
+    assert channel in said
+    assert rows(warehouse) == [("failed",)] * 2
+    # another one is named in the connection
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection())
+    for _ in range(2):
+        warehouse.run("update ops.notification set next_try_at = '-infinity'")
+        deliver()
+    assert [message["channel"] for message in slack.messages] == ["#data-alerts"] * 2
+
+
 def test_a_message_that_somebody_deleted_does_not_come_again(warehouse, slack):
     wish("a")
     deliver()

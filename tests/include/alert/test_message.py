@@ -8,7 +8,7 @@ import pytest
 
 from include.alert import incidents
 from include.alert.hint import Hint
-from include.alert.message import GREEN, Story, build
+from include.alert.message import GREEN, ORANGE, RED, Story, build
 from include.alert.report import Failure, Report
 from include.alert.store import Facts
 from include.slack import rules
@@ -176,15 +176,37 @@ def test_the_longest_texts_stay_within_slacks_limits():
 
 
 def test_data_can_call_nobody_and_breaks_no_line():
-    bad = incident("load", "x", "bad <!channel> & <@U123>\nin مرحبا 🌱")
+    bad = incident("load", "x", "bad <!channel> & <@U123>\n``` in مرحبا 🌱")
     text = shown(story([bad], not_built=["<!here>"]))
-    assert "bad &lt;!channel&gt; &amp; &lt;@U123&gt; in مرحبا 🌱" in text
+    assert "bad &lt;!channel&gt; &amp; &lt;@U123&gt; ''' in مرحبا 🌱" in text
     assert "&lt;!here&gt;" in text
 
 
 def test_phones_get_the_first_failures_as_text():
     text = build(story())["text"]
     assert text.startswith("Greenery run failed: 2 tests failed\n• `fct_orders.user_id`")
+    assert "more" not in text.replace("more than once", "")
+
+
+def test_phones_are_told_how_many_more_there_are():
+    text = build(story([incident("test", f"t{i}", f"rule {i}") for i in range(68)]))["text"]
+    assert text.splitlines()[0] == "Greenery run failed: 68 tests failed"
+    assert text.splitlines()[-1] == "and 65 more"
+    assert len(text.splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("failing", "facts", "color"),
+    [
+        pytest.param(TESTS, Facts(published_at=PUBLISHED), RED, id="held-back"),
+        pytest.param(TESTS, None, RED, id="nothing-known"),
+        pytest.param(TESTS, Facts((), (), PUBLISHED, RUN), ORANGE, id="published-all-the-same"),
+        pytest.param([TESTS[0], replace(TESTS[1], **RESOLVED)], Facts(), RED, id="one-mended"),
+        pytest.param([replace(one, **RESOLVED) for one in TESTS], Facts(), GREEN, id="mended"),
+    ],
+)
+def test_the_colour_is_that_of_the_worst(failing, facts, color):
+    assert build(story(failing, facts))["attachments"][0]["color"] == color
 
 
 def test_buttons_lead_to_the_log_and_the_run():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.alert import memory
+from include.alert import reconcile as reconcile_module
 from include.alert.airflow_view import RunSeen
 from include.alert.collect import record_task_failure
 from include.alert.reconcile import order, reconcile
@@ -101,6 +102,23 @@ def test_a_run_that_was_cleared_and_ended_otherwise_is_told_again(airflow, slack
     assert "Resolved after" in slack.messages[0]["text"]
 
 
+def test_a_run_that_takes_too_long_is_told_though_no_deadline_alert_came(airflow, slack):
+    airflow.has(FIRST, "running", hours_ago=1.9)
+    look(airflow)
+    assert slack.messages == []
+    airflow.has(FIRST, "running", hours_ago=2.1)
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery is late" in message["text"]
+    assert "The run takes longer than 2 h" in json.dumps(message)
+    assert FIRST in json.dumps(message)
+    airflow.has(FIRST, "success")
+    look(airflow)
+    assert "Resolved after" in slack.messages[0]["text"]
+    assert len(slack.messages) == 1
+
+
 def test_what_ended_before_all_this_was_there_is_left_alone(airflow, slack):
     airflow.has(FIRST, "failed", hours_ago=24 * 9, load_orders="failed")
     assert look(airflow) == []
@@ -179,6 +197,26 @@ def test_nobody_waits_for_a_publication_while_an_older_one_is_pinned(airflow, wa
     assert len(slack.messages) == 1
 
 
+def test_a_run_that_never_began_is_told_once(airflow, slack):
+    due = NOW - timedelta(hours=32)
+    airflow.has(FIRST, "success", hours_ago=31.9, due_at=due)
+    look(airflow)
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery is late" in message["text"]
+    assert "The run that was due on 22 Nov 2026 at 00:00 UTC has not begun" in json.dumps(message)
+
+
+def test_a_publication_that_is_refused_is_told(airflow, slack):
+    refused = RuntimeError("These marts have no primary key in their build: fct_orders.")
+    record_task_failure(task_context("publish_marts", run_id=FIRST, exception=refused))
+    airflow.has(FIRST, "failed", publish_marts="failed")
+    look(airflow)
+    (message,) = slack.messages
+    assert "Greenery run failed: 1 task failed" in message["text"]
+    assert "no primary key in their build" in json.dumps(message)
+
+
 def test_runs_are_told_oldest_first_and_queued_ones_not():
     def run(run_id, state, hours):
         return RunSeen(run_id, state, NOW - hours * HOUR, NOW - hours * HOUR)
@@ -202,3 +240,28 @@ def test_runs_are_told_oldest_first_and_queued_ones_not():
 )
 def test_what_is_late(published, due, at_work, expected):
     assert [failure.key for failure in late(NOW, published, due, at_work)] == expected
+
+
+def test_trouble_with_the_daily_digest_keeps_no_failure_from_being_told(
+    airflow, warehouse, slack, monkeypatch, caplog
+):
+    record_task_failure(task_context("load_orders", run_id=FIRST, exception=OSError("no file")))
+    airflow.has(FIRST, "failed", load_orders="failed")
+    monkeypatch.setattr(reconcile_module, "keep_digest", lambda *_, **__: 1 / 0)
+    look(airflow)
+    assert ["no file" in json.dumps(message) for message in slack.messages] == [True]
+    assert "The daily digest of warnings is not made" in caplog.text
+
+
+def test_a_lost_callback_and_the_daily_digest_come_from_the_same_look(airflow, warehouse, slack):
+    warehouse.run(
+        "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
+        " failures, finished_at)"
+        " values (%s, 't', 1, 'test.greenery.odd.a1', 'test', 'warn', 2, %s)",
+        (FIRST, NOW),
+    )
+    airflow.has(FIRST, "success")
+    reconcile("greenery_elt", airflow, datetime.now(UTC), base_url="http://x", manifest=MANIFEST)
+    (message,) = slack.messages
+    assert "1 warning about Greenery's data" in message["text"]
+    assert "http://x/dags/greenery_elt/runs" in json.dumps(message)

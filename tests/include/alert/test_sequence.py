@@ -234,6 +234,27 @@ def test_each_owner_hears_of_their_own(runs, slack, monkeypatch):
     assert sorted(told) == ["#data-alerts", "#data-warnings"]
 
 
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [
+        ("@analytics-core", "(<!subteam^S0CORE000>)"),
+        ("U0JANE000", "(<@U0JANE000>)"),
+        ("S0CORE000", "(<!subteam^S0CORE000>)"),
+        ("nobody@greenery.example", "(data-platform)"),
+        ("@no-such-group", "(data-platform)"),
+    ],
+)
+def test_an_owner_is_called_as_slack_knows_them_or_else_named(
+    runs, slack, monkeypatch, called, shown
+):
+    owners = {"data-platform": called}
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(owners=owners))
+    runs.owners = {"model.greenery.dim_users": "data-platform"}
+    runs.fails("run 1", (USERS, UNIQUE, 2))
+    (message,) = slack.messages
+    assert shown in json.dumps(message)
+
+
 def test_an_owner_is_looked_up_and_mentioned(runs, slack, tmp_path, monkeypatch):
     owners = {"data-platform": "jane@greenery.example"}
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(owners=owners))

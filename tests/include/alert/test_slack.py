@@ -135,8 +135,9 @@ def test_a_broken_slack_is_told_without_its_page(slack, channel):
     [
         ("xoxb-wrong", CHANNEL, "does not accept the token"),
         (TOKEN, "#nowhere", "correct it in the extra"),
+        (TOKEN, "#elsewhere", "type `/invite @its-name` there"),
     ],
-    ids=["token", "channel"],
+    ids=["token", "channel", "without-the-bot"],
 )
 def test_a_bots_refusal_says_what_to_do(slack, monkeypatch, token, name, says):
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.bot_connection(token, name))
@@ -208,6 +209,7 @@ def test_the_extra_says_who_is_told_where(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", json.dumps(connection))
     channel = find_channel()
     assert channel.channels("analytics-core", ()) == ("#core",)
+    assert channel.channels(None, ("nightly", "finance")) == ("#finance", "#data-alerts")
     assert channel.channels("analytics-core", ("finance",)) == ("#core", "#finance", "#data-alerts")
     assert channel.channels(None, ("other",)) == ("#data-alerts",)
 

@@ -7,6 +7,7 @@ import pytest
 from include.docker import keys
 from include.docker.settings import (
     SettingsError,
+    dead_man_connection,
     environment,
     log_in,
     slack_connection,
@@ -161,3 +162,13 @@ def test_a_wrong_source_is_refused_without_repeating_its_password(url, words):
 def test_a_shop_has_one_source():
     with pytest.raises(SettingsError, match="not both"):
         source("postgresql://db.shop/shop", "/landing/data")
+
+
+def test_a_dead_man_switch_is_one_variable_and_a_secret(tmp_path):
+    keys.make_missing(tmp_path)
+    made = environment({"GREENERY_DEAD_MAN": " https://hc-ping.com/5f1c "}, tmp_path)
+    connection = json.loads(made["AIRFLOW_CONN_GREENERY_DEAD_MAN"])
+    assert connection == {"conn_type": "generic", "password": "https://hc-ping.com/5f1c"}
+    with pytest.raises(SettingsError, match="GREENERY_DEAD_MAN") as refused:
+        dead_man_connection("hc-ping.com/secret")
+    assert "secret" not in str(refused.value)
