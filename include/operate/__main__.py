@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from include.operate import days, overrides
 from include.operate.rebuild import RebuildError
 from include.publish import pin
+from include.publish.interrupted import PublishInterruptedError
 from include.publish.rollback import NothingToRollBackError, roll_back
 from include.publish.structure import PublishBlockedError, PublishRefusedError
 from include.transform import override
@@ -28,6 +29,7 @@ EXPECTED = (
     MigrationError,
     NothingToRollBackError,
     PublishBlockedError,
+    PublishInterruptedError,
     PublishRefusedError,
     override.OverrideError,
     WarehouseUnreachableError,
