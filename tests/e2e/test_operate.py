@@ -9,7 +9,7 @@ import pytest
 
 from include.operate.__main__ import main
 from tests.e2e.readers import watched_by_readers
-from tests.e2e.test_failing_run import slack, wait_for_message  # noqa: F401
+from tests.e2e.test_failing_run import wait_for_message
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -43,7 +43,7 @@ def total(shop) -> object:
     return shop.warehouse.run("select sum(order_total_usd) from marts.fct_orders")[0][0]
 
 
-def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):  # noqa: F811
+def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
     first, state = shop.run()
     assert state == "success", shop.explain(first)
     before = total(shop)
@@ -106,7 +106,7 @@ def test_a_test_that_is_let_through_is_published_and_told(
     installation,
     shop,
     slack,
-    monkeypatch,  # noqa: F811
+    monkeypatch,
 ):
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(installation.home.dbt_target))
     order_id = (shop.landing / "orders.csv").read_text().splitlines()[1].split(",")[0]
