@@ -155,7 +155,7 @@ EXPECTED = {
     "WarehouseUnreachableError",
 }
 # what is handed on as it is to include.operate
-OPERATE = ("rollback", "release", "override")
+OPERATE = ("rollback", "release", "override", "rebuild")
 COMMANDS = {
     **dict.fromkeys(OPERATE, _operate),
     "run": _run,

@@ -8,19 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from include.slack import fake_slack
 from tests.support.readers import watched_by_readers
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-
-
-@pytest.fixture
-def slack(installation):
-    with fake_slack.running() as fake:
-        installation.connect("greenery_slack", fake.bot_connection())
-        yield fake
-        installation.disconnect("greenery_slack")
 
 
 def wait_for_message(slack, *says: str) -> str:
