@@ -17,11 +17,11 @@ from include.demo.settings import days_until, default_settings, read_note
 from include.local import postgres
 from include.local import slack as local_slack
 from include.local.api import AirflowApi
-from include.local.databases import WAREHOUSE
+from include.local.databases import METADATA, WAREHOUSE
 from include.local.home import Home
 from include.local.postgres import Server
 from include.local.run import airflow
-from include.slack.connection import bot_connection
+from include.slack.connection import local_connection
 
 # enough for each fault to hit a row, and quick to load
 DAYS = 7
@@ -106,6 +106,29 @@ class Stage:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
 
+    def in_airflow(self, statement: str) -> None:
+        """Change by hand what Airflow remembers."""
+        with contextlib.closing(self.server.connect("postgres", METADATA)) as connection:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    @contextlib.contextmanager
+    def holding(self, table: str) -> Iterator[None]:
+        """Have everybody else who wants a table wait."""
+        with contextlib.closing(self.server.connect("postgres")) as connection:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(f"lock table {table} in access exclusive mode")
+                yield
+
+    def is_at_work(self, run_id: str, task_id: str) -> bool:
+        states = {task["task_id"]: task["state"] for task in self.api.tasks(run_id)}
+        return states.get(task_id) == "running"
+
+    def forget_warnings(self) -> None:
+        """Have today's digest of warnings be one that was never sent."""
+        self.in_warehouse("delete from ops.notification where kind = 'warnings'")
+        httpx.delete(f"http://{self.slack}/messages", trust_env=False).raise_for_status()
+
     def behave(self, mode: str, seconds: float = 0) -> None:
         """Have Slack behave so, see its page."""
         answer = httpx.post(
@@ -148,7 +171,7 @@ def opened(home: Home) -> Iterator[Stage]:
     with contextlib.closing(server.connect("analyst")) as connection:
         write_landing(connection, home.demo_landing, settings, days_until(settings, yesterday))
     slack = local_slack.start(home)
-    told = {local_slack.VARIABLE: bot_connection(slack)}
+    told = {local_slack.VARIABLE: local_connection(slack)}
     with airflow(home, server, str(home.demo_landing), told) as api:
         stage = Stage(home, server, api, slack)
         stage.make_ready()
