@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SOURCE LOGIN TABLE USER_ID
+export SLACK SOURCE LOGIN TABLE USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -19,7 +19,10 @@ run: $(SET_UP) ## one run on demo data, or on SOURCE: a folder of CSV files, or 
 up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 	@$(LOCAL) up
 
-down: $(SET_UP) ## stop them, and Postgres
+slack: $(SET_UP) ## start a fake Slack that shows alerts in a browser; make run SLACK=local tells it
+	@$(LOCAL) slack
+
+down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down
 
 dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_orders"

@@ -37,6 +37,10 @@ from include.warehouse.migrate import migrate
 
 LAST_DAY = date(2026, 1, 1)
 EVENTS_PER_SESSION = 6.5
+# as in the real shop: 578 sessions of 124 people
+SESSIONS_PER_USER = 4.6
+# of the accounts there are on the first day, so many open each day (include/demo/sql)
+SIGNUPS_PER_DAY = 0.015
 SNAPSHOTS = ("addresses", "users", "products", "promos")
 STEPS = ("transform", "tests", "publish")
 
@@ -46,6 +50,7 @@ class Run:
 
     def __init__(self, server: postgres.Server, folder: Path) -> None:
         self.server, self.folder, self.number = server, folder, 0
+        self.results: list[Any] = []
         self.postmaster = psutil.Process(
             int(Path(server.home, "data/postmaster.pid").read_text().split()[0])
         )
@@ -82,16 +87,16 @@ class Run:
         with transaction("loader") as cursor:
             lease.take(cursor, run_id)
             lease.freeze_horizon(cursor, run_id)
-        results: list[Any] = []
+        self.results = []
         steps: Sequence[Callable[[], Any]] = (
-            lambda: results.extend(self.dbt("run", *arguments)),
-            lambda: results.extend(self.dbt("test", "--exclude-resource-type", "unit_test")),
+            lambda: self.results.extend(self.dbt("run", *arguments)),
+            lambda: self.results.extend(self.dbt("test", "--exclude-resource-type", "unit_test")),
             lambda: publish(run_id, self.lineage),
         )
         seconds = []
         for step, act in zip(STEPS, steps, strict=True):
             if step == "publish":
-                self._note(run_id, results)
+                self._note(run_id)
             before = self.cpu()
             act()
             seconds.append(self.cpu() - before)
@@ -99,10 +104,15 @@ class Run:
             lease.release(cursor, run_id)
         return seconds
 
-    @staticmethod
-    def _note(run_id: str, results: Sequence[Any]) -> None:
+    def dearest(self, count: int) -> None:
+        """Print which models and tests of the last run took longest, in seconds of the clock."""
+        slowest = sorted(self.results, key=lambda result: -result.execution_time)
+        for result in slowest[:count]:
+            print(f"  {result.execution_time:6.2f} s  {result.node.name}")
+
+    def _note(self, run_id: str) -> None:
         with transaction("loader") as cursor:
-            for result in results:
+            for result in self.results:
                 cursor.execute(
                     "insert into ops.node_result"
                     " (run_id, task_id, try_number, unique_id, kind, status)"
@@ -145,12 +155,16 @@ def load(server: postgres.Server, landing: Path, shop: DemoSettings, days: Seque
         connection.cursor().execute("vacuum (analyze)")
 
 
-def measure(events: int, day_events: int) -> tuple[int, list[float], list[float]]:
+def shop_of(events: int, day_events: int) -> DemoSettings:
+    """Return a shop with a history of so many events, and one more day; people come back seldom."""
+    sessions, days = max(1, round(day_events / EVENTS_PER_SESSION)), round(events / day_events) + 1
+    users = sessions * days / SESSIONS_PER_USER / (1 + SIGNUPS_PER_DAY * days)
+    return default_settings(LAST_DAY, days, users=max(5, round(users)), sessions_per_day=sessions)
+
+
+def measure(events: int, day_events: int, dearest: int = 0) -> tuple[int, list[float], list[float]]:
     """Return the events there are at last, and the CPU seconds of a day and of a full refresh."""
-    sessions = max(1, round(day_events / EVENTS_PER_SESSION))
-    shop = default_settings(
-        LAST_DAY, max(1, round(events / day_events)) + 1, users=sessions, sessions_per_day=sessions
-    )
+    shop = shop_of(events, day_events)
     *history, last = days_until(shop, LAST_DAY)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         with warehouse(Path(folder)) as server:
@@ -160,6 +174,7 @@ def measure(events: int, day_events: int) -> tuple[int, list[float], list[float]
             run()
             load(server, landing, shop, [last])
             day = run()
+            run.dearest(dearest)
             whole = run("--full-refresh")
             with contextlib.closing(server.connect("analyst")) as connection:
                 with connection.cursor() as cursor:
@@ -173,11 +188,12 @@ def main() -> None:
     add = parser.add_argument
     add("events", nargs="*", type=int, default=[1_000_000, 5_000_000], help="of each history")
     add("--day", type=int, default=50_000, help="events of the one more day (default: %(default)s)")
+    add("--dearest", type=int, default=0, help="name so many of the day's dearest models and tests")
     options = parser.parse_args()
     print("| events, the day's among them | build | transform | tests | publish | all |")
     print("|---|---|---|---|---|---|")
     for events in options.events:
-        there, *builds = measure(events, options.day)
+        there, *builds = measure(events, options.day, options.dearest)
         for name, seconds in zip(("one more day", "full refresh"), builds, strict=True):
             figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
             print(f"| {there:,} | {name} | {figures} |")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
@@ -57,6 +58,8 @@ def take(
 ) -> dict[str, Sample]:
     """Return samples by unique id, of as many tests as time allows. Never raises.
 
+    A query that fails costs its own sample alone.
+
     Args:
         tests: nodes of failed tests with their compiled SQL.
         nodes: the manifest's nodes.
@@ -80,26 +83,41 @@ def _take(
     with transaction("transformer", timeout_seconds=2) as cursor:
         cursor.execute("set transaction read only")
         for test, compiled in tests:
-            shown = shown_columns(test, nodes)
-            query = _query(test, compiled, nodes)
-            # never fetched, so never in an error or a log either
-            _stop_at(cursor, deadline)
-            cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
-            names = [column.name for column in cursor.description]
-            values = [
-                sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
-                if name in shown
-                else sql.SQL("'•••'")
-                for name in names
-            ]
-            _stop_at(cursor, deadline)
-            cursor.execute(
-                sql.SQL("select {} from ({}) as failing limit {}").format(
-                    sql.SQL(", ").join(values), query, sql.Literal(MOST_ROWS)
+            if not deadline.left():
+                break
+            cursor.execute("savepoint sample")
+            try:
+                samples[test["unique_id"]] = _sample(cursor, test, compiled, nodes, deadline)
+            except psycopg2.Error as error:
+                # a lost connection raises here again
+                cursor.execute("rollback to savepoint sample")
+                log.info(
+                    "No failing rows of %s are shown: %s", test["unique_id"], type(error).__name__
                 )
-            )
-            rows = [[_value(value) for value in row] for row in cursor.fetchall()]
-            samples[test["unique_id"]] = {"columns": names, "rows": rows}
+
+
+def _sample(
+    cursor: Cursor, test: Node, compiled: str, nodes: Mapping[str, Node], deadline: Deadline
+) -> Sample:
+    shown = shown_columns(test, nodes)
+    query = _query(test, compiled, nodes)
+    # never fetched, so never in an error or a log either
+    _stop_at(cursor, deadline)
+    cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
+    names = [column.name for column in cursor.description]
+    values = [
+        sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
+        if name in shown
+        else sql.SQL("'•••'")
+        for name in names
+    ]
+    _stop_at(cursor, deadline)
+    cursor.execute(
+        sql.SQL("select {} from ({}) as failing limit {}").format(
+            sql.SQL(", ").join(values), query, sql.Literal(MOST_ROWS)
+        )
+    )
+    return {"columns": names, "rows": [[_value(value) for value in row] for row in cursor]}
 
 
 def _stop_at(cursor: Cursor, deadline: Deadline) -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from include.docker import keys
+from include.slack.connection import bot_connection
 
 DEMO_LANDING = "/landing/demo"
+# the service `slack` of docker-compose.yml
+FAKE_SLACK = "slack:8065"
 UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
 WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
 
@@ -114,9 +117,13 @@ def _json(name: str, text: str) -> str:
 def slack_connection(text: str) -> str:
     """Return the connection to Slack from a webhook's URL, a bot's token with a channel, or JSON.
 
+    `local` is the fake Slack.
+
     Raises:
         SettingsError: if it is none of these. The message does not repeat it: it holds a secret.
     """
+    if text == "local":
+        return bot_connection(FAKE_SLACK)
     if text.startswith("{"):
         return _json("GREENERY_SLACK", text)
     if webhook := re.fullmatch(r"(https?)://([^/]+(?:/.*)?/services)/([^/]+/[^/]+/[^/]+)/?", text):
@@ -129,7 +136,8 @@ def slack_connection(text: str) -> str:
         return json.dumps({"conn_type": "slack", "password": token, "extra": {"channel": channel}})
     raise SettingsError(
         "GREENERY_SLACK is neither a webhook (https://hooks.slack.com/services/T…/B…/…) nor a "
-        "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON."
+        "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON, "
+        "nor `local`, the fake Slack."
     )
 
 

@@ -58,14 +58,15 @@ def apply(
         return Counts(inserted=rows)
     cursor.execute(merge_sql.KNOWN_ROWS.format(**parts))
     known = cursor.fetchone()[0]
-    if rows * FEW_SHARE < known:
+    are_few = rows * FEW_SHARE < known
+    if are_few:
         # looking up a few rows by their key must not come to reading the whole history; what a disk
         # of today takes for it is not what the server's default says
         cursor.execute("set local random_page_cost = 1.1")
     vanished = 0
     if table.load == "full_snapshot":
         vanished = _count_vanished(cursor, table, parts, quarantined, may_shrink=may_shrink)
-    inserted, updated = _write(cursor, parts, rows)
+    inserted, updated = _write(cursor, parts, rows, are_few=are_few)
     if vanished:
         cursor.execute(merge_sql.DELETE.format(**parts))
     if (inserted + updated + vanished) * NEWS_SHARE > known:
@@ -73,7 +74,17 @@ def apply(
     return Counts(inserted, updated, rows - inserted - updated, vanished)
 
 
-def _write(cursor: Cursor, parts: dict[str, sql.Composable], rows: int) -> tuple[int, int]:
+def _write(
+    cursor: Cursor, parts: dict[str, sql.Composable], rows: int, *, are_few: bool
+) -> tuple[int, int]:
+    inserted = 0
+    if are_few:
+        # mostly all of a day's rows are new, and then this was the only look at the history
+        cursor.execute(merge_sql.INSERT_UNKNOWN.format(**parts))
+        inserted = cursor.rowcount
+        if inserted == rows:
+            return rows, 0
+    # a row that was just inserted is equal to itself, so it is in no plan
     cursor.execute(merge_sql.PLAN.format(**parts))
     cursor.execute("analyze pg_temp._plan")
     cursor.execute(merge_sql.COUNT)
@@ -86,7 +97,7 @@ def _write(cursor: Cursor, parts: dict[str, sql.Composable], rows: int) -> tuple
             cursor.execute(statement.format(**parts))
     if planned > updated:
         cursor.execute(merge_sql.INSERT.format(**parts))
-    return planned - updated, updated
+    return inserted + planned - updated, updated
 
 
 def _count_vanished(

@@ -7,10 +7,8 @@ import os
 import shutil
 import sys
 
-from include.local import postgres, services
-from include.local.databases import WAREHOUSE
+from include.local import clients, postgres, services, slack
 from include.local.home import Home, environment
-from include.transform.manifest import DBT
 
 
 def main() -> int:
@@ -33,7 +31,13 @@ def main() -> int:
             help="folder with the shop's CSV files, a URL of one, or postgresql://… of its "
             "database; SOURCE in the environment says the same",
         )
-    commands.add_parser("down", help="stop Airflow and Postgres")
+        command.add_argument(
+            "--slack",
+            default=os.environ.get("SLACK"),
+            help="`local`: tell the fake Slack; SLACK in the environment says the same",
+        )
+    commands.add_parser("slack", help="start the fake Slack, which shows alerts in a browser")
+    commands.add_parser("down", help="stop Airflow, Postgres and the fake Slack")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
     commands.add_parser("warehouse-url", help="print a URL that may read every schema")
@@ -60,7 +64,8 @@ def main() -> int:
 def _run(home: Home, arguments: argparse.Namespace) -> int:
     from include.local.run import run
 
-    return 0 if run(home, arguments.source, arguments.confirm_shrunk) else 1
+    done = run(home, arguments.source, arguments.confirm_shrunk, arguments.slack)
+    return 0 if done else 1
 
 
 def _up(home: Home, arguments: argparse.Namespace) -> int:
@@ -73,58 +78,28 @@ def _up(home: Home, arguments: argparse.Namespace) -> int:
         print(f"Airflow is up already: {home.url}")
         return 0
     home.leave_taken_port()
+    page = slack.use(home, arguments.slack)
     environ = environment(home, server, source)
     services.migrate_metadata(environ, home)
     services.start(home, environ, identity(source))
     print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
+    if page:
+        print(f"Slack: http://{page} (the fake one)")
+    return 0
+
+
+def _slack(home: Home, _: argparse.Namespace) -> int:
+    address = slack.start(home)
+    print(slack.in_words(home, address, services.is_up(home)))
     return 0
 
 
 def _down(home: Home, _: argparse.Namespace) -> int:
     stopped = services.stop(home)
+    stopped = slack.stop(home) or stopped
     stopped = (home.state.exists() and postgres.stop(home.state)) or stopped
     print("Stopped." if stopped else "Nothing was running.")
     return 0
-
-
-def _dbt(home: Home, arguments: argparse.Namespace) -> int:
-    server = postgres.start(home.state)
-    project = home.root / "dbt" / "greenery"
-    target = home.state / "dbt"
-    environ = {
-        **os.environ,
-        "DBT_PROJECT_DIR": str(project),
-        "DBT_PROFILES_DIR": str(project),
-        # not the run's: another profile in it would make every task parse again
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(target),
-        # a test runs when all it reads is selected or comes before; others would find no table
-        "DBT_INDIRECT_SELECTION": "buildable",
-        "DO_NOT_TRACK": "1",
-        "GREENERY_DBT_HOST": "127.0.0.1",
-        "GREENERY_DBT_PORT": str(server.port),
-        "GREENERY_DBT_USER": "analyst",
-        "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
-        "GREENERY_DBT_DATABASE": WAREHOUSE,
-    }
-    os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
-
-
-def _psql(home: Home, arguments: argparse.Namespace) -> int:
-    server = postgres.start(home.state)
-    login = os.environ.get("LOGIN") or "analyst"
-    if login not in server.passwords:
-        sys.exit(f"There is no log-in {login}. Choose from: {', '.join(server.passwords)}.")
-    environ = {
-        **os.environ,
-        "PGHOST": "127.0.0.1",
-        "PGPORT": str(server.port),
-        "PGUSER": login,
-        "PGDATABASE": WAREHOUSE,
-        # not on the command line, where every user of the machine could read it
-        "PGPASSWORD": server.passwords[login],
-    }
-    os.execve(postgres.binary("psql"), ["psql", *arguments.handed_on], environ)
 
 
 def _warehouse_url(home: Home, _: argparse.Namespace) -> int:
@@ -146,6 +121,7 @@ def _forget(home: Home, arguments: argparse.Namespace) -> int:
 
 def _reset(home: Home, _: argparse.Namespace) -> int:
     services.stop(home)
+    slack.stop(home)
     postgres.remove(home.state)
     shutil.rmtree(home.state, ignore_errors=True)
     print(f"{home.state} is gone. `make run` starts over.")
@@ -162,6 +138,7 @@ EXPECTED = {
     "OtherSourceError",
     "PostgresError",
     "ServicesError",
+    "SlackError",
     "SourceError",
     "SourceUnreachableError",
     "WarehouseUnreachableError",
@@ -169,9 +146,10 @@ EXPECTED = {
 COMMANDS = {
     "run": _run,
     "up": _up,
+    "slack": _slack,
     "down": _down,
-    "dbt": _dbt,
-    "psql": _psql,
+    "dbt": clients.dbt,
+    "psql": clients.psql,
     "warehouse-url": _warehouse_url,
     "replay-quarantine": _replay_quarantine,
     "forget": _forget,

@@ -11,20 +11,25 @@ import time
 from collections.abc import Iterator, Sequence
 
 from include.local import postgres, services, tell
+from include.local import slack as local_slack
 from include.local.api import AirflowApi
 from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
 from include.local.source import OtherSourceError, choose_source, identity, refuse_other_source
-
-SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
-# the callback itself takes 10 s at most, and Airflow some time to begin it
-SLACK_SECONDS = 20
+from include.local.told import wait_until_told
 
 
-def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> bool:
+def run(
+    home: Home,
+    source: str | None,
+    confirm_shrunk: Sequence[str] = (),
+    slack: str | None = None,
+) -> bool:
     """Run the DAG once on a landing folder or database (default: the last folder, or demo data).
 
-    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows.
+    Args:
+        confirm_shrunk: tables whose snapshot may lose more than half of its rows.
+        slack: `local` for the fake Slack.
 
     Returns:
         Whether the run succeeded and published.
@@ -35,6 +40,7 @@ def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> b
     server = postgres.start(home.state)
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(server)
     source = choose_source(home, server, source)
+    page = local_slack.use(home, slack)
     with _alone(home), airflow(home, server, source) as api:
         print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
         begun = time.monotonic()
@@ -44,28 +50,13 @@ def run(home: Home, source: str | None, confirm_shrunk: Sequence[str] = ()) -> b
                 tell.task(task, time.monotonic() - begun)
             seconds = time.monotonic() - begun
             state = api.state(run_id)
-            if state == "failed" and SLACK in os.environ:
-                _wait_for_slack(server, run_id)
+            if os.environ.get(local_slack.VARIABLE):
+                wait_until_told(server, run_id, state)
     with (
         contextlib.closing(server.connect("analyst")) as connection,
         connection.cursor() as cursor,
     ):
-        return tell.end_of_run(cursor, home, run_id, state, seconds)
-
-
-def _wait_for_slack(server: Server, run_id: str) -> None:
-    """Wait until the failure callback is done: it runs in a process that we are about to end."""
-    deadline = time.monotonic() + SLACK_SECONDS
-    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        while time.monotonic() < deadline:
-            cursor.execute(
-                "select count(*) from ops.notification where run_id = %s and state <> 'pending'",
-                (run_id,),
-            )
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(0.3)
+        return tell.end_of_run(cursor, home, run_id, state, seconds, page)
 
 
 @contextlib.contextmanager

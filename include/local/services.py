@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from include.local import processes
 from include.local.home import Home, port_is_taken
 
 COMPONENTS = {
@@ -21,7 +21,6 @@ COMPONENTS = {
     "dag-processor": [],
 }
 START_TIMEOUT = 120
-STOP_TIMEOUT = 20
 
 
 class ServicesError(Exception):
@@ -59,22 +58,12 @@ def start(home: Home, environment: dict[str, str], source: str) -> None:
             f"Port {home.port} is taken by another program. Stop it, or choose another port: "
             f'change "airflow_port" in {home.state / "settings.json"}.'
         )
-    home.logs.mkdir(parents=True, exist_ok=True)
     _source_file(home).write_text(source)
-    processes = {}
+    started = {}
     for component, arguments in COMPONENTS.items():
-        with open(_log(home, component), "w") as log:
-            process = subprocess.Popen(
-                [*_airflow(), component, *arguments],
-                env=environment,
-                cwd=home.root,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        processes[component] = [process.pid, psutil.Process(process.pid).create_time()]
-        _pids(home).write_text(json.dumps(processes))
+        command = [*_airflow(), component, *arguments]
+        started[component] = processes.spawn(command, home.root, _log(home, component), environment)
+        _pids(home).write_text(json.dumps(started))
     try:
         _wait_until_healthy(home)
     except BaseException:
@@ -85,16 +74,7 @@ def start(home: Home, environment: dict[str, str], source: str) -> None:
 def stop(home: Home) -> bool:
     """Stop what `start` started, and all its children. Return whether anything was running."""
     alive = running(home)
-    family = [*alive.values()]
-    for process in alive.values():
-        family += process.children(recursive=True)
-    # the scheduler first: it ends its tasks
-    for process in alive.values():
-        process.send_signal(signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(family, timeout=STOP_TIMEOUT)
-    for process in stubborn:
-        process.kill()
-    psutil.wait_procs(stubborn, timeout=5)
+    processes.end([*alive.values()])
     _pids(home).unlink(missing_ok=True)
     return bool(alive)
 
@@ -117,16 +97,9 @@ def running(home: Home) -> dict[str, psutil.Process]:
     """Return our processes that are alive, by component."""
     if not _pids(home).exists():
         return {}
-    alive = {}
-    for component, (pid, created) in json.loads(_pids(home).read_text()).items():
-        try:
-            process = psutil.Process(pid)
-            # a process id is given again; the time of birth tells
-            if process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE:
-                alive[component] = process
-        except psutil.NoSuchProcess:
-            continue
-    return alive
+    born = json.loads(_pids(home).read_text())
+    found = {component: processes.alive(*one) for component, one in born.items()}
+    return {component: process for component, process in found.items() if process}
 
 
 def _airflow() -> list[str]:
@@ -152,7 +125,7 @@ def _wait_until_healthy(home: Home) -> None:
         alive = running(home)
         for component in COMPONENTS:
             if component not in alive:
-                tail = "\n".join(_log(home, component).read_text().splitlines()[-15:])
+                tail = processes.last_lines(_log(home, component))
                 raise ServicesError(f"Airflow's {component} ended at once. Its log ends:\n{tail}")
         try:
             health = httpx.get(

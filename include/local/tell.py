@@ -20,8 +20,13 @@ def task(instance: dict[str, Any], seconds: float) -> None:
     print(f"{seconds:6.1f} s  {mark} {instance['task_id']:<60} {note}", flush=True)
 
 
-def end_of_run(cursor: Cursor, home: Home, run_id: str, state: str, seconds: float) -> bool:
-    """Print how a run ended and what to do next. Return whether it succeeded and published."""
+def end_of_run(
+    cursor: Cursor, home: Home, run_id: str, state: str, seconds: float, page: str | None = None
+) -> bool:
+    """Print how a run ended and what to do next. Return whether it succeeded and published.
+
+    ``page`` is the address of the fake Slack, if that was told.
+    """
     cursor.execute("select to_regclass('ops.publication') is not null")
     publication = None
     if cursor.fetchone()[0]:
@@ -34,7 +39,7 @@ def end_of_run(cursor: Cursor, home: Home, run_id: str, state: str, seconds: flo
     if state == "success" and publication:
         _success(cursor, publication, seconds)
         return True
-    _failure(cursor, home, run_id, seconds)
+    _failure(cursor, home, run_id, seconds, page)
     return False
 
 
@@ -68,7 +73,7 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
     )
 
 
-def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float) -> None:
+def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str | None) -> None:
     print(f"\nThe run failed after {seconds:.1f} s. Nothing was published.\n")
     cursor.execute("select to_regclass('ops.task_failure') is not null")
     if cursor.fetchone()[0]:
@@ -80,10 +85,13 @@ def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float) -> None:
         for task_id, message in cursor:
             print(f"✗ {task_id}\n    " + message.replace("\n", "\n    "))
         cursor.execute(
-            "select state, channel, error from ops.notification where run_id = %s", (run_id,)
+            "select distinct state, channel, error from ops.notification "
+            "where run_id = %s and parent_key is null",
+            (run_id,),
         )
         for state, channel, error in cursor:
             where = f" in {channel}" if channel else ""
+            where += f", see http://{page}" if page else ""
             print(f"\nSlack was told{where}." if state == "sent" else f"\nSlack: {error}")
     print(
         f"\nLogs: {home.logs}/dag_id=greenery_elt/run_id={run_id}\n"

@@ -63,7 +63,7 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
         load_table(table, run_id="a run")
     results = build(warehouse, tmp_path)
     kinds = Counter(unique_id.split(".")[0] for unique_id in results)
-    assert kinds["model"] == 26
+    assert kinds["model"] == 30
     assert kinds["test"] > 150
     assert kinds["unit_test"] > 20
     schemas = warehouse.run(

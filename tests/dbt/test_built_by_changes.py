@@ -22,7 +22,7 @@ def test_touched_keys_alone_are_made_anew_and_come_out_as_from_the_whole(
     late, first = days[:60], days[60:]
     landing.deliver({**rows, "events": first})
     build()
-    assert len(build.built_whole()) == 12
+    assert len(build.built_whole()) > 15
 
     orders, items = rows["orders"], rows["order_items"]
     bought = [row for row in first if row["event_type"] == "checkout"]

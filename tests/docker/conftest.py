@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from include.local.postgres import free_port
 from tests.docker.stack import ROOT, Stack, running
-from tests.support.fake_slack import WEBHOOK
 
 PROJECT = f"greenery-test-{secrets.token_hex(3)}"
 
@@ -34,9 +34,13 @@ def folders() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stack(folders) -> Iterator[Stack]:
-    """A stack on demo data. Its Slack is whoever listens beside the DAG processor."""
-    slack = f"http://127.0.0.1:8065/services/{WEBHOOK}"
-    with running(PROJECT, folders / "demo", GREENERY_SLACK=slack) as stack:
+    """A stack on demo data that tells its own fake Slack."""
+    variables = {
+        "GREENERY_SLACK": "local",
+        "GREENERY_SLACK_PORT": str(free_port()),
+        "COMPOSE_PROFILES": "slack",
+    }
+    with running(PROJECT, folders / "demo", **variables) as stack:
         yield stack
 
 

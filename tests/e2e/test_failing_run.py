@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support import fake_slack
+from include.slack import fake_slack
 from tests.support.readers import watched_by_readers
 
 # several whole runs; a busy machine may take its time

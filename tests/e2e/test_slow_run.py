@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.support import fake_slack
+from include.slack import fake_slack
 from tests.support.installation import copy_checkout, local_command
 from tests.support.switch import Switch
 

@@ -8,7 +8,7 @@
 #}
 {% macro build_sources() %}
     {%- set found = [] -%}
-    {%- for entry in model.config.meta.build.touched_by -%}
+    {%- for entry in model.config.meta.get('build', {}).touched_by or [] -%}
         {%- set name = 'raw.' ~ entry.source if 'source' in entry else entry.model -%}
         {%- set row = run_query(
             "select watermark.position, coalesce(state.changes_since, 0),"

@@ -1,12 +1,12 @@
 {#
-    Rebuild the touched keys: what the model's SQL gives for them now takes the place of what is
-    there for them, and the keys of rows that differ are noted for who comes after. Rows that come
-    out as they were are left alone, so nobody downstream hears of them. Returns whether there was
-    a change. Within the caller's transaction.
+    Rebuild the touched keys, or, of a model without a key, everything: what the model's SQL gives
+    now takes the place of what is there, and the keys of rows that differ are noted for who comes
+    after. Rows that come out as they were are left alone, so nobody downstream hears of them.
+    Returns whether there was a change. Within the caller's transaction.
 #}
 {% macro build_touched(target_relation, sql, sources, version) %}
-    {%- set build = model.config.meta.build -%}
-    {%- if sources | map(attribute='is_news') | select | list == [] -%}
+    {%- set build = model.config.meta.get('build', {}) -%}
+    {%- if build.key and sources | map(attribute='is_news') | select | list == [] -%}
         {% call statement('main') -%} select 'nothing it reads has changed' {%- endcall %}
         {{ return(false) }}
     {%- endif -%}
@@ -15,12 +15,13 @@
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {%- set columns = get_quoted_csv(types) -%}
-    {%- set row_key = model.config.unique_key -%}
+    {%- set row_key = model.config.unique_key or primary_key() -%}
     {%- set row_key = [row_key] if row_key is string else row_key -%}
+    {%- set touched = build.key ~ ' in (select touched_keys.key from touched_keys)' if build.key else 'true' -%}
 
     {% do run_query(
         'drop table if exists pg_temp.touched_keys, pg_temp.new_rows, pg_temp.changed_rows; '
-        ~ 'create temporary table touched_keys (key ' ~ types[build.key] ~ ') on commit drop; '
+        ~ 'create temporary table touched_keys (key ' ~ types.get(build.key, 'text') ~ ') on commit drop; '
         ~ 'create temporary table new_rows (like ' ~ target_relation ~ ') on commit drop; '
         ~ 'create temporary table changed_rows (like ' ~ target_relation ~ ') on commit drop'
     ) %}
@@ -40,7 +41,7 @@
     ) %}
     {% do run_query(
         'with old_rows as materialized (select ' ~ columns ~ ' from ' ~ target_relation
-        ~ ' where ' ~ build.key ~ ' in (select key from touched_keys)) '
+        ~ ' where ' ~ touched ~ ') '
         ~ 'insert into changed_rows (' ~ columns ~ ') '
         ~ '(select * from old_rows except all select ' ~ columns ~ ' from new_rows) union all '
         ~ '(select ' ~ columns ~ ' from new_rows except all select * from old_rows)'
@@ -65,7 +66,7 @@
     {% do run_query(
         'delete from ' ~ target_relation ~ ' as present using ' ~ changed
         ~ ' where ' ~ same_row | join(' and ')
-        ~ ' and present.' ~ build.key ~ ' in (select key from touched_keys)'
+        ~ ' and ' ~ ('present.' if build.key else '') ~ touched
     ) %}
     {% call statement('main') -%}
         insert into {{ target_relation }} ({{ columns }})

@@ -4,14 +4,18 @@
     whole would give. It is built whole when it must be (reason_to_build_whole). Rows, watermarks and
     changes are written in one transaction.
 
-    meta.build of such a model:
+    A model without meta.build is worked out whole by each build, and written where it differs: no
+    table takes the place of another one, so nobody who has it open (a long dump) holds up the run.
+
+    meta.build of a model whose cost is to follow its changes:
       key         column whose values are rebuilt whole: no row may depend on rows of another value
       touched_by  what changes it, everything it reads: {source: t, column: c} for raw.t, or
                   {model: m, column: c}. The column (default: the key) stands in the change_key of
                   that source or model and holds values of the key; or, with {through: m}, m has
                   both columns.
       change_key  columns, besides unique_key, whose old and new values models after it ask for
-    unique_key identifies a row. The model's SQL says `where {{ touched('key') }}` at its base.
+    unique_key identifies a row (default: the primary key among the model's constraints). The SQL of
+    a model with a key says `where {{ touched('key') }}` at its base.
 #}
 {% materialization incremental_by_key, adapter='postgres' %}
     {%- set existing = load_cached_relation(this) -%}

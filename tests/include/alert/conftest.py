@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from include.local.postgres import Server
+from include.slack import fake_slack
+from include.slack.fake_slack import FakeSlack
 from include.transform.lineage import Lineage
-from tests.support import fake_slack
-from tests.support.fake_slack import FakeSlack
 from tests.support.warehouse import Warehouse, fresh_warehouse
 
 MANIFEST = Path(__file__).with_name("manifest.json")

@@ -16,6 +16,8 @@ from include.alert.callback import (
 from include.alert.collect import record_dbt_results, record_task_failure
 from include.alert.slack import Slack
 from include.alert.tell import PATIENCE, Patience
+from include.slack import rules
+from include.slack.connection import TOKEN
 from tests.include.alert.conftest import (
     MANIFEST,
     RUN_ID,
@@ -23,8 +25,6 @@ from tests.include.alert.conftest import (
     task_context,
     write_results,
 )
-from tests.support import slack_rules
-from tests.support.fake_slack import TOKEN
 
 TASK = "build.staging.stg_greenery__orders_model_build"
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
@@ -107,7 +107,7 @@ def test_an_error_of_three_megabytes_is_told_in_short(warehouse, slack, tmp_path
     assert time.monotonic() - begun < 5
     (message,) = slack.messages
     assert "No file:" in json.dumps(message)
-    assert not slack_rules.calls_somebody(message)
+    assert not rules.calls_somebody(message)
     assert len(json.dumps(message)) < 20_000
     assert "u202e" not in json.dumps(message)
 
@@ -381,7 +381,7 @@ def test_with_a_connection_nothing_is_said(slack, caplog):
 def test_a_strange_context_is_no_reason_to_raise(warehouse, slack, context):
     tell_of_failed_run(context, manifest=MANIFEST)
     (message,) = slack.messages
-    assert slack_rules.problem(message) is None
+    assert rules.problem(message) is None
 
 
 @pytest.mark.parametrize("manifest", ["missing", "broken"])
@@ -399,7 +399,7 @@ def test_what_an_error_says_calls_nobody_and_gives_no_secret_away(warehouse, sla
     record_task_failure(task_context("load_orders", exception=error))
     tell("load_orders")
     (message,) = slack.messages
-    assert not slack_rules.calls_somebody(message)
+    assert not rules.calls_somebody(message)
     assert "s3cret" not in json.dumps(message)
     assert "jane" not in json.dumps(message)
     assert TOKEN not in json.dumps(message)

@@ -11,7 +11,7 @@ from include.alert.hint import Hint
 from include.alert.message import GREEN, ORANGE, RED, Story, build
 from include.alert.report import Failure, Report
 from include.alert.store import Facts
-from tests.support import slack_rules
+from include.slack import rules
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 PUBLISHED = datetime(2026, 11, 20, 7, 2, tzinfo=UTC)
@@ -52,8 +52,8 @@ def texts(blocks):
 def shown(told: Story) -> str:
     """Everything a reader sees, after Slack took it."""
     payload = build(told)
-    assert slack_rules.problem(payload) is None
-    assert not slack_rules.calls_somebody(payload)
+    assert rules.problem(payload) is None
+    assert not rules.calls_somebody(payload)
     (folded,) = payload["attachments"]
     return "\n".join([*texts(payload["blocks"]), *texts(folded["blocks"])])
 
@@ -222,4 +222,4 @@ def test_buttons_lead_to_the_log_and_the_run():
 def test_a_button_that_slack_would_refuse_is_left_out(base_url):
     payload = build(story(base_url=base_url))
     assert '"actions"' not in json.dumps(payload["blocks"])
-    assert slack_rules.problem(payload) is None
+    assert rules.problem(payload) is None

@@ -70,6 +70,20 @@ def test_a_query_that_fails_is_no_reason_to_raise(warehouse):
     assert sample.take([(UNIQUE, "select nonsense")], nodes()) == {}
 
 
+def test_a_query_that_fails_costs_no_sample_but_its_own(orders):
+    tests = [
+        ({**UNIQUE, "unique_id": "first"}, "select 1 as n_records"),
+        ({**UNIQUE, "unique_id": "gone"}, "select * from staging.a_table_that_is_gone"),
+        (
+            {**UNIQUE, "unique_id": "divides"},
+            "select 1 / (n - n) as n_records from (values (1)) as v (n)",
+        ),
+        ({**UNIQUE, "unique_id": "last"}, "select 2 as n_records"),
+    ]
+    taken = sample.take(tests, nodes())
+    assert {name: one["rows"] for name, one in taken.items()} == {"first": [["1"]], "last": [["2"]]}
+
+
 def test_all_samples_together_take_no_longer_than_they_may(orders):
     tests = [
         ({**UNIQUE, "unique_id": f"test.greenery.{i}"}, f"select {i} as n_records, pg_sleep(0.3)")

@@ -15,7 +15,8 @@ from include.alert.channel import (
     slack_is_configured,
 )
 from include.alert.slack import Slack
-from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack
+from include.slack.connection import CHANNEL, TOKEN
+from include.slack.fake_slack import FakeSlack
 
 BOT = Channel("slack", CHANNEL)
 WEBHOOK = Channel("slackwebhook", None)

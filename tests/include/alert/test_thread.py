@@ -8,7 +8,7 @@ from include.alert import incidents, thread
 from include.alert.hint import Hint
 from include.alert.report import Failure, Report
 from include.alert.store import NodeResult
-from tests.support import slack_rules
+from include.slack import rules
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 REPORT = Report(Hint("d", "run 1", base_url="http://localhost:8080"), NOW, (), (), (), None)
@@ -19,8 +19,8 @@ def reply(sql=None, sample=None, sentence="`a.b` must not be empty: 12 rows", fa
     found = Failure("test", "test.a", sentence, "t", failures=failures, history="0 in 41 runs")
     result = NodeResult("test.a", "test", "fail", failures, None, 0.1, sql, sample=sample)
     payload = thread.build(incidents.new(found, "run 1", NOW), REPORT, result)
-    assert slack_rules.problem(payload) is None
-    assert not slack_rules.calls_somebody(payload)
+    assert rules.problem(payload) is None
+    assert not rules.calls_somebody(payload)
     return [block["text"]["text"] for block in payload["blocks"] if "text" in block]
 
 

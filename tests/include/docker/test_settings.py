@@ -66,6 +66,15 @@ def test_environment_leaves_what_was_set_by_hand(tmp_path):
             id="bot",
         ),
         pytest.param('{"conn_type": "slack"}', {"conn_type": "slack"}, id="json"),
+        pytest.param(
+            "local",
+            {
+                "conn_type": "slack",
+                "password": "xoxb-fake-token",
+                "extra": {"channel": "#data-alerts", "base_url": "http://slack:8065/api/"},
+            },
+            id="fake",
+        ),
     ],
 )
 def test_slack_is_one_variable(text, expected):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass, field
+from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.extract import merge
 from include.extract.contracts import Column, Table
 
 from .conftest import Shop, empty
@@ -108,8 +110,10 @@ drops = st.dictionaries(
     sequence=st.lists(drops, min_size=1, max_size=5),
     load=st.sampled_from(["delta", "full_snapshot"]),
     version=st.sampled_from([None, "v"]),
+    # whether a drop counts as few rows beside those that are known
+    are_few=st.booleans(),
 )
-def test_any_sequence_of_drops_equals_the_model(shop: Shop, sequence, load, version):
+def test_any_sequence_of_drops_equals_the_model(shop: Shop, sequence, load, version, are_few):
     empty(shop.warehouse)
     for old in shop.folder.glob("*/*.csv"):
         old.unlink()
@@ -121,7 +125,8 @@ def test_any_sequence_of_drops_equals_the_model(shop: Shop, sequence, load, vers
         shop.write(f"grouped/{number}.csv", "id,band,v\n" + "".join(lines))
         expected.append((len(drop), *model.load(drop)))
 
-    results = shop.load(table, confirm_shrunk=["grouped"])
+    with mock.patch.object(merge, "FEW_SHARE", 0 if are_few else merge.FEW_SHARE):
+        results = shop.load(table, confirm_shrunk=["grouped"])
 
     assert [
         (r.rows_read, r.rows_inserted, r.rows_updated, r.rows_unchanged, r.rows_deleted)

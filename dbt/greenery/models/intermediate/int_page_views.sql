@@ -1,13 +1,13 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='event_id',
-    indexes=[{'columns': ['session_id']}, {'columns': ['order_id']}],
+    indexes=[{'columns': ['session_id']}, {'columns': ['order_id']}, {'columns': ['started_date']}],
     meta={'build': {
         'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
         ],
-        'change_key': ['order_id'],
+        'change_key': ['session_id', 'order_id', 'started_date'],
     }}
 ) }}
 
@@ -33,8 +33,10 @@ events_in_sequence as (
     select
         event_id,
         session_id,
+        product_id,
         event_type,
         event_at,
+        min(event_at) over (partition by session_id) as started_at,
         case when event_type = 'checkout' then order_id end as checkout_order_id,
         lead(event_at) over (
             partition by session_id order by event_at, step_number, event_id
@@ -66,6 +68,7 @@ final as (
         -- ids
         event_id,
         session_id,
+        product_id,
         order_id,
 
         -- strings
@@ -73,6 +76,9 @@ final as (
 
         -- numerics
         coalesce({{ seconds_between('event_at', 'next_event_at') }}, 0) as duration_seconds,
+
+        -- dates
+        {{ business_date('started_at') }} as started_date,
 
         -- timestamps
         event_at

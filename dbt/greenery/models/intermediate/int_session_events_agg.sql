@@ -1,13 +1,13 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='session_id',
-    indexes=[{'columns': ['session_id']}, {'columns': ['user_id']}],
+    indexes=[{'columns': ['session_id']}, {'columns': ['user_id']}, {'columns': ['started_date']}],
     meta={'build': {
         'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
         ],
-        'change_key': ['user_id'],
+        'change_key': ['user_id', 'started_date'],
     }}
 ) }}
 
@@ -32,6 +32,9 @@ final as (
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count,
         count(*) filter (where event_type = 'checkout') as checkout_count,
         count(*) filter (where event_type = 'package_shipped') as package_shipped_count,
+
+        -- dates
+        {{ business_date('min(event_at) filter (where is_on_site)') }} as started_date,
 
         -- timestamps
         min(event_at) filter (where is_on_site) as started_at,

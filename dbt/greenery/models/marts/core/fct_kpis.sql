@@ -18,40 +18,28 @@ buyers as (
 sessions as (
 
     select
-        count(*) as session_count,
-        count(*) filter (where is_converted) as converted_session_count,
-        coalesce(sum(duration_seconds), 0) as on_site_seconds
-    from {{ ref('fct_user_sessions') }}
-
-),
-
-order_durations as (
-
-    select
-        *,
-        {{ seconds_between('ordered_at', 'delivered_at') }} as ordered_to_delivered_seconds,
-        {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds
-    from {{ ref('fct_orders') }}
+        coalesce(sum(session_count), 0) as session_count,
+        coalesce(sum(checkout_session_count), 0) as converted_session_count,
+        coalesce(sum(on_site_seconds), 0) as on_site_seconds
+    from {{ ref('int_daily_sessions') }}
 
 ),
 
 orders as (
 
     select
-        count(*) as order_count,
-        count(distinct date_trunc('hour', ordered_at, '{{ var("business_timezone") }}'))
-            as hour_count,
-        count(promo_id) as promo_order_count,
+        coalesce(sum(order_count), 0) as order_count,
+        coalesce(sum(hour_count), 0) as hour_count,
+        coalesce(sum(promo_order_count), 0) as promo_order_count,
         coalesce(sum(order_total_usd), 0) as order_total_usd,
         coalesce(sum(item_count), 0) as item_count,
-        -- null is neither late nor in time: not delivered yet, or nothing was promised
-        count(is_delivered_late) as judged_order_count,
-        count(*) filter (where not is_delivered_late) as on_time_order_count,
-        count(checkout_to_shipped_seconds) as shipped_order_count,
+        coalesce(sum(judged_order_count), 0) as judged_order_count,
+        coalesce(sum(on_time_order_count), 0) as on_time_order_count,
+        coalesce(sum(shipped_order_count), 0) as shipped_order_count,
         coalesce(sum(checkout_to_shipped_seconds), 0) as checkout_to_shipped_seconds,
-        count(ordered_to_delivered_seconds) as delivered_order_count,
+        coalesce(sum(delivered_order_count), 0) as delivered_order_count,
         coalesce(sum(ordered_to_delivered_seconds), 0) as ordered_to_delivered_seconds
-    from order_durations
+    from {{ ref('fct_daily_orders') }}
 
 ),
 

@@ -6,39 +6,14 @@ products as (
 
 ),
 
-events as (
-
-    select * from {{ ref('fct_events') }}
-
-),
-
-order_items as (
-
-    select * from {{ ref('fct_order_items') }}
-
-),
-
-visits_by_product as (
+sessions_by_product as (
 
     select
         product_id,
-        count(distinct session_id) filter (where event_type = 'page_view') as viewed_session_count,
-        count(distinct session_id) filter (where event_type = 'add_to_cart')
-            as carted_session_count
-    from events
-    where product_id is not null
-    group by 1
-
-),
-
-purchases_by_product as (
-
-    select
-        order_items.product_id,
-        count(distinct events.session_id) as purchased_session_count
-    from order_items
-    inner join events on order_items.order_id = events.order_id
-    where events.event_type = 'checkout'
+        cast(sum(viewed_session_count) as bigint) as viewed_session_count,
+        cast(sum(carted_session_count) as bigint) as carted_session_count,
+        cast(sum(purchased_session_count) as bigint) as purchased_session_count
+    from {{ ref('int_daily_product_sessions') }}
     group by 1
 
 ),
@@ -53,18 +28,17 @@ final as (
         products.product_name,
 
         -- numerics
-        coalesce(visits_by_product.viewed_session_count, 0) as viewed_session_count,
-        coalesce(visits_by_product.carted_session_count, 0) as carted_session_count,
-        coalesce(purchases_by_product.purchased_session_count, 0) as purchased_session_count,
+        coalesce(sessions_by_product.viewed_session_count, 0) as viewed_session_count,
+        coalesce(sessions_by_product.carted_session_count, 0) as carted_session_count,
+        coalesce(sessions_by_product.purchased_session_count, 0) as purchased_session_count,
         {{ rate(
-            'coalesce(purchases_by_product.purchased_session_count, 0)',
-            'visits_by_product.viewed_session_count'
+            'sessions_by_product.purchased_session_count',
+            'sessions_by_product.viewed_session_count'
         ) }} as conversion_rate
 
     from products
-    -- from all sides: the past of a product that the shop no longer lists still counts
-    full outer join visits_by_product using (product_id)
-    full outer join purchases_by_product using (product_id)
+    -- from both sides: the past of a product that the shop no longer lists still counts
+    full outer join sessions_by_product using (product_id)
 
 )
 

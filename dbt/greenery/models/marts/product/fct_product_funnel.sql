@@ -1,21 +1,12 @@
 with
 
-sessions as (
-
-    select * from {{ ref('fct_user_sessions') }}
-
-),
-
 sessions_by_step as (
 
-    -- who got further was here too, even when the event of this step is missing
     select
-        count(*) filter (where page_view_count + add_to_cart_count + checkout_count > 0)
-            as page_view_session_count,
-        count(*) filter (where add_to_cart_count + checkout_count > 0)
-            as add_to_cart_session_count,
-        count(*) filter (where checkout_count > 0) as checkout_session_count
-    from sessions
+        cast(coalesce(sum(page_view_session_count), 0) as bigint) as page_view_session_count,
+        cast(coalesce(sum(add_to_cart_session_count), 0) as bigint) as add_to_cart_session_count,
+        cast(coalesce(sum(checkout_session_count), 0) as bigint) as checkout_session_count
+    from {{ ref('int_daily_sessions') }}
 
 ),
 

@@ -7,9 +7,9 @@ import threading
 import time
 from typing import Any
 
-from tests.support import slack_rules
+from include.slack import rules
+from include.slack.connection import TOKEN
 
-TOKEN = "xoxb-fake-token"
 PAGE = 100
 Answer = dict[str, Any]
 
@@ -69,7 +69,7 @@ class Workspace:
             return error
 
     def _problem(self, body: Any) -> str | None:
-        error = slack_rules.problem(body)
+        error = rules.problem(body)
         if not error and self.hates_blocks and (body.get("blocks") or body.get("attachments")):
             return "invalid_blocks"
         return error

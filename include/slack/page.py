@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,21 @@ EMOJI = {
     "warning": ("#e8912d", "!"),
     "hourglass_flowing_sand": ("#8899a6", "…"),
 }
-STYLE = Path(__file__).with_name("slack.css")
+STYLE = Path(__file__).with_name("page.css")
 
 
-def page(messages: Iterable[dict[str, Any]], names: dict[str, str] | None = None) -> str:
+def page(
+    messages: Iterable[dict[str, Any]],
+    names: dict[str, str] | None = None,
+    modes: Mapping[str, str] | None = None,
+    mode: str = "",
+) -> str:
     """Return the whole page; the newest message is last.
 
     Args:
         names: of users and groups by their ids, for mentions.
+        modes: how this Slack may behave, in words, to be chosen from.
+        mode: how it behaves now.
     """
     messages = list(messages)
     channels = list(dict.fromkeys(message["channel"] for message in messages))
@@ -37,9 +44,24 @@ def page(messages: Iterable[dict[str, Any]], names: dict[str, str] | None = None
             replies = [m for m in messages if m["thread_ts"] and m["thread_ts"] == top["ts"]]
             parts.append(_message(top, replies, names or {}))
     body = "".join(parts) or '<p class="none">No message yet.</p>'
+    body += _controls(modes, mode) if modes else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Fake Slack</title>'
         f'<meta http-equiv="refresh" content="3"><style>{STYLE.read_text()}</style>{body}</html>'
+    )
+
+
+def _controls(modes: Mapping[str, str], mode: str) -> str:
+    """Return the buttons by which this Slack is made to misbehave. Seconds serve all that wait."""
+    buttons = "".join(
+        f'<button name="mode" value="{name}" title="{html.escape(words)}" '
+        f'class="{"now" if name == mode else ""}">{name.replace("_", " ")}</button>'
+        for name, words in modes.items()
+    )
+    return (
+        '<div class="controls"><form method="post" action="/behave">'
+        f'This Slack: {buttons}<input type="hidden" name="seconds" value="3"></form>'
+        '<form method="post" action="/forget"><button>forget all messages</button></form></div>'
     )
 
 

@@ -1,0 +1,46 @@
+{{ config(
+    materialized='incremental_by_key',
+    unique_key='started_date',
+    indexes=[{'columns': ['started_date']}],
+    meta={'build': {
+        'key': 'started_date',
+        'touched_by': [
+            {'model': 'int_session_events_agg'},
+        ],
+    }}
+) }}
+
+with
+
+sessions as (
+
+    select
+        *,
+        {{ seconds_between('started_at', 'ended_at') }} as duration_seconds
+    from {{ ref('int_session_events_agg') }}
+    where {{ touched('started_date') }}
+
+),
+
+final as (
+
+    select
+        -- numerics
+        count(*) as session_count,
+        -- who got further was here too, even when the event of this step is missing
+        count(*) filter (where page_view_count + add_to_cart_count + checkout_count > 0)
+            as page_view_session_count,
+        count(*) filter (where add_to_cart_count + checkout_count > 0)
+            as add_to_cart_session_count,
+        count(*) filter (where checkout_count > 0) as checkout_session_count,
+        cast(sum(duration_seconds) as bigint) as on_site_seconds,
+
+        -- dates
+        started_date
+
+    from sessions
+    group by started_date
+
+)
+
+select * from final

@@ -1,0 +1,115 @@
+"""The fake Slack of this checkout: ``make slack``, ``make run SLACK=local``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from include.local import processes
+from include.local.home import Home, port_is_taken
+from include.local.postgres import free_port
+from include.slack.connection import CHANNEL, bot_connection
+from include.slack.fake_slack import PORT
+
+VARIABLE = "AIRFLOW_CONN_GREENERY_SLACK"
+START_TIMEOUT = 20
+
+
+class SlackError(Exception):
+    """The fake Slack can't be started or used; the message says what to do."""
+
+
+def start(home: Home) -> str:
+    """Start the fake Slack unless it runs, and return its address.
+
+    Raises:
+        SlackError: if it does not come up; its log's end is in the message.
+    """
+    if address := running(home):
+        return address
+    # the usual port if it is free: of two checkouts one has another
+    port = home.remembered("slack_port", lambda: free_port() if port_is_taken(PORT) else PORT)
+    if port_is_taken(port):
+        port = home.remembered("slack_port", free_port, anew=True)
+    command = [sys.executable, "-m", "include.slack", "--port", str(port)]
+    born = processes.spawn(command, home.root, _log(home), {**os.environ, "PYTHONUNBUFFERED": "1"})
+    _file(home).write_text(json.dumps({"process": born, "port": port}))
+    deadline = time.monotonic() + START_TIMEOUT
+    while not port_is_taken(port):
+        if not processes.alive(*born) or time.monotonic() > deadline:
+            raise SlackError(
+                f"The fake Slack does not start. Its log ends:\n{processes.last_lines(_log(home))}"
+            )
+        time.sleep(0.05)
+    return f"127.0.0.1:{port}"
+
+
+def running(home: Home) -> str | None:
+    """Return the address of the fake Slack, or None if it does not run."""
+    found = _found(home)
+    return f"127.0.0.1:{found[1]}" if found else None
+
+
+def stop(home: Home) -> bool:
+    """Stop the fake Slack. Return whether it was running."""
+    if found := _found(home):
+        processes.end([found[0]])
+    _file(home).unlink(missing_ok=True)
+    return bool(found)
+
+
+def use(home: Home, asked: str | None) -> str | None:
+    """Have Airflow, started by this process, tell the fake Slack. Return its address, if it does.
+
+    Args:
+        asked: `local` starts it. Without it, it is used if it runs and no other Slack is known.
+
+    Raises:
+        SlackError: if something else is asked for, or it does not come up.
+    """
+    if asked and asked != "local":
+        raise SlackError(
+            f"SLACK={asked} is not known. SLACK=local tells the fake Slack; for a real one set "
+            f"{VARIABLE} as docs/alerts.md says."
+        )
+    if not asked and os.environ.get(VARIABLE):
+        return None
+    address = start(home) if asked else running(home)
+    if address:
+        os.environ[VARIABLE] = bot_connection(address)
+    return address
+
+
+def in_words(home: Home, address: str, airflow_is_up: bool) -> str:
+    """Return what a person is told about the fake Slack that runs."""
+    lines = [
+        f"Slack is up: http://{address} (a fake one, it shows what {CHANNEL} would).",
+        "`make run` and `make up` tell it from now on; `make down` stops it. By hand:",
+        f"  export {VARIABLE}='{bot_connection(address)}'",
+    ]
+    if os.environ.get(VARIABLE):
+        lines.append(f"{VARIABLE} is set here and goes before it: use SLACK=local.")
+    if airflow_is_up:
+        lines.append("Airflow is up and keeps to what it was started with: `make down` first.")
+    return "\n".join(lines)
+
+
+def _found(home: Home) -> tuple[psutil.Process, int] | None:
+    if not _file(home).exists():
+        return None
+    known = json.loads(_file(home).read_text())
+    process = processes.alive(*known["process"])
+    return (process, known["port"]) if process else None
+
+
+def _file(home: Home) -> Path:
+    return home.state / "slack.json"
+
+
+def _log(home: Home) -> Path:
+    return home.state / "slack.log"
