@@ -66,6 +66,7 @@ def test_a_switch_that_refuses_is_a_line_in_the_log(switch, caplog):
         (f"http://no-such-host.invalid/{SECRET}", "can't be reached"),
         (f"http://127.0.0.1:x/{SECRET}", "can't be asked"),
         (f"http://[::1/{SECRET}", "can't be read"),
+        (f"http://127.0.0.1:9/{SECRET}\x7f", "can't be asked"),
         (f"file:///etc/{SECRET}", "no http(s) URL"),
         (f"hc-ping.com/{SECRET}", "no http(s) URL"),
     ],
