@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export SLACK SOURCE LOGIN TABLE USER_ID
+export BY DAYS LOGIN REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -39,6 +39,16 @@ replay-quarantine: $(SET_UP) ## try rows in quarantine again, of all tables or o
 
 forget: $(SET_UP) ## remove a person for good: make forget USER_ID=...
 	@$(LOCAL) forget "$$USER_ID"
+
+WHY = $(if $(REASON),--reason "$$REASON") $(if $(BY),--by "$$BY")
+rollback: $(SET_UP) ## show the publication before the last one, and hold it: make rollback REASON="..." BY=name
+	@$(LOCAL) rollback $(WHY)
+
+release: $(SET_UP) ## let the next run publish again after a rollback
+	@$(LOCAL) release $(WHY)
+
+override: $(SET_UP) ## let a failing test through: make override TEST=name REASON="..." DAYS=7 (or UNTIL=2026-11-30, or END=1)
+	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(BIN)/python -m include.demo $(ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.alert import dead_man
 from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
@@ -17,6 +17,7 @@ from include.alert.collect import record_task_failure
 from include.extract import replay
 from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
+from include.publish.pin import PublicationPinnedError
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
 from include.transform import change_log
@@ -51,17 +52,23 @@ FINAL = (
 )
 
 
-def _final(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Fail a task for good where a retry can't help."""
+def fail_for_good_on(*more: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that fails a task for good on what a retry can't mend."""
 
-    @functools.wraps(function)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        try:
-            return function(*arguments, **named)
-        except FINAL as error:
-            raise AirflowFailException(str(error)) from None
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            try:
+                return function(*arguments, **named)
+            except (*FINAL, *more) as error:
+                raise AirflowFailException(str(error)) from None
 
-    return wrapped
+        return wrapped
+
+    return decorate
+
+
+_final = fail_for_good_on()
 
 
 def _run_id() -> str:
@@ -78,6 +85,16 @@ def _has_ended(run_id: str) -> bool:
         return False
 
 
+def _refuse_backfill() -> None:
+    if get_current_context()["dag_run"].run_type == "backfill":
+        raise AirflowFailException(
+            "This DAG takes no backfill, and nothing was done. A run loads whatever is new, so the "
+            "run of an old day would do what today's does. To load a file again, touch it in the "
+            "landing folder. To build a day or a key anew: `make rebuild DAY=…`, or the DAG "
+            "`rebuild`. To build models from the whole history: trigger the DAG with full_refresh."
+        )
+
+
 @task
 @_final
 def begin_run() -> int:
@@ -85,6 +102,7 @@ def begin_run() -> int:
 
     Return the id of the last load before this run.
     """
+    _refuse_backfill()
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:
@@ -135,8 +153,13 @@ def freeze_horizon() -> int | None:
 @task
 @_final
 def publish_marts() -> dict[str, int]:
-    """Show the audited build to readers."""
-    changed = publish(_run_id(), Lineage.read(manifest_path()))
+    """Show the audited build to readers, unless an operator has pinned an older publication."""
+    try:
+        changed = publish(_run_id(), Lineage.read(manifest_path()))
+    except PublicationPinnedError as pinned:
+        # somebody wants it so: no alarm, from outside neither, and not the look of a publication
+        dead_man.ping()
+        raise AirflowSkipException(str(pinned)) from None
     dead_man.ping()
     return vars(changed)
 
@@ -158,6 +181,26 @@ def replay_rows() -> list[str]:
 def end_run() -> None:
     """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
     lineage = Lineage.read(manifest_path())
-    close_run(_run_id(), lineage.marts)
+    if not close_run(_run_id(), lineage.marts):
+        return
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)
+
+
+# a daily run may be at work: wait for it
+@task(retries=6, retry_delay=pendulum.duration(minutes=10), retry_exponential_backoff=False)
+def begin_full_test() -> None:
+    """Take the lease, so that nothing is built while all of it is tested."""
+    migrate()
+    with transaction("loader") as cursor:
+        cursor.execute("select count(*) from ops.publication")
+        if cursor.fetchone() == (0,):
+            raise AirflowSkipException("Nothing was ever published, so there is nothing to test.")
+        lease.take(cursor, _run_id())
+
+
+@task
+def end_full_test() -> None:
+    """Give the lease back."""
+    with transaction("loader") as cursor:
+        lease.release(cursor, _run_id())

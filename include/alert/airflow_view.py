@@ -53,7 +53,7 @@ class RunsFromTask:
         found = SUPERVISOR_COMMS.send(GetDagRun(dag_id=self._dag_id, run_id=run_id))
         if not isinstance(found, DagRunResult):
             return None
-        is_scheduled = str(found.run_type) == "scheduled"
+        is_scheduled = found.run_type == "scheduled"
         return RunSeen(
             run_id=run_id,
             state=str(getattr(found.state, "value", found.state)),

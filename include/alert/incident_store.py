@@ -45,6 +45,9 @@ def is_quiet(cursor: Cursor, run_id: str) -> bool:
             not exists (select from ops.incident where state = 'open')
             and not exists (select from ops.incident where first_run_id = %(run_id)s)
             and not exists (select from ops.task_failure where run_id = %(run_id)s)
+            and not exists (
+                select from ops.publication where run_id = %(run_id)s and overridden <> '[]'
+            )
         """,
         {"run_id": run_id},
     )

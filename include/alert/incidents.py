@@ -51,13 +51,28 @@ def after(report: Report, known: Iterable[Incident]) -> list[Incident]:
     changed = [_seen(failure, report, known) for failure in report.failures]
     failing = {failure.key for failure in report.failures}
     for incident in known:
-        if incident.is_open and incident.fingerprint not in failing:
+        if incident.is_open and incident.fingerprint not in failing and _can_mend(report, incident):
             mended_at = report.mended_at(incident.fingerprint, incident.last_seen)
             if mended_at is not None:
                 changed.append(
                     replace(incident, resolved_at=mended_at, resolved_run_id=report.hint.run_id)
                 )
     return [incident for incident in changed if incident not in known]
+
+
+def _can_mend(report: Report, incident: Incident) -> bool:
+    """Whether a run can know of an incident: one that began before it was last seen can not.
+
+    Such a run is told late; what it found to be well has failed since. It knows of what it found
+    itself, though, and ends what is late.
+    """
+    started_at = report.hint.started_at
+    return (
+        incident.kind == "late"
+        or report.hint.run_id in incident.run_ids
+        or started_at is None
+        or started_at >= incident.last_seen
+    )
 
 
 def _seen(failure: Failure, report: Report, known: list[Incident]) -> Incident:

@@ -79,6 +79,9 @@ def _headline(story: Story) -> str:
         return f"Resolved after {took}, {count(runs, 'run')}: {what}"
     if {incident.kind for incident in story.open} == {"late"}:
         return "Greenery is late"
+    if story.report.hint.state == "success" and story.report.failures:
+        tests = count(len(story.report.failures), "overridden test")
+        return f"Greenery published with {tests}"
     verb = "is failing" if story.report.hint.state == "running" else "failed"
     again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
     return f"Greenery run {verb}{again}: {_what_failed(story.open)}"

@@ -125,7 +125,11 @@ def _forget_old(
 
 def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-        cursor.execute("select max(published_at) from ops.publication")
+        # while an older publication is pinned nobody waits for a newer one
+        cursor.execute(
+            "select max(published_at) from ops.publication "
+            "where not exists (select from ops.pin where released_at is null)"
+        )
         (published_at,) = cursor.fetchone()
     failures = late(
         now,

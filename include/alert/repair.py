@@ -23,6 +23,12 @@ def how(incidents: Sequence[Incident], report: Report) -> list[str]:
             f"{code(report.hint.dag_id)} is not paused and no run hangs; then start a run: "
             f"`airflow dags trigger {report.hint.dag_id}`."
         ]
+    if report.hint.state == "success":
+        return [
+            "*To mend it:* mend the data at its source, or the model, before the override ends. "
+            "Then the test fails again and nothing is published. What is let through: "
+            "`make override`."
+        ]
     return [f"*To mend it:* {_mend(incidents, report)}", *_run_again(incidents, report)]
 
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from include.alert import words
+from include.alert.failure import Failure, Kind
 from include.alert.hint import Hint
+from include.alert.overridden import overridden
 from include.alert.store import Facts
 from include.transform.lineage import Lineage
 
-Kind = Literal["late", "run", "load", "task", "model", "test"]
 # the likely root first
 ORDER = ("late", "run", "load", "task", "model", "test")
 GOOD = ("success", "pass", "warn")
@@ -23,23 +23,6 @@ REASONS = {
     "timed_out": "The run took longer than it may and was stopped",
     "all_tasks_deadlocked": "No task could go on: each waits for another one",
 }
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One thing that failed. ``key`` says what, whatever the run and the numbers."""
-
-    kind: Kind
-    key: str
-    sentence: str
-    task_id: str | None = None
-    unique_id: str | None = None
-    owner: str | None = None
-    tags: tuple[str, ...] = ()
-    failures: int | None = None
-    seen_at: datetime | None = None
-    # how it went in the runs before, in words
-    history: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,10 +74,14 @@ def report_on(hint: Hint, facts: Facts | None, lineage: Lineage | None, at: date
 
 
 def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
-    """Return what failed, the likely root first: the run, loads, tasks, models, tests."""
+    """Return what failed, the likely root first: the run, loads, tasks, models, tests.
+
+    A test that fails and is let through is among them, also of a run that succeeded.
+    """
+    let_through = overridden(facts, lineage) if facts and lineage else []
     if hint.state == "success":
-        return []
-    found = []
+        return let_through
+    found = [*let_through]
     if hint.longer_than:
         most = words.duration(hint.longer_than.total_seconds())
         found.append(Failure("late", SLOW_RUN, f"The run takes longer than {most}"))

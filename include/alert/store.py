@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from include.alert import words
+from include.transform.override import Override, in_force
 from include.warehouse.connection import transaction
 
 
@@ -59,6 +60,8 @@ class Facts:
     quarantined_rows: int = 0
     # how old what people see is, at its oldest
     data_as_of: datetime | None = None
+    # tests that warned under an override; whether they would have failed is not asked yet
+    overrides: tuple[Override, ...] = ()
     # unique id of what fails now → how it went in the runs before, in words
     histories: Mapping[str, str] = field(default_factory=dict)
 
@@ -144,7 +147,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     )
     task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
     cursor.execute(
-        "select published_at, run_id from ops.publication "
+        "select published_at, run_id from ops.publication where undone_at is null "
         "order by published_at desc, publication_id desc limit 1"
     )
     published_at, published_run_id = cursor.fetchone() or (None, None)
@@ -166,7 +169,9 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     failing = [result.unique_id for _, _, result in results if result.status in words.FAILING]
     histories = _histories(cursor, run_id, failing)
     return Facts(
-        results, task_failures, published_at, published_run_id, *loads, data_as_of, histories
+        *(results, task_failures, published_at, published_run_id, *loads, data_as_of),
+        overrides=tuple(in_force(cursor, run_id)),
+        histories=histories,
     )
 
 

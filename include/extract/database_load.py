@@ -95,6 +95,7 @@ def _load(
             is_missing=state == "missing",
             may_shrink=table.name in loader.confirm_shrunk,
         )
+        raw_table.index(cursor, table)
         numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
         result = LoadResult(
             *(table.name, describe(snapshot, table), "loaded", load_id, rows), **numbers

@@ -45,9 +45,14 @@ def main() -> int:
     again.add_argument("--table", default="", help="only the rows of this table")
     forget = commands.add_parser("forget", help="remove a person for good")
     forget.add_argument("person_id", nargs="?", default="", metavar="USER_ID")
+    for name in OPERATE:
+        commands.add_parser(name, add_help=False, help="see include/operate/__main__.py")
     commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
     arguments, arguments.handed_on = parser.parse_known_args()
-    if arguments.handed_on and arguments.command not in ("dbt", "psql"):
+    if arguments.handed_on and arguments.command not in (
+        *("dbt", "psql"),
+        *OPERATE,
+    ):
         parser.error(f"unknown arguments: {' '.join(arguments.handed_on)}")
     home = Home()
     try:
@@ -119,6 +124,12 @@ def _forget(home: Home, arguments: argparse.Namespace) -> int:
     return forget(home, arguments.person_id)
 
 
+def _operate(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.upkeep import operate
+
+    return operate(home, [arguments.command, *arguments.handed_on])
+
+
 def _reset(home: Home, _: argparse.Namespace) -> int:
     services.stop(home)
     slack.stop(home)
@@ -143,7 +154,10 @@ EXPECTED = {
     "SourceUnreachableError",
     "WarehouseUnreachableError",
 }
+# what is handed on as it is to include.operate
+OPERATE = ("rollback", "release", "override")
 COMMANDS = {
+    **dict.fromkeys(OPERATE, _operate),
     "run": _run,
     "up": _up,
     "slack": _slack,

@@ -33,6 +33,11 @@ class Home:
         return self.state / "airflow"
 
     @property
+    def dbt_target(self) -> Path:
+        """Where Cosmos keeps what it parsed for the daily run."""
+        return self.state / "cosmos" / "greenery_elt__build" / "target"
+
+    @property
     def demo_landing(self) -> Path:
         return self.state / "landing"
 
@@ -123,7 +128,6 @@ def environment(home: Home, server: Server, source: str) -> dict[str, str]:
     }
     scratch = home.state / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
-    cosmos = home.state / "cosmos"
     return {
         **os.environ,
         **{f"AIRFLOW__{name}": str(value) for name, value in airflow.items()},
@@ -131,7 +135,7 @@ def environment(home: Home, server: Server, source: str) -> dict[str, str]:
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
         "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(source),
         "DO_NOT_TRACK": "1",
-        "GREENERY_DBT_TARGET": str(cosmos / "greenery_elt__build" / "target"),
+        "GREENERY_DBT_TARGET": str(home.dbt_target),
         # tasks talk to Airflow's API on loopback, whatever proxy leads to the world
         **{name: _without_proxy(os.environ.get(name)) for name in ("NO_PROXY", "no_proxy")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -32,7 +32,7 @@ def run(
         slack: `local` for the fake Slack.
 
     Returns:
-        Whether the run succeeded and published.
+        Whether the run succeeded.
     """
     # from the very start: what was started must be ended
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

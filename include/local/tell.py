@@ -23,9 +23,10 @@ def task(instance: dict[str, Any], seconds: float) -> None:
 def end_of_run(
     cursor: Cursor, home: Home, run_id: str, state: str, seconds: float, page: str | None = None
 ) -> bool:
-    """Print how a run ended and what to do next. Return whether it succeeded and published.
+    """Print how a run ended and what to do next. Return whether it succeeded.
 
-    ``page`` is the address of the fake Slack, if that was told.
+    It may do so without publishing, while an operator has an older publication pinned. ``page`` is
+    the address of the fake Slack, if that was told.
     """
     cursor.execute("select to_regclass('ops.publication') is not null")
     publication = None
@@ -38,6 +39,12 @@ def end_of_run(
         publication = cursor.fetchone()
     if state == "success" and publication:
         _success(cursor, publication, seconds)
+        return True
+    if state == "success":
+        cursor.execute(
+            "select max(reason) from marts.data_status where last_run_id = %s", (run_id,)
+        )
+        print(f"\nThe run was good ({seconds:.1f} s). {cursor.fetchone()[0]}")
         return True
     _failure(cursor, home, run_id, seconds, page)
     return False

@@ -1,8 +1,9 @@
-"""``make replay-quarantine`` and ``make forget``: what is done to the warehouse between runs."""
+"""What is done to the warehouse by hand: ``make forget``, ``make rollback`` and the like."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from include.local import postgres
@@ -38,6 +39,16 @@ def forget(home: Home, person_id: str) -> int:
     from include.privacy.__main__ import main
 
     return main(person_id)
+
+
+def operate(home: Home, arguments: Sequence[str]) -> int:
+    """Do what an operator decides: ``rollback``, ``release`` and the like, and print it."""
+    _use_warehouse(home)
+    # where the runs of this checkout keep what they know of the dbt project
+    os.environ.setdefault("GREENERY_DBT_TARGET", str(home.dbt_target))
+    from include.operate.__main__ import main
+
+    return main(arguments)
 
 
 def _use_warehouse(home: Home) -> None:

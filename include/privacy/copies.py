@@ -9,10 +9,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.privacy.gone import GONE
 from include.privacy.rules import Rules
+from include.publish import status
 from include.warehouse.connection import Role
 
 SCHEMAS: dict[Role, tuple[str, ...]] = {
-    "transformer": ("staging", "intermediate", "snapshots", "marts_build"),
+    "transformer": ("staging", "intermediate", "snapshots", "marts_build", "untested"),
     "publisher": ("marts",),
 }
 
@@ -24,6 +25,9 @@ def remove(cursor: Cursor, rules: Rules) -> dict[str, int]:
     again.
     """
     removed = {}
+    # nobody puts an older publication back meanwhile: it would have the person
+    cursor.execute("set local role publisher")
+    status.lock(cursor)
     for role, schemas in SCHEMAS.items():
         cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
         for schema in schemas:
@@ -31,7 +35,23 @@ def remove(cursor: Cursor, rules: Rules) -> dict[str, int]:
                 cursor.execute(_delete_statement(rules, schema, table, columns))
                 removed[f"{schema}.{table}"] = cursor.rowcount
     cursor.execute("set local role loader")
+    removed["ops.row_before"] = _remove_kept(cursor, rules)
     return removed
+
+
+def _remove_kept(cursor: Cursor, rules: Rules) -> int:
+    """Delete such rows from those by which the last publication can be undone."""
+    conditions = [
+        sql.SQL(
+            "coalesce(row_data, row_key) ->> {name} in"
+            " (select value from {gone} where table_name = {owner} and column_name = {name})"
+        ).format(name=sql.Literal(column), owner=sql.Literal(table.name), gone=GONE)
+        for column, table in rules.keys.items()
+    ]
+    cursor.execute(
+        sql.SQL("delete from ops.row_before where {}").format(sql.SQL(" or ").join(conditions))
+    )
+    return cursor.rowcount
 
 
 def build_whole_next(cursor: Cursor) -> None:

@@ -64,3 +64,8 @@ def remember(cursor: Cursor, versions: Mapping[str, int]) -> None:
             "on conflict (model, source) do update set position = excluded.position",
             (READER, model, version),
         )
+
+
+def forget(cursor: Cursor) -> None:
+    """Have the next publication compare everything, since it is not known what is published."""
+    cursor.execute("delete from ops.model_watermark where model = %s", (READER,))

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from psycopg2.extras import Json
 
-from include.publish import changes, status, structure
+from include.publish import before, changes, pin, status, structure
+from include.publish.pin import PublicationPinnedError
 from include.publish.rows import RowCounts, make_equal
 from include.publish.structure import BUILD, MARTS, PublishRefusedError
+from include.transform import override
 from include.transform.lineage import Lineage
 from include.warehouse import lease
 from include.warehouse.connection import transaction
@@ -31,12 +33,18 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         PublishRefusedError: if a node of the project has no good result in this run, a mart has no
             primary key, or a reader's object depends on a column that goes.
         PublishBlockedError: if a mart's columns must change while somebody has it open.
+        PublicationPinnedError: if an operator has rolled back and not released that yet.
     """
     with transaction("publisher") as cursor:
         horizon = lease.renew(cursor, run_id)
         _refuse_unaudited(cursor, run_id, lineage)
         _refuse_loaded_since(cursor, horizon)
-        cursor.execute("lock table marts.data_status in share row exclusive mode")
+        status.lock(cursor)
+        if pinned := pin.active(cursor):
+            told = f"Not published. {pin.in_words(pinned)}"
+            status.tell_held_back(cursor, run_id, told, datetime.now(UTC), lineage.marts)
+            cursor.connection.commit()
+            raise PublicationPinnedError(told)
         build = structure.read(cursor, BUILD)
         published = structure.read(cursor, MARTS)
         published.pop("data_status")
@@ -46,34 +54,43 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 "Declare it under `constraints` in the model's YAML. Nothing was published."
             )
 
+        publication_id = before.next_id(cursor)
+        done = {
+            mart: before.change_of(build[mart] if mart in lineage.marts else None, present)
+            for mart, present in {**dict.fromkeys(lineage.marts), **published}.items()
+        }
         versions = changes.read_versions(cursor, lineage.built_by_changes)
         counts = {}
         # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
+            if done[mart] == "columns":
+                before.keep_all_rows(cursor, publication_id, mart, published[mart])
             structure.carry_over(cursor, mart, build[mart], published.get(mart))
-            touched = None
-            if (
-                mart in versions
-                and build[mart] == published.get(mart)
-                and changes.collect(cursor, mart, build[mart], versions[mart])
-            ):
-                touched = changes.TOUCHED
-            counts[mart] = make_equal(cursor, mart, build[mart], touched)
+            touched = kept_for = None
+            if done[mart] == "rows":
+                kept_for = publication_id
+                if mart in versions and changes.collect(cursor, mart, build[mart], versions[mart]):
+                    touched = changes.TOUCHED
+            counts[mart] = make_equal(cursor, mart, build[mart], touched, kept_for=kept_for)
         for mart in sorted(published.keys() - lineage.marts.keys()):
+            before.keep_all_rows(cursor, publication_id, mart, published[mart])
             structure.drop(cursor, mart)
 
         changes.remember(cursor, versions)
+        before.remember(cursor, publication_id, done, counts, published)
 
         now = datetime.now(UTC)
         ages = status.data_as_of(lineage, status.last_loads(cursor, horizon))
-        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon))
+        overridden = override.used(cursor, run_id, lineage.nodes)
+        lacks = status.warnings(lineage, status.rows_in_quarantine(cursor, horizon), overridden)
         status.tell_published(cursor, run_id, ages, now, lacks)
         total = sum(counts.values(), RowCounts())
         cursor.execute(
-            "insert into ops.publication (run_id, published_at, horizon_load_id,"
-            " rows_inserted, rows_updated, rows_deleted, tables)"
-            " values (%s, %s, %s, %s, %s, %s, %s)",
+            "insert into ops.publication (publication_id, run_id, published_at, horizon_load_id,"
+            " rows_inserted, rows_updated, rows_deleted, tables, overridden)"
+            " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
+                publication_id,
                 run_id,
                 now,
                 horizon,
@@ -81,11 +98,14 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 total.updated,
                 total.deleted,
                 Json({mart: vars(count) for mart, count in counts.items()}),
+                Json([one.as_json() for one in overridden]),
             ),
         )
     for mart, count in counts.items():
         if count.changed:
             log.info("marts.%s: %s", mart, count)
+    for one in overridden:
+        log.warning("Published with an overridden test: %s, %s", one.unique_id, one.in_words)
     log.info("Published %d marts: %d rows changed", len(counts), total.changed)
     return total
 
@@ -130,23 +150,27 @@ def _refuse_loaded_since(cursor, horizon: int | None) -> None:
         )
 
 
-def close_run(run_id: str, marts: Iterable[str]) -> None:
+def close_run(run_id: str, marts: Iterable[str]) -> bool:
     """Give the lease back, and if the run did not publish, say so in ``marts.data_status``.
 
-    A run that another one has followed says nothing: what it has to tell is old.
+    A run that another one has followed, or that never began, says nothing.
+
+    Returns:
+        Whether it was this run's turn.
     """
     with transaction("publisher") as cursor:
         cursor.execute("select from ops.run_lease where run_id = %s for update", (run_id,))
         if cursor.rowcount == 0:
-            return
+            return False
         cursor.execute("select count(*) from ops.publication where run_id = %s", (run_id,))
         (publications,) = cursor.fetchone()
-        if not publications:
+        if not publications and not status.is_held_back(cursor, run_id):
             reason = _why(cursor, run_id)
             log.warning("This run did not publish. %s", reason)
             status.tell_failed(cursor, run_id, reason, datetime.now(UTC), marts)
         cursor.execute("set local role loader")
         lease.release(cursor, run_id)
+    return True
 
 
 def _why(cursor, run_id: str) -> str:

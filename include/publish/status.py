@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
 
 from include.transform.lineage import Lineage
+from include.transform.override import Override
+
+
+def lock(cursor: Cursor) -> None:
+    """Have whoever else wants to change what marts show wait for the end of this transaction."""
+    cursor.execute("lock table marts.data_status in share row exclusive mode")
 
 
 def data_as_of(lineage: Lineage, last_loads: Mapping[str, datetime]) -> dict[str, datetime | None]:
@@ -45,18 +52,37 @@ def rows_in_quarantine(cursor: Cursor, horizon: int | None) -> dict[str, int]:
     return dict(cursor.fetchall())
 
 
-def warnings(lineage: Lineage, in_quarantine: Mapping[str, int]) -> dict[str, str | None]:
-    """Return for each mart in words which rows it rests on and lacks, or None."""
+def warnings(
+    lineage: Lineage, in_quarantine: Mapping[str, int], overridden: Collection[Override] = ()
+) -> dict[str, str | None]:
+    """Return for each mart in words what it lacks or may have wrong, or None.
+
+    Args:
+        in_quarantine: rows that wait, by source table.
+        overridden: failed tests that were let through.
+    """
     told: dict[str, str | None] = {}
     for mart, model in lineage.marts.items():
-        waiting = sorted(in_quarantine.keys() & lineage.source_tables(model))
+        rests_on = {model, *lineage.ancestors([model])}
         parts = [
-            f"{in_quarantine[table]:,} {'row' if in_quarantine[table] == 1 else 'rows'} of {table}"
-            for table in waiting
+            f"The failed test {lineage.nodes[one.unique_id]['name']} was {one.in_words}."
+            for one in overridden
+            if rests_on & {*lineage.tested(one.unique_id)}
         ]
-        verb = "is" if [in_quarantine[table] for table in waiting] == [1] else "are"
-        told[mart] = f"{', '.join(parts)} {verb} in quarantine." if parts else None
+        told[mart] = " ".join([*_lacks(lineage, model, in_quarantine), *parts]) or None
     return told
+
+
+def _lacks(lineage: Lineage, model: str, in_quarantine: Mapping[str, int]) -> list[str]:
+    waiting = sorted(in_quarantine.keys() & lineage.source_tables(model))
+    if not waiting:
+        return []
+    parts = [
+        f"{in_quarantine[table]:,} {'row' if in_quarantine[table] == 1 else 'rows'} of {table}"
+        for table in waiting
+    ]
+    verb = "is" if [in_quarantine[table] for table in waiting] == [1] else "are"
+    return [f"{', '.join(parts)} {verb} in quarantine."]
 
 
 def tell_published(
@@ -85,7 +111,8 @@ def tell_published(
                 last_run_outcome = excluded.last_run_outcome,
                 last_run_at = excluded.last_run_at,
                 reason = excluded.reason,
-                warnings = excluded.warnings
+                warnings = excluded.warnings,
+                pinned = null
             """,
             {
                 "mart": mart,
@@ -113,4 +140,49 @@ def tell_failed(
             reason = excluded.reason
         """,
         (run_id, failed_at, reason, list(marts)),
+    )
+
+
+def tell_held_back(
+    cursor: Cursor, run_id: str, why: str, at: datetime, marts: Iterable[str]
+) -> None:
+    """Say that the last run was good and shows nothing new, since an older one is pinned."""
+    cursor.execute(
+        """
+        update marts.data_status
+        set last_run_id = %s, last_run_outcome = 'held back', last_run_at = %s, reason = %s
+        where mart = any (%s)
+        """,
+        (run_id, at, why, list(marts)),
+    )
+
+
+def is_held_back(cursor: Cursor, run_id: str) -> bool:
+    """Tell whether that is what was said of a run."""
+    cursor.execute(
+        "select from marts.data_status where last_run_id = %s and last_run_outcome = 'held back'",
+        (run_id,),
+    )
+    return cursor.rowcount > 0
+
+
+def put_back(cursor: Cursor, mart: str, before: Json | None, pinned: str) -> None:
+    """Say of a mart what was said of the publication that is shown again, and that it is pinned.
+
+    Args:
+        before: its row as it was, as JSON; None: there was none.
+    """
+    cursor.execute("delete from marts.data_status where mart = %s", (mart,))
+    if before is None:
+        return
+    cursor.execute(
+        """
+        insert into marts.data_status
+            (mart, data_as_of, published_at, last_run_id, last_run_outcome, last_run_at,
+            reason, warnings, pinned)
+        select mart, data_as_of, published_at, last_run_id, 'rolled back', now(),
+            %(pinned)s, warnings, %(pinned)s
+        from jsonb_populate_record(null::marts.data_status, %(before)s)
+        """,
+        {"before": before, "pinned": pinned},
     )

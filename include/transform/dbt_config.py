@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from cosmos.constants import (
     TestBehavior,
 )
 from cosmos.dbt.graph import DbtNode
-from cosmos.operators.local import DbtSourceLocalOperator
+from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from include.alert.collect import record_dbt_results
@@ -86,6 +87,23 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
         # of this folder; the project itself may be read-only
         cache_dir=manifest_path().parents[1],
+        **OPERATOR_ARGS,
+    )
+
+
+def full_test_task(task_id: str) -> DbtTestLocalOperator:
+    """Return the task that runs every test on all rows, whether they were tested before or not."""
+    return DbtTestLocalOperator(
+        task_id=task_id,
+        project_dir=PROJECT,
+        profile_config=PROFILE,
+        invocation_mode=InvocationMode.DBT_RUNNER,
+        exclude="resource_type:unit_test",
+        env={"GREENERY_TEST_EVERYTHING": "1"},
+        append_env=True,
+        cache_dir=manifest_path().parents[1],
+        interceptors=[keep_lease],
+        execution_timeout=timedelta(hours=1),
         **OPERATOR_ARGS,
     )
 

@@ -42,6 +42,7 @@
         {%- set version = version - 1 -%}
     {%- endif -%}
     {% do remember_build(target_relation, definition, sources, version, reason) %}
+    {% do keep_untested(target_relation) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- if reason -%}
         {% do persist_docs(target_relation, model) %}

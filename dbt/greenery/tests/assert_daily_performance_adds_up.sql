@@ -1,4 +1,10 @@
 -- Days and products are two ways to slice the same orders and views: nothing may fall between them.
+{%- set changed = {
+    'fct_daily_performance_by_product': 'date_day',
+    'fct_events': 'event_date',
+    'fct_order_items': 'ordered_date',
+} %}
+
 with
 
 daily as (
@@ -10,6 +16,7 @@ daily as (
         sum(unit_count) as unit_count,
         sum(revenue_usd) as revenue_usd
     from {{ ref('fct_daily_performance_by_product') }}
+    where {{ untested_only('date_day', changed, 'date') }}
 
 ),
 
@@ -19,7 +26,7 @@ events as (
         count(*) filter (where event_type = 'page_view') as page_view_count,
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count
     from {{ ref('fct_events') }}
-    where product_id is not null
+    where product_id is not null and {{ untested_only('event_date', changed, 'date') }}
 
 ),
 
@@ -30,6 +37,7 @@ order_items as (
         sum(quantity) as unit_count,
         sum(line_total_usd) as revenue_usd
     from {{ ref('fct_order_items') }}
+    where {{ untested_only('ordered_date', changed, 'date') }}
 
 )
 

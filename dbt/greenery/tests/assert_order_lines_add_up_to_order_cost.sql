@@ -1,9 +1,12 @@
 -- The cost of an order is shared out over its lines: a cent lost here is lost in every product.
+{%- set changed = {'fct_orders': 'order_id', 'fct_order_items': 'order_id'} %}
+
 with
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    where {{ untested_only('order_id', changed) }}
 
 ),
 
@@ -15,6 +18,7 @@ lines_by_order as (
         sum(quantity) as item_count,
         sum(line_total_usd) as line_total_usd
     from {{ ref('fct_order_items') }}
+    where {{ untested_only('order_id', changed) }}
     group by 1
 
 )

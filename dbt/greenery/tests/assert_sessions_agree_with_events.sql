@@ -1,9 +1,12 @@
 -- A visit counted twice, or a shipment taken for a visit, would bend every rate on sessions.
+{%- set changed = {'fct_user_sessions': 'session_id', 'stg_greenery__events': 'session_id'} %}
+
 with
 
 sessions as (
 
     select * from {{ ref('fct_user_sessions') }}
+    where {{ untested_only('session_id', changed) }}
 
 ),
 
@@ -15,8 +18,8 @@ events_by_session as (
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count,
         count(*) filter (where event_type = 'checkout') as checkout_count,
         max(event_at) as ended_at
-    from {{ ref('fct_events') }}
-    where event_type <> 'package_shipped'
+    from {{ ref('stg_greenery__events') }}
+    where event_type <> 'package_shipped' and {{ untested_only('session_id', changed) }}
     group by 1
 
 )

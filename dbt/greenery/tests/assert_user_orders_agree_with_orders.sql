@@ -1,9 +1,12 @@
 -- Repeat rate and spend rest on this: every order counts for one buyer, one is first, one last.
+{%- set changed = {'fct_user_orders': 'user_id', 'fct_orders': 'user_id'} %}
+
 with
 
 user_orders as (
 
     select * from {{ ref('fct_user_orders') }}
+    where {{ untested_only('user_id', changed) }}
 
 ),
 
@@ -18,6 +21,7 @@ orders_by_user as (
         min(ordered_at) filter (where is_first_order) as first_ordered_at,
         max(ordered_at) filter (where is_last_order) as last_ordered_at
     from {{ ref('fct_orders') }}
+    where {{ untested_only('user_id', changed) }}
     group by 1
 
 )

@@ -86,8 +86,8 @@ def warehouse(module_warehouse: Warehouse) -> Warehouse:
     """A warehouse in which nothing has happened yet; emptied, because a new one takes a second."""
     module_warehouse.run(
         "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication,"
-        " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, ops.load_warning,"
-        " marts.data_status"
+        " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, ops.pin, ops.override,"
+        " ops.load_warning, marts.data_status restart identity"
     )
     return module_warehouse
 

@@ -99,3 +99,20 @@ def test_an_older_sentence_does_not_replace_a_newer_one():
     (incident,) = known_after(newer, report("1", failure()))
     assert incident.sentence == "13 rows"
     assert incident.first_seen == START
+
+
+def test_a_run_told_late_does_not_resolve_what_failed_since():
+    found = report("2", failure(at=START + HOUR))
+
+    def success(run_id, started_at):
+        late = report(run_id, state="success", at=START + 2 * HOUR)
+        return replace(late, hint=replace(late.hint, started_at=started_at))
+
+    before, after = success("1", START), success("3", START + HOUR + HOUR / 2)
+    assert known_after(found, before)[0].is_open
+    assert known_after(found, after)[0].resolved_run_id == "3"
+    # cleared, it was well in the end
+    assert known_after(found, success("2", START))[0].resolved_run_id == "2"
+    # what is late ends with a publication, whenever its run began
+    late = replace(found, failures=(Failure("late", "late:begin", "late", seen_at=START + HOUR),))
+    assert not known_after(late, before)[0].is_open

@@ -183,6 +183,20 @@ def test_a_late_publication_is_told_once_and_resolved_by_the_next_run(airflow, w
     assert "Resolved after" in slack.messages[0]["text"]
 
 
+def test_nobody_waits_for_a_publication_while_an_older_one_is_pinned(airflow, warehouse, slack):
+    warehouse.run(
+        "insert into ops.publication"
+        " (run_id, published_at, rows_inserted, rows_updated, rows_deleted, tables)"
+        " values ('r', '2026-11-21 04:00Z', 1, 0, 0, '{}');"
+        "insert into ops.pin (publication_id, pinned_at) values (1, '2026-11-21 05:00Z')"
+    )
+    look(airflow)
+    assert slack.messages == []
+    warehouse.run("update ops.pin set released_at = '2026-11-22 05:00Z'")
+    look(airflow)
+    assert len(slack.messages) == 1
+
+
 def test_a_run_that_never_began_is_told_once(airflow, slack):
     due = NOW - timedelta(hours=32)
     airflow.has(FIRST, "success", hours_ago=31.9, due_at=due)

@@ -147,6 +147,58 @@ def test_after_a_day_the_thread_says_that_it_is_still_failing(runs, slack):
     assert reminder["text"].startswith("Still failing after 25 h")
 
 
+def test_a_test_that_is_let_through_stays_in_the_message_until_it_passes(runs, slack):
+    def publish(run_id, overridden):
+        runs.warehouse.run(
+            "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
+            " rows_deleted, tables, overridden) values (%s, now(), 0, 0, 0, '{}', %s)",
+            (run_id, json.dumps(overridden)),
+        )
+
+    def succeeds(run_id, status, failures):
+        runs.result(run_id, ORDERS, NOT_NULL, status, failures)
+        runs.result(run_id, USERS, UNIQUE, "pass")
+        publish(run_id, [{"unique_id": NOT_NULL}] if failures else [])
+        tell_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
+
+    runs.fails("run 1", (ORDERS, NOT_NULL, 12))
+    runs.warehouse.run(
+        "insert into ops.override (unique_id, reason, made_by, until)"
+        " values (%s, 'known since May', 'ada', '2999-01-01')",
+        (NOT_NULL,),
+    )
+    succeeds("run 2", "warn", 12)
+    (message,) = slack.messages
+    assert "Greenery published with 1 overridden test" in message["text"]
+    told = json.dumps(message, ensure_ascii=False)
+    assert "12 rows; let through until 1 Jan 2999 00:00 UTC by ada: known since May" in told
+    assert "This run published all the same" in told
+    assert "before the override ends" in told
+
+    # another test fails; that the first one warns does not mean that it was mended
+    runs.result("run 3", ORDERS, NOT_NULL, "warn", 12)
+    runs.fails("run 3", (USERS, UNIQUE, 1))
+    assert not any("Resolved" in message["text"] for message in slack.messages)
+
+    succeeds("run 4", "pass", 0)
+    assert all("Resolved after" in message["text"] for message in slack.messages)
+
+
+def test_a_test_that_fails_for_the_first_time_and_is_let_through_is_told(runs, slack):
+    runs.warehouse.run(
+        "insert into ops.override (unique_id, reason, until) values (%s, 'r', '2999-01-01')",
+        (NOT_NULL,),
+    )
+    runs.result("run 1", ORDERS, NOT_NULL, "warn", 12)
+    runs.warehouse.run(
+        "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
+        " rows_deleted, tables, overridden) values ('run 1', now(), 0, 0, 0, '{}', '[1]')"
+    )
+    tell_of_good_run(run_context("end_run", run_id="run 1"), manifest=MANIFEST)
+    (message,) = slack.messages
+    assert "Greenery published with 1 overridden test" in message["text"]
+
+
 def test_a_webhook_gets_one_message_at_the_end_and_one_when_it_is_mended(runs, slack, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
     runs.result("run 1", ORDERS, NOT_NULL, "fail", 12)

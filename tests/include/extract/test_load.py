@@ -48,6 +48,44 @@ def test_a_first_load_makes_the_table_with_key_and_load_columns(shop: Shop):
         shop.warehouse.run("insert into raw.visits (visit_id, _load_id) values ('a', 1)")
 
 
+def drop_of(*numbers: int) -> str:
+    return HEADER + "".join(f"{number},home,5\n" for number in numbers)
+
+
+def test_a_first_load_freezes_its_rows_and_statistics_follow_what_is_new(shop: Shop):
+    """Else the first reader writes every page anew, and plans guess at the size of the table."""
+    statistics = (
+        "select reltuples, relallvisible = relpages from pg_class "
+        "where oid = 'raw.visits'::regclass"
+    )
+    shop.write("visits/1.csv", drop_of(*range(200)))
+    shop.load()
+    assert shop.rows(statistics) == [(200, True)]
+    assert shop.rows(
+        "select count(*) > 0 from pg_stats where tablename = 'visits' and attname = 'visit_id'"
+    ) == [(True,)]
+    shop.write("visits/2.csv", drop_of(*range(200, 230)))
+    shop.load()
+    assert shop.rows(statistics)[0][0] == 230
+    # a few rows are not worth a look at all of them
+    shop.write("visits/3.csv", drop_of(*range(230, 235)))
+    shop.load()
+    assert shop.rows(statistics)[0][0] == 230
+
+
+def test_what_a_load_touched_is_found_by_an_index(shop: Shop):
+    shop.write("visits/1.csv", drop_of(1))
+    shop.load()
+    shop.write("visits/2.csv", drop_of(2))
+    shop.load()
+    definitions = shop.rows("select indexdef from pg_indexes where tablename = 'visits'")
+    assert sorted(text.split(" USING ")[1] for (text,) in definitions) == [
+        "brin (_load_id) WITH (autosummarize='true')",
+        "btree (page) WHERE (page IS NOT NULL)",
+        "btree (visit_id)",
+    ]
+
+
 def test_every_file_taken_up_has_a_row_in_ops_load(shop: Shop):
     shop.write("visits.csv", HEADER + "a,home,5\n")
     (result,) = shop.load()

@@ -1,4 +1,4 @@
-"""`make replay-quarantine` and `make forget` on a warehouse of a checkout, without an Airflow."""
+"""What is done by hand to the warehouse of a checkout, without an Airflow."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def test_they_say_what_they_did_or_why_not(checkout):
     assert nobody.stderr.startswith("Nobody has this user_id")
     assert "somebody" not in nobody.stderr
     assert local_command(checkout, "forget", "").stderr == "Say whom: make forget USER_ID=…\n"
+
+    first = local_command(checkout, "rollback", "--reason", "wrong totals", "--by", "ada")
+    assert (first.returncode, first.stderr) == (
+        1,
+        "Nothing was ever published, so there is nothing to undo.\n",
+    )
+    released = local_command(checkout, "release")
+    assert (released.returncode, released.stderr) == (0, "")
+    assert released.stdout.endswith("Nothing is pinned. The next run publishes as usual.\n")
 
     url = local_command(checkout, "warehouse-url").stdout.strip()
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:

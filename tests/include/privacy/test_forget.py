@@ -15,6 +15,7 @@ from include.extract.task import declared_tables, load_table
 from include.privacy.forget import Forgotten, UnknownPersonError, forget
 from include.privacy.rules import read_rules
 from include.privacy.tell import lines
+from include.publish.rollback import roll_back
 from include.warehouse import lease
 from include.warehouse.connection import transaction
 
@@ -125,9 +126,10 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
         "marts_build.fct_order_items": 3,
         "marts.dim_addresses": 1,
         "marts.dim_users": 1,
+        "ops.row_before": 3,
     }
     assert done.quarantined == 3
-    assert done.messages == 5
+    assert done.messages == 6
     assert shop.run(
         "select table_name, rows_deleted from ops.load where cause = 'erasure'"
         " and run_id = 'forget now' and status = 'loaded' order by 1"
@@ -140,6 +142,22 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
     assert shop.run(
         "select old_key ->> 'session_id' from raw.change_log where table_name = 'events'"
     ) == [("s1",)]
+
+
+def test_an_older_publication_is_shown_again_without_the_person(shop):
+    shop.run(
+        "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
+        " rows_deleted, tables) select 'a run', now(), 0, 0, 0, '{}' from generate_series(1, 2);"
+        "update ops.mart_before set publication_id = 2;"
+        "update ops.row_before set publication_id = 2;"
+        "alter table marts.dim_users add primary key (user_id)"
+    )
+    erase()
+    shop.run("update marts.dim_users set email = 'new'")
+    roll_back()
+    assert shop.run("select user_id, email from marts.dim_users") == [
+        ("user-bob-0002", "bob@example.com")
+    ]
 
 
 def test_models_that_follow_changes_are_built_whole_by_the_next_run(shop):

@@ -431,6 +431,34 @@ def test_a_mart_says_which_rows_it_lacks(shop):
     ]
 
 
+def test_a_mart_says_which_failed_test_was_let_through(shop):
+    shop.begin()
+    shop.warehouse.run(
+        "insert into ops.override (unique_id, reason, made_by, made_at, until)"
+        " select unique_id, 'known since May', 'ada', '2021-01-01', '2999-01-01'"
+        " from ops.node_result where unique_id like 'test.%%';"
+        # one of the two passes anyway
+        "update ops.node_result set status = 'warn', failures = 12"
+        " where unique_id = 'test.greenery.unique_fct_orders'",
+        (),
+    )
+    shop.publish()
+    lacks = "select mart, warnings from marts.data_status order by 1"
+    told = (
+        "The failed test unique_fct_orders was let through until 1 Jan 2999 00:00 UTC by ada:"
+        " known since May."
+    )
+    assert shop.warehouse.run(lacks) == [("dim_users", None), ("fct_orders", told)]
+    ((kept,),) = shop.warehouse.run("select overridden from ops.publication")
+    assert [(one["unique_id"], one["failures"]) for one in kept] == [
+        ("test.greenery.unique_fct_orders", 12)
+    ]
+    shop.close()
+    shop.begin("run 2")
+    shop.publish("run 2")
+    assert shop.warehouse.run(lacks) == [("dim_users", None), ("fct_orders", None)]
+
+
 def test_a_failed_run_is_told_in_words_and_shows_nothing_new(shop):
     shop.begin()
     shop.publish()

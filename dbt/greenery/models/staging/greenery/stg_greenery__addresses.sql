@@ -16,7 +16,10 @@ renamed as (
         address,
         zipcode,
         state,
-        country
+        country,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

@@ -25,7 +25,10 @@ renamed as (
         event_type <> 'package_shipped' as is_on_site,
 
         -- timestamps
-        created_at as event_at
+        created_at as event_at,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

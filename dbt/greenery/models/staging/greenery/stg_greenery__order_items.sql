@@ -14,7 +14,10 @@ renamed as (
         product_id,
 
         -- numerics
-        quantity
+        quantity,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

@@ -28,7 +28,10 @@ renamed as (
         -- timestamps
         created_at as ordered_at,
         estimated_delivery_at,
-        delivered_at
+        delivered_at,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

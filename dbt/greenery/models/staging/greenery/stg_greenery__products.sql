@@ -17,7 +17,10 @@ renamed as (
 
         -- numerics
         price as price_usd,
-        inventory as inventory_count
+        inventory as inventory_count,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

@@ -16,7 +16,10 @@ renamed as (
         status as promo_status,
 
         -- numerics
-        discount as discount_usd
+        discount as discount_usd,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

@@ -21,7 +21,10 @@ renamed as (
 
         -- timestamps
         created_at,
-        updated_at
+        updated_at,
+
+        -- bookkeeping
+        _load_id as load_id
 
     from source
     -- the loader keeps rows that the shop deleted, and marks them

@@ -1,0 +1,41 @@
+"""
+### Test everything that is built
+
+**What** Runs every test of the dbt project on all rows. The daily run tests what came since the
+last publication, because what was there before has passed. What that can't see is found here: rows
+that were changed behind the loader's back, a test that was rewritten under its old name. Builds and
+publishes nothing.
+
+**When** Every Sunday at noon UTC, and when somebody triggers it. While the daily run is at work it
+waits, up to an hour; the daily run in turn can't begin before it ends.
+
+**Rerun** As often as one likes. What fails is tested whole by the next daily run, which does not
+publish until it is mended.
+
+**Who hears** What fails is one message in Slack (connection `greenery_slack`).
+"""
+
+import pendulum
+from airflow.sdk import chain, dag
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from include.alert.callback import tell_of_failed_run
+from include.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test
+from include.transform.dbt_config import full_test_task
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 12 * * 0", timezone="UTC"),
+    start_date=pendulum.datetime(2021, 2, 7, 12, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    on_failure_callback=tell_of_failed_run,
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["greenery"],
+)
+def full_test():
+    chain(begin_full_test(), full_test_task("test_everything"), end_full_test().as_teardown())
+
+
+full_test()

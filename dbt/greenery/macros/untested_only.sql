@@ -1,0 +1,34 @@
+{#
+    The condition by which a test in a file reads only what belongs to keys that changed since the
+    last publication, in the daily run; `true` when it must read everything.
+
+    column    of what is read
+    changed   what changes it: {model: column}. Of a staging view that is any column, of a model that
+              is built by its changes one of unique_key and change_key
+    type      of the column
+#}
+{% macro untested_only(column, changed, type='text') -%}
+    {%- set keys = [] -%}
+    {%- if is_tested_before() -%}
+        {%- for name, key in changed.items() -%}
+            {%- if name.startswith('stg_') -%}
+                {%- set load = published_load(name) -%}
+                {%- if load is not none -%}
+                    {%- do keys.append('select ' ~ key ~ ' from ' ~ ref(name) ~ ' where load_id > ' ~ load) -%}
+                {%- endif -%}
+            {%- else -%}
+                {%- set version = published_version(name) -%}
+                {%- if version is not none -%}
+                    {%- do keys.append(
+                        "select cast(key ->> '" ~ key ~ "' as " ~ type ~ ") from ops.model_change"
+                        ~ " where model = '" ~ name ~ "' and version > " ~ version
+                    ) -%}
+                {%- endif -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if keys | length == changed | length -%}
+        {{ column }} in ({{ keys | join(' union ') }})
+    {%- else -%} true
+    {%- endif -%}
+{%- endmacro %}

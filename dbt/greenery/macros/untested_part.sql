@@ -1,0 +1,40 @@
+{#
+    The part of its model that the test that is compiled has yet to see, as `relation where ...`, or
+    none for the whole.
+#}
+{% macro untested_part(relation) -%}
+    {%- set tested = graph.nodes[model.attached_node] -%}
+    {%- set kind, arguments = model.test_metadata.name, model.test_metadata.kwargs -%}
+    {%- if kind in ('not_null', 'accepted_values', 'in_range', 'holds', 'whole_cents', 'has_parent') -%}
+        {%- set group = none -%}
+    {%- elif kind in ('unique', 'one_value_within', 'unique_combination') -%}
+        {%- set group = arguments.columns or [arguments.group_by or arguments.column_name] -%}
+    {%- else -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- if tested.config.materialized == 'incremental_by_key' -%}
+        {%- set key = tested.config.unique_key -%}
+        {%- set key = [key] if key is string else key -%}
+        {%- set new = 'untested.' ~ adapter.quote(tested.name) -%}
+        {%- if run_query("select to_regclass('" ~ new ~ "')").rows[0][0] is none -%}
+            {{ return(none) }}
+        {%- endif -%}
+        {%- set new = new ~ ' where true' -%}
+    {%- elif 'load_id' in tested.columns -%}
+        {%- set source = graph.sources[tested.depends_on.nodes[0]] -%}
+        {# raw forbids that a key stands there twice #}
+        {%- set key = source.config.meta.extract.primary_key -%}
+        {%- set load = published_load(tested.name) -%}
+        {%- if load is none or (kind == 'has_parent' and are_parents_gone(arguments.to, load)) -%}
+            {{ return(none) }}
+        {%- endif -%}
+        {%- set new = relation ~ ' where load_id > ' ~ load -%}
+    {%- else -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- if group is none or group | sort == key | sort -%}
+        {{ return(new) }}
+    {%- endif -%}
+    {%- set columns = group | join(', ') -%}
+    {{ return(relation ~ ' where (' ~ columns ~ ') in (select ' ~ columns ~ ' from ' ~ new ~ ')') }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+"""What an operator does to the warehouse by hand, between runs or beside them."""

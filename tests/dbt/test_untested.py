@@ -1,0 +1,136 @@
+"""The daily run's tests read what came since the last publication, the full test everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dbt.daily import DailyBuild
+from tests.dbt.daily_shop import DailyShop
+from tests.dbt.landing import read_rows
+
+pytestmark = pytest.mark.slow
+
+KINDS = (
+    "accepted_values_stg_greenery__events_event_type__"
+    "page_view__add_to_cart__checkout__package_shipped"
+)
+ONE_CHECKOUT = "stg_greenery__events__one_checkout_per_order"
+USER_EXISTS = "stg_greenery__orders__user_exists"
+POSITIVE = "in_range_fct_orders_order_total_usd"
+SESSIONS = "assert_sessions_agree_with_events"
+
+
+@pytest.fixture
+def rows(real_data) -> dict[str, list[dict]]:
+    return read_rows(real_data)
+
+
+@pytest.fixture
+def shop(warehouse, rows, monkeypatch, tmp_path) -> DailyShop:
+    """Return a shop whose whole history is published but for the last ten events."""
+    build = DailyBuild(warehouse, tmp_path / "build")
+    shop = DailyShop(build, tmp_path, monkeypatch)
+    shop.landing.deliver({**rows, "events": rows["events"][:-10]})
+    shop.run()
+    build.parse_once()
+    return shop
+
+
+def failing(shop: DailyShop, *tests: str) -> dict[str, int]:
+    """Return how many rows each of the tests finds, of those that find any."""
+    results = shop.build("test", "--select", *tests)
+    assert len(results) == len(tests)
+    return {r.node.name: r.failures for r in results if str(r.status) != "pass"}
+
+
+def build_with(shop: DailyShop, **tables: list[dict]) -> None:
+    shop.landing.deliver(tables)
+    shop.begin()
+    shop.build("run")
+
+
+def test_what_was_published_is_tested_again_by_the_full_test_alone(shop, rows, monkeypatch):
+    old, new = rows["events"][0], rows["events"][-1]
+    shop.warehouse.run(
+        "update raw.events set event_type = 'odd' where event_id = %s", [old["event_id"]]
+    )
+    shop.warehouse.run(
+        "update marts_build.fct_orders set order_total_usd = -1 where order_id = %s",
+        [rows["orders"][0]["order_id"]],
+    )
+    shop.warehouse.run(
+        "update marts_build.fct_user_sessions set page_view_count = 99 where session_id = %s",
+        [old["session_id"]],
+    )
+    build_with(shop, events=[new])
+    assert failing(shop, KINDS, POSITIVE, SESSIONS) == {}
+    monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")
+    assert failing(shop, KINDS, POSITIVE, SESSIONS) == {KINDS: 1, POSITIVE: 1, SESSIONS: 1}
+
+
+def test_what_is_new_is_tested_with_what_it_must_agree_with(shop, rows):
+    """A new checkout of an old order, a new order of a person long gone, a new odd event."""
+    checkout = next(row for row in rows["events"] if row["event_type"] == "checkout")
+    build_with(
+        shop,
+        events=[
+            {**checkout, "event_id": "the same order again"},
+            {**rows["events"][-1], "event_type": "odd"},
+        ],
+        orders=[{**rows["orders"][0], "order_id": "a new one", "user_id": "nobody"}],
+    )
+    assert failing(shop, KINDS, ONE_CHECKOUT, USER_EXISTS, POSITIVE) == {
+        **{KINDS: 1, ONE_CHECKOUT: 1, USER_EXISTS: 1}
+    }
+
+
+def test_old_children_are_tested_when_a_parent_is_deleted(shop, rows):
+    buyer = rows["orders"][0]["user_id"]
+    build_with(shop, users=[row for row in rows["users"] if row["user_id"] != buyer])
+    # excused, so it warns: see has_parent
+    assert failing(shop, USER_EXISTS)[USER_EXISTS] < 0
+
+
+def test_what_failed_is_tested_whole_until_it_passes(shop, rows):
+    old = rows["events"][0]
+    shop.warehouse.run(
+        "update raw.events set event_type = 'odd' where event_id = %s", [old["event_id"]]
+    )
+    shop.warehouse.run(
+        "update ops.node_result set status = 'warn' where unique_id like %s", [f"%.{KINDS}.%"]
+    )
+    assert failing(shop, KINDS) == {KINDS: 1}
+
+
+@pytest.mark.parametrize(
+    ("done", "whole"),
+    [
+        pytest.param(
+            "update ops.model_state set built_at = now() + interval '1 day'"
+            " where model like 'stg_%%'",
+            {KINDS: 1},
+            id="view",
+        ),
+        pytest.param(
+            "update ops.model_state set definition_hash = null", {KINDS: 1, POSITIVE: 1}, id="model"
+        ),
+        pytest.param(
+            "delete from ops.publication; delete from ops.model_watermark where model = 'publish'",
+            {KINDS: 1, POSITIVE: 1},
+            id="publication",
+        ),
+    ],
+)
+def test_everything_is_tested_when_it_is_not_known_what_is_new(shop, rows, done, whole):
+    shop.warehouse.run(done)
+    shop.begin()
+    shop.build("run")
+    shop.warehouse.run(
+        "update raw.events set event_type = 'odd' where event_id = %s",
+        [rows["events"][0]["event_id"]],
+    )
+    shop.warehouse.run(
+        "update marts_build.fct_orders set order_total_usd = -1 where order_id = %s",
+        [rows["orders"][0]["order_id"]],
+    )
+    assert failing(shop, KINDS, POSITIVE) == whole
