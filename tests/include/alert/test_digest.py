@@ -194,6 +194,23 @@ def test_rows_in_quarantine_are_counted_by_table_and_nothing_of_a_row_is_told(sh
     assert "jane" not in shown(slack)
 
 
+def test_a_rollback_that_was_not_released_is_not_forgotten(shop, warehouse, slack):
+    warehouse.run(
+        "insert into ops.publication"
+        " (run_id, published_at, rows_inserted, rows_updated, rows_deleted, tables)"
+        " values ('r', now(), 1, 0, 0, '{}')"
+    )
+    warehouse.run(
+        "insert into ops.pin (publication_id, pinned_at, reason)"
+        " select publication_id, %s, 'jane doubled it' from ops.publication",
+        (TODAY - 2 * DAY,),
+    )
+    shop.ran("1", TODAY, {})
+    tell()
+    assert "none is shown before `make release`; since 20 Nov 2026 01:00 UTC" in shown(slack)
+    assert "jane" not in shown(slack)
+
+
 def test_it_goes_to_a_channel_of_its_own_if_there_is_one(shop, slack, monkeypatch):
     connection = slack.bot_connection(warnings_channel="#data-warnings")
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", connection)
