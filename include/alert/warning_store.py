@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.alert.digest import Warned
 from include.alert.words import count, failed_test, name_of
+from include.publish import pin
 
 
 def runs_ended_since(cursor: Cursor, start: datetime) -> list[str]:
@@ -114,3 +115,12 @@ def quarantine(cursor: Cursor, since: datetime) -> list[Warned]:
         what = "not loaded yet" if is_replayable else "left out: another row has the same key"
         found.append(Warned("quarantine", f"{waiting} {what}", at))
     return found
+
+
+def pins(cursor: Cursor) -> list[Warned]:
+    """Return whether an operator has an older publication shown, lest that be forgotten."""
+    held = pin.active(cursor)
+    if held is None:
+        return []
+    sentence = "A publication was rolled back: none is shown before `make release`"
+    return [Warned("pin", sentence, held.pinned_at)]

@@ -47,7 +47,7 @@ def upstream(dag, task_id: str) -> set[str]:
 def test_every_dag_file_is_read_without_an_error(bag):
     assert bag.import_errors == {}
     assert sorted(bag.dags) == [
-        *("full_test", "greenery_alerts", "greenery_elt", "override", "release"),
+        *("full_test", "greenery_alerts", "greenery_elt", "override", "rebuild", "release"),
         *("replay_quarantine", "rollback"),
     ]
 
@@ -66,6 +66,13 @@ def test_it_runs_daily_in_utc_once_at_a_time_without_catching_up(dag):
     assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
     assert dag.max_active_runs == 1
     assert dag.catchup is False
+
+
+def test_a_run_has_a_deadline_that_needs_no_triggerer(dag):
+    (deadline,) = dag.deadline
+    assert deadline.interval == timedelta(hours=2)
+    assert type(deadline.callback).__name__ == "SyncCallback"
+    assert deadline.callback.path == "include.alert.deadline.tell_of_slow_run"
 
 
 def test_it_is_documented_tagged_and_raises_the_alarm(dag):
