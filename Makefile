@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export BY DAYS LOGIN REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
+export BY DAY DAYS KEY LOGIN MODEL NAME REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -21,6 +21,9 @@ up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 
 slack: $(SET_UP) ## start a fake Slack that shows alerts in a browser; make run SLACK=local tells it
 	@$(LOCAL) slack
+
+scenario: $(SET_UP) ## break a demo run and show what Slack hears: make scenario NAME=null_key; no name lists them
+	@$(LOCAL) scenario $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(NAME),"$$NAME")
 
 down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down
@@ -41,14 +44,17 @@ forget: $(SET_UP) ## remove a person for good: make forget USER_ID=...
 	@$(LOCAL) forget "$$USER_ID"
 
 WHY = $(if $(REASON),--reason "$$REASON") $(if $(BY),--by "$$BY")
-rollback: $(SET_UP) ## show the publication before the last one, and hold it: make rollback REASON="..." BY=name
+rollback: $(SET_UP) ## show the publication before the last one, and hold it: REASON="..." BY=name
 	@$(LOCAL) rollback $(WHY)
 
 release: $(SET_UP) ## let the next run publish again after a rollback
 	@$(LOCAL) release $(WHY)
 
-override: $(SET_UP) ## let a failing test through: make override TEST=name REASON="..." DAYS=7 (or UNTIL=2026-11-30, or END=1)
+override: $(SET_UP) ## let a failing test through: TEST=name REASON="..." DAYS=7; alone: list them; TEST=name END=1
 	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
+
+rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=name KEY=value; YES=1 does not ask
+	@$(LOCAL) rebuild $(if $(DAY),--day "$$DAY") $(if $(MODEL),--model "$$MODEL") $(if $(KEY),--key "$$KEY") $(if $(YES),--yes)
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(BIN)/python -m include.demo $(ARGS)

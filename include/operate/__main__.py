@@ -10,20 +10,26 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from include.operate import overrides
+from include.operate import days, overrides
+from include.operate.rebuild import RebuildError
 from include.publish import pin
+from include.publish.interrupted import PublishInterruptedError
 from include.publish.rollback import NothingToRollBackError, roll_back
 from include.publish.structure import PublishBlockedError, PublishRefusedError
 from include.transform import override
 from include.transform.lineage import Lineage
 from include.transform.manifest import newest_manifest
 from include.warehouse.connection import WarehouseUnreachableError, transaction
+from include.warehouse.lease import LeaseHeldError
 from include.warehouse.migrate import MigrationError, migrate
 
 EXPECTED = (
+    LeaseHeldError,
+    RebuildError,
     MigrationError,
     NothingToRollBackError,
     PublishBlockedError,
+    PublishInterruptedError,
     PublishRefusedError,
     override.OverrideError,
     WarehouseUnreachableError,
@@ -43,6 +49,12 @@ def main(arguments: Sequence[str]) -> int:
     until.add_argument("--until", default="", metavar="2026-11-30", help="the last day (UTC)")
     until.add_argument("--days", default="", help=f"default: {override.USUAL_DAYS}")
     until.add_argument("--end", action="store_true", help="let it through no longer")
+    about = "have the next run build a day, or a key of a model, anew"
+    command = _add(commands, "rebuild", about, _rebuild)
+    command.add_argument("--day", default="", metavar="2026-11-20", help="of the business")
+    command.add_argument("--model", default="", help="with --key")
+    command.add_argument("--key", default="", help="a value of the column the model is built by")
+    command.add_argument("--yes", action="store_true", help="do not ask")
     parsed = parser.parse_args(arguments)
     try:
         migrate()
@@ -87,6 +99,23 @@ def _override(arguments: argparse.Namespace) -> int:
             days=arguments.days,
             is_over=arguments.end,
         )
+    print(told)
+    return 0
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    def confirm(told: str) -> bool:
+        print(told)
+        if arguments.yes:
+            return True
+        return sys.stdin.isatty() and input("Have the next run do that? [y/N] ").lower() == "y"
+
+    told = days.have_rebuilt(
+        _lineage(), day=arguments.day, model=arguments.model, key=arguments.key, confirm=confirm
+    )
+    if told is None:
+        print("Nothing was done. Say YES=1 to have it done.", file=sys.stderr)
+        return 1
     print(told)
     return 0
 

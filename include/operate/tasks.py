@@ -8,7 +8,8 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.operate import overrides
+from include.operate import days, overrides
+from include.operate.rebuild import RebuildError
 from include.publish import pin
 from include.publish.rollback import NothingToRollBackError, roll_back
 from include.run_tasks import fail_for_good_on
@@ -63,6 +64,27 @@ def decide_on_test() -> str:
         )
     log.info("%s", told)
     return told
+
+
+@task
+@fail_for_good_on(RebuildError)
+def mark_for_rebuild() -> str:
+    """Have the next run build a day, or a key of a model, anew, once that is confirmed."""
+    migrate()
+    params = get_current_context()["params"]
+
+    def confirm(told: str) -> bool:
+        log.info("%s", told)
+        return params["confirm"]
+
+    told = days.have_rebuilt(
+        Lineage.read(manifest_path()),
+        day=params["day"],
+        model=params["model"],
+        key=params["key"],
+        confirm=confirm,
+    )
+    return told or "Nothing was done: the log says what it costs; set `confirm` to have it done."
 
 
 def _by() -> str | None:

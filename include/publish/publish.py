@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from psycopg2.extras import Json
 
 from include.publish import before, changes, pin, status, structure
+from include.publish.interrupted import told_of
 from include.publish.pin import PublicationPinnedError
 from include.publish.rows import RowCounts, make_equal
 from include.publish.structure import BUILD, MARTS, PublishRefusedError
@@ -33,6 +34,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         PublishRefusedError: if a node of the project has no good result in this run, a mart has no
             primary key, or a reader's object depends on a column that goes.
         PublishBlockedError: if a mart's columns must change while somebody has it open.
+        PublishInterruptedError: if the server fails in the middle.
         PublicationPinnedError: if an operator has rolled back and not released that yet.
     """
     with transaction("publisher") as cursor:
@@ -63,15 +65,18 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         counts = {}
         # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
-            if done[mart] == "columns":
-                before.keep_all_rows(cursor, publication_id, mart, published[mart])
-            structure.carry_over(cursor, mart, build[mart], published.get(mart))
-            touched = kept_for = None
-            if done[mart] == "rows":
-                kept_for = publication_id
-                if mart in versions and changes.collect(cursor, mart, build[mart], versions[mart]):
-                    touched = changes.TOUCHED
-            counts[mart] = make_equal(cursor, mart, build[mart], touched, kept_for=kept_for)
+            with told_of(mart):
+                if done[mart] == "columns":
+                    before.keep_all_rows(cursor, publication_id, mart, published[mart])
+                structure.carry_over(cursor, mart, build[mart], published.get(mart))
+                touched = kept_for = None
+                if done[mart] == "rows":
+                    kept_for = publication_id
+                    if mart in versions and changes.collect(
+                        cursor, mart, build[mart], versions[mart]
+                    ):
+                        touched = changes.TOUCHED
+                counts[mart] = make_equal(cursor, mart, build[mart], touched, kept_for=kept_for)
         for mart in sorted(published.keys() - lineage.marts.keys()):
             before.keep_all_rows(cursor, publication_id, mart, published[mart])
             structure.drop(cursor, mart)

@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from include.publish import before, changes, pin, status, structure
+from include.publish.interrupted import told_of
 from include.publish.rows import RowCounts, make_equal
 from include.publish.structure import MARTS, Structure
 from include.warehouse.connection import transaction
@@ -44,7 +45,8 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
         total = RowCounts()
         for mart, change, kept in cursor.fetchall():
             wanted = before.from_json(kept) if kept else present.get(mart)
-            total += _undo(cursor, mart, change, wanted, present.get(mart))
+            with told_of(mart):
+                total += _undo(cursor, mart, change, wanted, present.get(mart))
         cursor.execute(
             "update ops.publication set undone_at = now() "
             "where publication_id >= %s and undone_at is null",

@@ -13,7 +13,7 @@ from include import run_tasks
 from include.operate import tasks
 
 DAGS = Path(__file__).parents[2] / "dags"
-BY_HAND = ("override", "release", "rollback")
+BY_HAND = ("override", "rebuild", "release", "rollback")
 
 
 @pytest.fixture(scope="module", params=BY_HAND)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from include.slack import fake_slack
+from include.slack.fake_slack import FakeSlack
 from tests.support.installation import Installation, running_installation
 
 
@@ -32,3 +34,12 @@ def landing(tmp_path, real_data) -> Path:
 def shop(installation, landing):
     with installation.shop(landing) as shop:
         yield shop
+
+
+@pytest.fixture
+def slack(installation) -> Iterator[FakeSlack]:
+    """A strict Slack that the installation's bot connection leads to."""
+    with fake_slack.running() as fake:
+        installation.connect("greenery_slack", fake.bot_connection())
+        yield fake
+        installation.disconnect("greenery_slack")
