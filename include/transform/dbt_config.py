@@ -101,6 +101,7 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
         exclude="resource_type:unit_test",
         env={"GREENERY_TEST_EVERYTHING": "1"},
         append_env=True,
+        emit_datasets=False,
         cache_dir=manifest_path().parents[1],
         interceptors=[keep_lease],
         execution_timeout=timedelta(hours=1),
