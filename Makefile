@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export BY DAY DAYS KEY LOGIN MODEL REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
+export BY DAY DAYS KEY LOGIN MODEL NAME REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack down dbt psql warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -21,6 +21,9 @@ up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 
 slack: $(SET_UP) ## start a fake Slack that shows alerts in a browser; make run SLACK=local tells it
 	@$(LOCAL) slack
+
+scenario: $(SET_UP) ## break a demo run and show what Slack hears: make scenario NAME=null_key; no name lists them
+	@$(LOCAL) scenario $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(NAME),"$$NAME")
 
 down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down

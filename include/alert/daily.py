@@ -32,6 +32,7 @@ def keep_digest(
         since = warning_store.digest_before(cursor, start) or start - timedelta(days=1)
         nodes = Lineage.read(manifest).nodes if manifest else {}
         warned = [
+            *warning_store.pins(cursor),
             *warning_store.tests(cursor, run_ids, nodes),
             *warning_store.loads(cursor, since),
             *warning_store.quarantine(cursor, since),

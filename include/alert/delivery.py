@@ -16,7 +16,8 @@ from include.alert.bounded import Deadline
 from include.alert.channel import Channel
 from include.alert.directory import channel_id
 from include.alert.outbox import Row
-from include.alert.slack import Outcome, Slack
+from include.alert.outcome import Outcome
+from include.alert.slack import Slack
 
 log = logging.getLogger(__name__)
 

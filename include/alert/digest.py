@@ -13,9 +13,10 @@ from include.alert.words import count
 
 MOST_WARNINGS = 20
 YELLOW = "#ecb22e"
-Kind = Literal["test", "source", "quarantine"]
+Kind = Literal["test", "source", "quarantine", "pin"]
 # what people can mend first
 TITLES: Mapping[Kind, str] = {
+    "pin": "What an operator decided",
     "quarantine": "Rows that wait in quarantine",
     "source": "What came from the source",
     "test": "Tests that warn",

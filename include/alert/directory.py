@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from psycopg2.extensions import cursor as Cursor
 
 from include.alert.channel import Channel
-from include.alert.slack import Outcome, Slack
+from include.alert.outcome import Outcome
+from include.alert.slack import Slack
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")

@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from include.alert import refusals
 from include.alert.bounded import Deadline, within
 from include.alert.channel import CONNECTION_ID, Channel
+from include.alert.outcome import Outcome, refused
 
 # slack_sdk writes the webhook's secret URL into its debug log
 _SILENT = logging.Logger("greenery.slack_sdk", level=logging.CRITICAL + 1)
 EVENT_TYPE = "greenery_alert"
 PAGE = 200
 MOST_PAGES = 10
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call went: no error means that Slack did it."""
-
-    error: str | None = None
-    # Slack's own word for the error
-    code: str = ""
-    # Slack surely did not do it, and may after so many seconds
-    again_after: float | None = None
-    # it may have been done all the same
-    is_unclear: bool = False
-    # what was sent had to be plain text
-    is_plain: bool = False
-    answer: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_about_blocks(self) -> bool:
-        return self.code in refusals.ABOUT_THE_BLOCKS
-
-    @property
-    def is_about_us(self) -> bool:
-        """Whether nothing else will get through either, until that is mended."""
-        no_word = bool(self.error) and not self.code
-        return no_word or self.code in refusals.ABOUT_THE_TOKEN | refusals.ABOUT_THE_WEBHOOK
 
 
 class Slack:
@@ -142,7 +116,7 @@ class Slack:
                 status, headers = error.response.status_code, error.response.headers
                 code = error.response.get("error") or ""
                 name = self.names.get(named or "", named or self._channel.name)
-                return _refused(status, code, headers, name)
+                return refused(status, code, headers, name)
             return Outcome(answer=answer.data)
 
         return self._bounded(call)
@@ -154,7 +128,7 @@ class Slack:
             answer = client.send_dict(dict(body))
             if answer.status_code == 200:
                 return Outcome()
-            return _refused(answer.status_code, answer.body.strip(), answer.headers, None)
+            return refused(answer.status_code, answer.body.strip(), answer.headers, None)
 
         return self._bounded(send)
 
@@ -186,15 +160,6 @@ class Slack:
             return Outcome(said, is_unclear=True)
         except Exception as error:
             return Outcome(f"Slack could not be told: {type(error).__name__}.", is_unclear=True)
-
-
-def _refused(status: int, code: str, headers: Mapping[str, Any], name: str | None) -> Outcome:
-    return Outcome(
-        refusals.in_words(status, code, name, CONNECTION_ID),
-        code=code if code.isidentifier() else "",
-        again_after=refusals.again_after(status, headers),
-        is_unclear=status >= 500,
-    )
 
 
 def _with(key: str | None, body: Mapping[str, Any]) -> dict[str, Any]:

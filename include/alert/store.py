@@ -81,9 +81,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
             cursor,
             """
             insert into ops.node_result (
-                run_id, task_id, try_number,
-                unique_id, kind, status, failures, message, execution_seconds, compiled_sql,
-                owner, tags, sample
+                run_id, task_id, try_number, unique_id, kind, status, failures, message,
+                execution_seconds, compiled_sql, owner, tags, sample
             )
             values %s
             on conflict (run_id, task_id, try_number, unique_id) do update

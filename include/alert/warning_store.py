@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.alert.digest import Warned
 from include.alert.words import count, failed_test, name_of
+from include.publish import pin
 
 
 def runs_ended_since(cursor: Cursor, start: datetime) -> list[str]:
@@ -76,15 +77,15 @@ def loads(cursor: Cursor, since: datetime) -> list[Warned]:
     """Return what loads have noticed since a moment, and columns that are still amiss."""
     cursor.execute(
         """
+        with last_load as (
+            select distinct on (table_name) table_name, source_columns
+            from ops.load
+            where source_columns is not null
+            order by table_name, load_id desc
+        )
         select message, warned_at
         from ops.load_warning
-        left join lateral (
-            select source_columns
-            from ops.load
-            where table_name = load_warning.table_name and source_columns is not null
-            order by load_id desc
-            limit 1
-        ) as last_load on true
+        left join last_load using (table_name)
         where
             warned_at > %s
             or (kind = 'unknown_column' and detail = any (source_columns))
@@ -114,3 +115,12 @@ def quarantine(cursor: Cursor, since: datetime) -> list[Warned]:
         what = "not loaded yet" if is_replayable else "left out: another row has the same key"
         found.append(Warned("quarantine", f"{waiting} {what}", at))
     return found
+
+
+def pins(cursor: Cursor) -> list[Warned]:
+    """Return whether an operator has an older publication shown, lest that be forgotten."""
+    held = pin.active(cursor)
+    if held is None:
+        return []
+    sentence = "A publication was rolled back: none is shown before `make release`"
+    return [Warned("pin", sentence, held.pinned_at)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from include.docker import keys
-from include.slack.connection import bot_connection
+from include.slack.connection import local_connection
 
 DEMO_LANDING = "/landing/demo"
 # the service `slack` of docker-compose.yml
@@ -123,7 +123,7 @@ def slack_connection(text: str) -> str:
         SettingsError: if it is none of these. The message does not repeat it: it holds a secret.
     """
     if text == "local":
-        return bot_connection(FAKE_SLACK)
+        return local_connection(FAKE_SLACK)
     if text.startswith("{"):
         return _json("GREENERY_SLACK", text)
     if webhook := re.fullmatch(r"(https?)://([^/]+(?:/.*)?/services)/([^/]+/[^/]+/[^/]+)/?", text):

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from include.local import clients, postgres, services, slack
 from include.local.home import Home, environment
@@ -37,6 +38,9 @@ def main() -> int:
             help="`local`: tell the fake Slack; SLACK in the environment says the same",
         )
     commands.add_parser("slack", help="start the fake Slack, which shows alerts in a browser")
+    scenario = commands.add_parser("scenario", help="break a demo run and show what Slack hears")
+    scenario.add_argument("name", nargs="?", default="", help="without it: list them")
+    scenario.add_argument("--pictures", type=Path, help="folder for pictures of what arrives")
     commands.add_parser("down", help="stop Airflow, Postgres and the fake Slack")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
@@ -99,11 +103,18 @@ def _slack(home: Home, _: argparse.Namespace) -> int:
     return 0
 
 
+def _scenario(home: Home, arguments: argparse.Namespace) -> int:
+    from include.local.scenario import scenario
+
+    return scenario(home, arguments.name, arguments.pictures)
+
+
 def _down(home: Home, _: argparse.Namespace) -> int:
-    stopped = services.stop(home)
-    stopped = slack.stop(home) or stopped
-    stopped = (home.state.exists() and postgres.stop(home.state)) or stopped
-    print("Stopped." if stopped else "Nothing was running.")
+    stopped = []
+    for one in (home, home.stage):
+        stopped += [services.stop(one), slack.stop(one)]
+        stopped += [one.state.exists() and postgres.stop(one.state)]
+    print("Stopped." if any(stopped) else "Nothing was running.")
     return 0
 
 
@@ -131,9 +142,10 @@ def _operate(home: Home, arguments: argparse.Namespace) -> int:
 
 
 def _reset(home: Home, _: argparse.Namespace) -> int:
-    services.stop(home)
-    slack.stop(home)
-    postgres.remove(home.state)
+    for one in (home.stage, home):
+        services.stop(one)
+        slack.stop(one)
+        postgres.remove(one.state)
     shutil.rmtree(home.state, ignore_errors=True)
     print(f"{home.state} is gone. `make run` starts over.")
     return 0
@@ -145,9 +157,11 @@ EXPECTED = {
     "DemoError",
     "LeaseHeldError",
     "MigrationError",
+    "NoBrowserError",
     "OperationalError",
     "OtherSourceError",
     "PostgresError",
+    "ScenarioError",
     "ServicesError",
     "SlackError",
     "SourceError",
@@ -161,6 +175,7 @@ COMMANDS = {
     "run": _run,
     "up": _up,
     "slack": _slack,
+    "scenario": _scenario,
     "down": _down,
     "dbt": clients.dbt,
     "psql": clients.psql,

@@ -21,7 +21,8 @@ class DagBrokenError(Exception):
 class AirflowApi:
     """A client of a local Airflow that asks for no log-in."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, dag_id: str = DAG_ID) -> None:
+        self._dag_id = dag_id
         # no proxy of the environment stands between us and loopback
         self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30, trust_env=False)
 
@@ -39,7 +40,7 @@ class AirflowApi:
         dag = self._find_dag()
         if dag:
             before = dag["last_parsed_time"]
-            token = self.call("GET", f"/dags/{DAG_ID}/details")["file_token"]
+            token = self.call("GET", f"/dags/{self._dag_id}/details")["file_token"]
             response = self._client.put(f"/parseDagFile/{token}")
             if response.status_code != httpx.codes.CONFLICT:  # it is on the list already
                 response.raise_for_status()
@@ -54,30 +55,32 @@ class AirflowApi:
             if dag and dag["last_parsed_time"] != before:
                 return
             time.sleep(0.3)
-        raise DagBrokenError(f"Airflow has not read the DAG {DAG_ID} within {PARSE_TIMEOUT} s.")
+        raise DagBrokenError(
+            f"Airflow has not read the DAG {self._dag_id} within {PARSE_TIMEOUT} s."
+        )
 
     def _find_dag(self) -> dict[str, Any] | None:
-        response = self._client.get(f"/dags/{DAG_ID}")
+        response = self._client.get(f"/dags/{self._dag_id}")
         return None if response.status_code == httpx.codes.NOT_FOUND else response.json()
 
     def unfinished_runs(self) -> list[str]:
-        runs = self.call("GET", f"/dags/{DAG_ID}/dagRuns", params={"state": list(UNFINISHED)})
+        runs = self.call("GET", f"/dags/{self._dag_id}/dagRuns", params={"state": list(UNFINISHED)})
         return [run["dag_run_id"] for run in runs["dag_runs"]]
 
     def trigger(self, conf: dict[str, Any] | None = None) -> str:
         """Start a run now and return its id."""
         body = {"logical_date": None, "conf": conf or {}}
-        return self.call("POST", f"/dags/{DAG_ID}/dagRuns", json=body)["dag_run_id"]
+        return self.call("POST", f"/dags/{self._dag_id}/dagRuns", json=body)["dag_run_id"]
 
     def fail(self, run_id: str) -> None:
-        self.call("PATCH", f"/dags/{DAG_ID}/dagRuns/{run_id}", json={"state": "failed"})
+        self.call("PATCH", f"/dags/{self._dag_id}/dagRuns/{run_id}", json={"state": "failed"})
 
     def state(self, run_id: str) -> str:
-        return self.call("GET", f"/dags/{DAG_ID}/dagRuns/{run_id}")["state"]
+        return self.call("GET", f"/dags/{self._dag_id}/dagRuns/{run_id}")["state"]
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run as the API gives them."""
-        path = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances"
+        path = f"/dags/{self._dag_id}/dagRuns/{run_id}/taskInstances"
         return self.call("GET", path, params={"limit": 1000})["task_instances"]
 
     def clear(self, run_id: str, task_ids: list[str], *, downstream: bool = False) -> None:
@@ -89,7 +92,7 @@ class AirflowApi:
             "only_failed": False,
             "dry_run": False,
         }
-        self.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
+        self.call("POST", f"/dags/{self._dag_id}/clearTaskInstances", json=body)
 
     def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
         """Yield each task instance once, when it has ended, until the run has ended."""

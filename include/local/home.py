@@ -42,6 +42,11 @@ class Home:
         return self.state / "landing"
 
     @property
+    def stage(self) -> Home:
+        """The installation that scenarios break, apart from this one."""
+        return Home(root=self.root, state=self.state / "scenario")
+
+    @property
     def logs(self) -> Path:
         return self.airflow / "logs"
 

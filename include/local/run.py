@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from include.local import postgres, services, tell
 from include.local import slack as local_slack
@@ -70,8 +70,13 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def airflow(home: Home, server: Server, source: str) -> Iterator[AirflowApi]:
-    """Yield the API of this checkout's Airflow, started for as long as needed."""
+def airflow(
+    home: Home, server: Server, source: str, more: Mapping[str, str] | None = None
+) -> Iterator[AirflowApi]:
+    """Yield the API of this checkout's Airflow, started for as long as needed.
+
+    ``more``: variables that its environment has besides.
+    """
     api = AirflowApi(home.url)
     if services.is_up(home):
         refuse_other_source(home, source)
@@ -80,7 +85,7 @@ def airflow(home: Home, server: Server, source: str) -> Iterator[AirflowApi]:
         return
     home.leave_taken_port()
     api = AirflowApi(home.url)
-    environ = environment(home, server, source)
+    environ = {**environment(home, server, source), **(more or {})}
     # a run is asked for here; the daily schedule belongs to `make up`
     environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
     # looking for what can go on next every second would add up to half a minute

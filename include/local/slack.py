@@ -13,7 +13,7 @@ import psutil
 from include.local import processes
 from include.local.home import Home, port_is_taken
 from include.local.postgres import free_port
-from include.slack.connection import CHANNEL, bot_connection
+from include.slack.connection import CHANNEL, local_connection
 from include.slack.fake_slack import PORT
 
 VARIABLE = "AIRFLOW_CONN_GREENERY_SLACK"
@@ -81,7 +81,7 @@ def use(home: Home, asked: str | None) -> str | None:
         return None
     address = start(home) if asked else running(home)
     if address:
-        os.environ[VARIABLE] = bot_connection(address)
+        os.environ[VARIABLE] = local_connection(address)
     return address
 
 
@@ -90,7 +90,7 @@ def in_words(home: Home, address: str, airflow_is_up: bool) -> str:
     lines = [
         f"Slack is up: http://{address} (a fake one, it shows what {CHANNEL} would).",
         "`make run` and `make up` tell it from now on; `make down` stops it. By hand:",
-        f"  export {VARIABLE}='{bot_connection(address)}'",
+        f"  export {VARIABLE}='{local_connection(address)}'",
     ]
     if os.environ.get(VARIABLE):
         lines.append(f"{VARIABLE} is set here and goes before it: use SLACK=local.")

@@ -92,7 +92,7 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
         removed[f"raw.{table.name}"] = source_rows.remove_shared(cursor, rules, table, run_id)
         personal = gone.identifying_values(cursor, rules)
         wiped += _wipe(cursor, rules, table, personal)
-    tombstones.set_up(cursor, rules, person_id)
+    tombstones.set_up(cursor, rules)
     removed |= copies.remove(cursor, rules)
     if any(removed.values()):
         copies.build_whole_next(cursor)

@@ -25,9 +25,12 @@ def is_known(cursor: Cursor, rules: Rules, person_id: str) -> bool:
     return cursor.rowcount > 0
 
 
-def set_up(cursor: Cursor, rules: Rules, person_id: str) -> None:
-    """Keep a tombstone for each key that rows of the person may come with."""
-    rows = {(table.name, table.person, person_id) for table in (rules.root, *rules.own)}
+def set_up(cursor: Cursor, rules: Rules) -> None:
+    """Keep a tombstone for each key that rows of the person may come with.
+
+    The list of what goes has the person's id for every table that may name it, rows or none.
+    """
+    rows = set()
     for table in rules.tables:
         for column in rules.columns_to_remember(table):
             for value in gone.values(cursor, table.name, [column])[column]:

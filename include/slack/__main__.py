@@ -9,6 +9,7 @@ import sys
 import threading
 
 from include.slack.fake_slack import PORT, FakeSlack
+from include.slack.workspace import OWNERS
 
 
 def main() -> int:
@@ -25,6 +26,7 @@ def main() -> int:
     except OSError as error:
         print(f"Port {options.port} can't be listened on: {error.strerror}.", file=sys.stderr)
         return 1
+    slack.groups |= OWNERS
     # `docker stop` should not have to wait
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     slack.serve()

@@ -23,7 +23,7 @@ STYLE = Path(__file__).with_name("page.css")
 
 def page(
     messages: Iterable[dict[str, Any]],
-    names: dict[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
     modes: Mapping[str, str] | None = None,
     mode: str = "",
 ) -> str:
@@ -65,7 +65,9 @@ def _controls(modes: Mapping[str, str], mode: str) -> str:
     )
 
 
-def _message(message: dict[str, Any], replies: list[dict[str, Any]], names: dict[str, str]) -> str:
+def _message(
+    message: dict[str, Any], replies: list[dict[str, Any]], names: Mapping[str, str]
+) -> str:
     at = datetime.fromtimestamp(float(message["ts"]), UTC)
     edited = '<span class="edited">(edited)</span>' if message["edits"] else ""
     if message["blocks"]:
@@ -86,7 +88,7 @@ def _message(message: dict[str, Any], replies: list[dict[str, Any]], names: dict
     )
 
 
-def _block(block: dict[str, Any], names: dict[str, str]) -> str:
+def _block(block: dict[str, Any], names: Mapping[str, str]) -> str:
     match block["type"]:
         case "header":
             return f'<div class="header">{_emoji(html.escape(block["text"]["text"]))}</div>'
@@ -109,7 +111,7 @@ def _block(block: dict[str, Any], names: dict[str, str]) -> str:
     return ""
 
 
-def mrkdwn(text: str, names: dict[str, str]) -> str:
+def mrkdwn(text: str, names: Mapping[str, str]) -> str:
     """Return Slack's markup as HTML, the way its clients show it."""
     done = []
     for number, part in enumerate(re.split(r"```\n?(.*?)```", text, flags=re.S)):
@@ -125,7 +127,7 @@ def mrkdwn(text: str, names: dict[str, str]) -> str:
     return "".join(done)
 
 
-def _inline(text: str, names: dict[str, str]) -> str:
+def _inline(text: str, names: Mapping[str, str]) -> str:
     def called(match: re.Match[str]) -> str:
         target, _, label = match[1].partition("|")
         if target.startswith(("http://", "https://", "mailto:")):

@@ -11,6 +11,13 @@ from include.slack import rules
 from include.slack.connection import TOKEN
 
 PAGE = 100
+# groups called like the owners in the shop's dbt project, so that they are mentioned
+OWNERS = {
+    "data-platform": "S0PLATFORM",
+    "analytics-core": "S0CORE000",
+    "analytics-marketing": "S0MARKETING",
+    "analytics-product": "S0PRODUCT",
+}
 Answer = dict[str, Any]
 
 

@@ -36,6 +36,12 @@ QUARANTINED = [
     ("orders", None, None),
     ("products", {"promo_id": "in quarantine", "product_id": "another"}, None),
 ]
+# the promo of an order was not: these are another table's, and another column's
+FORGOTTEN = [
+    ("products", "product_id", b"forgotten"),
+    ("products", "promo_id", b"in quarantine"),
+    ("promos", "product_id", b"in quarantine"),
+]
 
 
 def has_parent(results: dict[str, dict]) -> dict[str, tuple[str, int]]:
@@ -60,11 +66,12 @@ def orphans(warehouse):
                 " case when %s::text is not null then now() end)",
                 (table, json.dumps(key) if key else None, resolution, resolution),
             )
-        cursor.execute(
-            "insert into ops.erased (table_name, column_name, value_sha256)"
-            " values ('products', 'product_id', %s)",
-            (hashlib.sha256(b"forgotten").hexdigest(),),
-        )
+        for table, column, value in FORGOTTEN:
+            cursor.execute(
+                "insert into ops.erased (table_name, column_name, value_sha256)"
+                " values (%s, %s, %s)",
+                (table, column, hashlib.sha256(value).hexdigest()),
+            )
     return warehouse
 
 

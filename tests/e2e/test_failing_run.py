@@ -66,6 +66,14 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert "as parent_key" in json.dumps(reply), "the SQL that found it"
     assert "no-such-plant" not in message + json.dumps(reply), "data must not leave the warehouse"
 
+    # tried again, and again by the next run: it is the same trouble, so the same message
+    shop.api.clear(failed, ["build.stg_greenery__order_items"], downstream=True)
+    assert shop.wait(failed) == "failed"
+    again, state = shop.run()
+    assert state == "failed"
+    wait_for_message(slack, "failed again: 1 test failed", "still failing, 2 runs since", again)
+    assert len(slack.replies) == 1
+
     # the shop sends the missing plant: the same rows are right now
     products = shop.landing / "products.csv"
     products.write_text(products.read_text().rstrip("\n") + "\nno-such-plant,Bonsai,9.5,3\n")
@@ -90,7 +98,7 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
         ("published",)
     ]
-    wait_for_message(slack, ":white_check_mark: Resolved after ", ", 1 run: 1 test failed")
+    wait_for_message(slack, ":white_check_mark: Resolved after ", ", 2 runs: 1 test failed")
     before = len(slack.requests)
     good, state = shop.run()
     assert state == "success", shop.explain(good)

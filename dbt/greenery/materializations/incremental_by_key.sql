@@ -13,6 +13,8 @@
                   {model: m, column: c}. The column (default: the key) stands in the change_key of
                   that source or model and holds values of the key; or, with {through: m}, m has
                   both columns.
+      lies_by     a day: a whole build puts its rows side by side, as builds by day would have done,
+                  so that who asks for a day later reads few pages
       change_key  columns, besides unique_key, whose old and new values models after it ask for
     unique_key identifies a row (default: the primary key among the model's constraints). The SQL of
     a model with a key says `where {{ touched('key') }}` at its base.

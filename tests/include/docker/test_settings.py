@@ -71,7 +71,11 @@ def test_environment_leaves_what_was_set_by_hand(tmp_path):
             {
                 "conn_type": "slack",
                 "password": "xoxb-fake-token",
-                "extra": {"channel": "#data-alerts", "base_url": "http://slack:8065/api/"},
+                "extra": {
+                    "channel": "#data-alerts",
+                    "warnings_channel": "#data-warnings",
+                    "base_url": "http://slack:8065/api/",
+                },
             },
             id="fake",
         ),

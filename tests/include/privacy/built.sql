@@ -4,3 +4,4 @@ create table marts_build.fct_kpis as select 'users' as metric, count(*) as value
 create table intermediate.int_page_views as select event_id, session_id from raw.events;
 create table snapshots.users_history as select user_id, email, now() as dbt_valid_from from raw.users;
 create view staging.stg_users as select user_id from raw.users;
+create unlogged table untested.dim_users as select user_id, email from raw.users;

@@ -115,6 +115,19 @@ def test_what_is_other_peoples_stays(shop):
     ]
 
 
+def test_a_name_that_others_have_identifies_nobody(shop):
+    as_role(
+        shop,
+        "loader",
+        "insert into raw.users (user_id, first_name, _load_id)"
+        " values ('user-eve-0003', 'Annabella', 1);"
+        "insert into ops.quarantine (load_id, table_name, source_file, row_text, reason)"
+        " values (1, 'users', 'users.csv', '?,Annabella,Marsh', 'r')",
+    )
+    erase()
+    assert ("ops.quarantine", "Annabella") in found(shop, ["Annabella"])
+
+
 def test_the_ledger_and_the_change_log_tell_what_went(shop):
     done = erase(run_id="forget now")
     assert {table: rows for table, rows in done.removed.items() if rows} == {
@@ -127,6 +140,7 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
         "snapshots.users_history": 1,
         "marts_build.dim_users": 1,
         "marts_build.fct_order_items": 3,
+        "untested.dim_users": 1,
         "marts.dim_addresses": 1,
         "marts.dim_users": 1,
         "ops.row_before": 3,
@@ -208,6 +222,25 @@ def test_tombstones_are_set_for_whatever_may_come_again(shop):
         (table, column, hashlib.sha256(value.encode()).hexdigest())
         for table, column, value in expected
     }
+
+
+def test_tombstones_are_set_also_where_the_person_had_no_row_yet(shop):
+    for table in ("orders", "events", "order_items"):
+        shop.run(f"delete from raw.{table}")
+    shop.run("delete from ops.quarantine")
+    erase()
+    assert shop.run(
+        "select table_name, column_name from ops.erased where value_sha256 = %s order by 1",
+        (hashlib.sha256(ANNA.encode()).hexdigest(),),
+    ) == [("events", "user_id"), ("orders", "user_id"), ("users", "user_id")]
+
+
+def test_tombstones_are_set_for_lines_that_come_after_their_order_went(shop):
+    shop.run("delete from raw.order_items")
+    erase()
+    assert set(
+        shop.run("select value_sha256 from ops.erased where table_name = 'order_items'")
+    ) == {(hashlib.sha256(f"order-anna-{n}".encode()).hexdigest(),) for n in (1, 2, 3)}
 
 
 def test_a_second_time_changes_nothing_and_says_so(shop):

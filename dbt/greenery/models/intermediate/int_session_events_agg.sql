@@ -7,6 +7,7 @@
         'touched_by': [
             {'source': 'events'},
         ],
+        'lies_by': 'started_date',
         'change_key': ['user_id', 'started_date'],
     }}
 ) }}

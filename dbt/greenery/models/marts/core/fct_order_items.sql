@@ -9,6 +9,7 @@
             {'source': 'orders'},
             {'model': 'int_product_prices', 'column': 'product_id', 'through': 'stg_greenery__order_items'},
         ],
+        'lies_by': 'ordered_date',
         'change_key': ['ordered_date'],
     }}
 ) }}

@@ -9,6 +9,7 @@
             {'source': 'order_items'},
             {'model': 'int_user_orders'},
         ],
+        'lies_by': 'ordered_date',
         'change_key': ['user_id', 'ordered_date'],
     }}
 ) }}

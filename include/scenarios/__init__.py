@@ -1,0 +1,1 @@
+"""Troubles to be had on purpose, and what Slack hears of each."""
