@@ -77,15 +77,15 @@ def loads(cursor: Cursor, since: datetime) -> list[Warned]:
     """Return what loads have noticed since a moment, and columns that are still amiss."""
     cursor.execute(
         """
+        with last_load as (
+            select distinct on (table_name) table_name, source_columns
+            from ops.load
+            where source_columns is not null
+            order by table_name, load_id desc
+        )
         select message, warned_at
         from ops.load_warning
-        left join lateral (
-            select source_columns
-            from ops.load
-            where table_name = load_warning.table_name and source_columns is not null
-            order by load_id desc
-            limit 1
-        ) as last_load on true
+        left join last_load using (table_name)
         where
             warned_at > %s
             or (kind = 'unknown_column' and detail = any (source_columns))
