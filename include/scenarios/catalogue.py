@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ class Scenario:
 
     breaks: str
     arrives: str
-    play: Callable[[Stage], Iterator[None]]
+    play: Callable[[Stage], Generator[None]]
     # what the message says while it is broken
     says: tuple[str, ...]
     # what it says when it is mended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,11 +47,12 @@ def play(
             raise ScenarioError(f"Not one message with {wanted} arrived. What did:\n{shown}")
         return found
 
-    steps = scenario.play(stage)
-    next(steps)
-    show("broken", arrived(scenario.says, says_not=scenario.ends))
-    next(steps, None)
-    show("mended", arrived((scenario.ends,), says_not=""))
+    # what it holds is given back even if something else arrives
+    with contextlib.closing(scenario.play(stage)) as steps:
+        next(steps)
+        show("broken", arrived(scenario.says, says_not=scenario.ends))
+        next(steps, None)
+        show("mended", arrived((scenario.ends,), says_not=""))
 
 
 def _of(scenario: Scenario, stage: Stage, before: set[str]) -> list[Message]:

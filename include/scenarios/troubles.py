@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from include.local import slack as local_slack
 from include.scenarios.stage import ScenarioError, Stage, wait_until
@@ -15,7 +15,7 @@ KILLED = "build.fct_orders"
 RETRY_AFTER_SECONDS = 15
 
 
-def bad_drop(kind: str, stage: Stage) -> Iterator[None]:
+def bad_drop(kind: str, stage: Stage) -> Generator[None]:
     """Break the shop's last drop; mend it, and run again."""
     stage.break_drop(kind)
     stage.run_in_vain()
@@ -24,7 +24,7 @@ def bad_drop(kind: str, stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def late(stage: Stage) -> Iterator[None]:
+def late(stage: Stage) -> Generator[None]:
     """Have the last publication be 30 hours old; no run is needed to notice."""
     age = "update ops.publication set published_at = published_at - interval '30 hours'"
     stage.in_warehouse(age)
@@ -33,7 +33,7 @@ def late(stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def worker_killed(stage: Stage) -> Iterator[None]:
+def worker_killed(stage: Stage) -> Generator[None]:
     """Kill a task as often as it is tried, as the kernel does when memory is short."""
     run_id = stage.api.trigger()
     ended = threading.Event()
@@ -59,7 +59,7 @@ def worker_killed(stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def warehouse_down(stage: Stage) -> Iterator[None]:
+def warehouse_down(stage: Stage) -> Generator[None]:
     """Have the warehouse refuse everybody while a run begins."""
     stage.let_in(False)
     stage.run_in_vain()
@@ -69,7 +69,7 @@ def warehouse_down(stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def slack_down(stage: Stage) -> Iterator[None]:
+def slack_down(stage: Stage) -> Generator[None]:
     """Have Slack refuse connections while a run fails. This one forgets its channel by that."""
     local_slack.stop(stage.home)
     stage.break_drop("null_key")
@@ -82,7 +82,7 @@ def slack_down(stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def slack_rate_limited(stage: Stage) -> Iterator[None]:
+def slack_rate_limited(stage: Stage) -> Generator[None]:
     """Have Slack answer 429 while a run fails."""
     stage.behave("rate_limited", RETRY_AFTER_SECONDS)
     before = len(stage.messages())
@@ -100,7 +100,7 @@ def slack_rate_limited(stage: Stage) -> Iterator[None]:
     stage.run_well()
 
 
-def slow_run(stage: Stage) -> Iterator[None]:
+def slow_run(stage: Stage) -> Generator[None]:
     """Hold a table that a run needs, and have its deadline come."""
     with stage.holding("marts_build.fct_orders"):
         run_id = stage.api.trigger()
@@ -112,7 +112,7 @@ def slow_run(stage: Stage) -> Iterator[None]:
         pass
 
 
-def late_data(stage: Stage) -> Iterator[None]:
+def late_data(stage: Stage) -> Generator[None]:
     """Have the last orders be two days old: that warns and stops nothing, so it is published."""
     stage.forget_warnings()
     age = (

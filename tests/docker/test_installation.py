@@ -39,7 +39,7 @@ def test_a_task_s_log_can_be_read_from_every_component(stack, first_marts):
 
 
 def test_every_service_is_healthy_limited_and_starts_again(stack):
-    for service in SERVICES:
+    for service in (*SERVICES, "slack"):
         container = stack.inspect(service)
         assert container["State"]["Health"]["Status"] == "healthy"
         assert container["HostConfig"]["Memory"] > 0
@@ -49,10 +49,12 @@ def test_every_service_is_healthy_limited_and_starts_again(stack):
 
 def test_nothing_listens_beyond_loopback(stack):
     published = []
-    for service in (*SERVICES, "housekeeping"):
+    for service in (*SERVICES, "housekeeping", "slack"):
         ports = stack.inspect(service)["NetworkSettings"]["Ports"] or {}
         published += [binding for bindings in ports.values() for binding in bindings or []]
-    assert published == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
+    ours = {str(stack.port), stack.variables["GREENERY_SLACK_PORT"]}
+    assert {binding["HostPort"] for binding in published} == ours
+    assert {binding["HostIp"] for binding in published} == {"127.0.0.1"}
 
 
 def test_the_image_holds_no_tests_and_no_secret(stack):

@@ -90,6 +90,20 @@ def test_anything_else_is_an_error_that_shows_what_came(slack, steps):
     assert came in str(error.value)
 
 
+def test_what_a_scenario_holds_is_given_back_when_something_else_arrives(slack):
+    given_back = []
+
+    def steps(channel):
+        try:
+            yield
+        finally:
+            given_back.append(True)
+
+    with pytest.raises(ScenarioError):
+        played(slack, steps)
+    assert given_back
+
+
 def test_each_scenario_says_in_a_line_what_is_broken_and_what_should_arrive():
     assert len(SCENARIOS) >= 10
     for name, scenario in SCENARIOS.items():
