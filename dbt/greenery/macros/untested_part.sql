@@ -13,8 +13,7 @@
         {{ return(none) }}
     {%- endif -%}
     {%- if tested.config.materialized == 'incremental_by_key' -%}
-        {%- set key = tested.config.unique_key -%}
-        {%- set key = [key] if key is string else key -%}
+        {%- set key = row_key(tested) -%}
         {%- set new = 'untested.' ~ adapter.quote(tested.name) -%}
         {%- if run_query("select to_regclass('" ~ new ~ "')").rows[0][0] is none -%}
             {{ return(none) }}

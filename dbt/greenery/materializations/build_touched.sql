@@ -15,8 +15,7 @@
         {%- do types.update({column.name: column.data_type}) -%}
     {%- endfor -%}
     {%- set columns = get_quoted_csv(types) -%}
-    {%- set row_key = model.config.unique_key or primary_key() -%}
-    {%- set row_key = [row_key] if row_key is string else row_key -%}
+    {%- set key_columns = row_key(model) -%}
     {%- set touched = build.key ~ ' in (select touched_keys.key from touched_keys)' if build.key else 'true' -%}
 
     {% do run_query(
@@ -50,7 +49,7 @@
     {%- set is_changed = run_query('select exists (select from changed_rows)').rows[0][0] -%}
 
     {%- set pairs = [] -%}
-    {%- for column in (row_key + build.get('change_key', [])) | unique -%}
+    {%- for column in (key_columns + build.get('change_key', [])) | unique -%}
         {%- do pairs.append("'" ~ column ~ "', " ~ column) -%}
     {%- endfor -%}
     {% do run_query(
@@ -59,10 +58,10 @@
         ~ ', jsonb_build_object(' ~ pairs | join(', ') ~ ') from changed_rows'
     ) %}
     {%- set same_row = [] -%}
-    {%- for column in row_key -%}
+    {%- for column in key_columns -%}
         {%- do same_row.append('changed.' ~ column ~ ' = present.' ~ column) -%}
     {%- endfor -%}
-    {%- set changed = '(select distinct ' ~ row_key | join(', ') ~ ' from changed_rows) as changed' -%}
+    {%- set changed = '(select distinct ' ~ key_columns | join(', ') ~ ' from changed_rows) as changed' -%}
     {% do run_query(
         'delete from ' ~ target_relation ~ ' as present using ' ~ changed
         ~ ' where ' ~ same_row | join(' and ')

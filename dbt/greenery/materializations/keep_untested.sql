@@ -11,11 +11,10 @@
         {%- if since is none -%}
             {% do run_query('drop table if exists ' ~ untested) %}
         {%- else -%}
-            {%- set row_key = model.config.unique_key -%}
-            {%- set row_key = [row_key] if row_key is string else row_key -%}
+            {%- set key_columns = row_key(model) -%}
             {%- set keys = [] -%}
             {%- for column in adapter.get_columns_in_relation(target_relation)
-                if column.name in row_key -%}
+                if column.name in key_columns -%}
                 {%- do keys.append(
                     "cast(key ->> '" ~ column.name ~ "' as " ~ column.data_type ~ ") as " ~ column.name
                 ) -%}
@@ -28,7 +27,7 @@
                 ~ 'create unlogged table if not exists ' ~ untested ~ ' (like ' ~ target_relation
                 ~ '); delete from ' ~ untested
                 ~ '; insert into ' ~ untested ~ ' select present.* from untested_keys'
-                ~ ' inner join ' ~ target_relation ~ ' as present using (' ~ row_key | join(', ')
+                ~ ' inner join ' ~ target_relation ~ ' as present using (' ~ key_columns | join(', ')
                 ~ '); analyze ' ~ untested
             ) %}
         {%- endif -%}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from include.extract.task import declared_tables, load_table
 from include.privacy.forget import Forgotten, UnknownPersonError, forget
 from include.privacy.rules import read_rules
 from include.privacy.tell import lines
+from include.publish import status
 from include.publish.rollback import roll_back
 from include.warehouse import lease
 from include.warehouse.connection import transaction
@@ -172,6 +175,27 @@ def test_an_older_publication_is_shown_again_without_the_person(shop):
     assert shop.run("select user_id, email from marts.dim_users") == [
         ("user-bob-0002", "bob@example.com")
     ]
+
+
+def test_nobody_can_roll_back_while_a_person_goes(shop):
+    """Else a rollback could put back what it has read before the person was removed from there."""
+    at_marts = (
+        "select count(*) from pg_locks inner join pg_class on pg_class.oid = relation"
+        " where relname = 'dim_users' and relnamespace = 'marts'::regnamespace"
+        " and mode = 'RowExclusiveLock'"
+    )
+    with (
+        ThreadPoolExecutor() as pool,
+        contextlib.closing(shop.connect()) as rollback,
+        rollback.cursor() as cursor,
+    ):
+        status.lock(cursor)
+        forgetting = pool.submit(erase)
+        while not shop.run("select from pg_locks where not granted"):
+            assert not forgetting.done()
+        assert shop.run(at_marts) == [(0,)]
+        rollback.rollback()
+        assert forgetting.result().rows > 10
 
 
 def test_models_that_follow_changes_are_built_whole_by_the_next_run(shop):

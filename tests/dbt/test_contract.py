@@ -1,0 +1,47 @@
+"""A mart whose SQL no longer gives what its contract says is refused by name, and not replaced."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.alert.safe import dbt_words
+from include.alert.words import node_in_words
+from tests.dbt.test_incremental_by_key import Small
+
+CONTRACT = """
+sources:
+  - name: shop
+    schema: raw
+    tables:
+      - name: visits
+        config: {meta: {extract: {change_key: [person_id]}}}
+models:
+  - name: people
+    description: One row per person.
+    config: {contract: {enforced: true}}
+    columns:
+      - {name: person_id, data_type: text}
+      - {name: visit_count, data_type: bigint}
+      - {name: seconds, data_type: %s}
+"""
+
+
+def test_a_column_of_another_type_is_named_and_nothing_is_built(warehouse, tmp_path):
+    small = Small(warehouse, tmp_path)
+    small.write("models/about.yml", CONTRACT % "bigint")
+    small.load({"1": ("ann", 10)})
+    small.build()
+    small.write("models/about.yml", CONTRACT % "text")
+    small.load({"2": ("bob", 20)})
+    with pytest.raises(AssertionError) as refused:
+        small.build()
+    (message,) = refused.value.args[0]
+    said = node_in_words("model.small.people", None, "error", None, dbt_words(message))
+    assert "`people` could not be built" in said
+    assert "enforced contract that failed" in said
+    assert "seconds" in said
+    assert "data type mismatch" in said
+    assert small.people() == [("ann", 1, 10)]
+    small.write("models/about.yml", CONTRACT % "bigint")
+    small.build()
+    assert small.people() == [("ann", 1, 10), ("bob", 1, 20)]
