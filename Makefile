@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export BY DAY DAYS KEY LOGIN MODEL NAME REASON SLACK SOURCE TABLE TEST UNTIL USER_ID
+export AGAINST BY DAY DAYS KEY LOGIN MODEL NAME REASON SAMPLE SLACK SOURCE TABLE TEST UNTIL USER_ID
 export GREENERY_DATA ?= ../shared/greenery
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -33,6 +33,9 @@ dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_ord
 
 psql: $(SET_UP) ## open psql on the warehouse (reads every schema); ARGS="-c 'select 1'"
 	@$(LOCAL) psql $(ARGS)
+
+ci-changed: $(SET_UP) ## build and test changed models, and diff their marts: AGAINST=main SAMPLE=2021-02-10
+	@$(LOCAL) ci-changed
 
 warehouse-url: $(SET_UP) ## print a libpq URL that may read every schema
 	@$(LOCAL) warehouse-url

@@ -44,6 +44,7 @@ def main() -> int:
     commands.add_parser("down", help="stop Airflow, Postgres and the fake Slack")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
     commands.add_parser("psql", add_help=False, help="open psql; may read every schema")
+    commands.add_parser("ci-changed", help="what a change of the dbt project does to the marts")
     commands.add_parser("warehouse-url", help="print a URL that may read every schema")
     again = commands.add_parser("replay-quarantine", help="try rows in quarantine again")
     again.add_argument("--table", default="", help="only the rows of this table")
@@ -179,6 +180,7 @@ COMMANDS = {
     "down": _down,
     "dbt": clients.dbt,
     "psql": clients.psql,
+    "ci-changed": clients.ci_changed,
     "warehouse-url": _warehouse_url,
     "replay-quarantine": _replay_quarantine,
     "forget": _forget,

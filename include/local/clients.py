@@ -1,4 +1,4 @@
-"""``make dbt`` and ``make psql``: programs of others, shown the way to the local warehouse."""
+"""``make dbt`` and the like: programs that are shown the way to the local warehouse."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from include.transform.manifest import DBT
 
 def dbt(home: Home, arguments: argparse.Namespace) -> int:
     """Become dbt, with the arguments handed on."""
-    server = postgres.start(home.state)
     project = home.root / "dbt" / "greenery"
     target = home.state / "dbt"
     environ = {
-        **os.environ,
+        **_analyst(home),
         "DBT_PROJECT_DIR": str(project),
         "DBT_PROFILES_DIR": str(project),
         # not the run's: another profile in it would make every task parse again
@@ -27,13 +26,26 @@ def dbt(home: Home, arguments: argparse.Namespace) -> int:
         # a test runs when all it reads is selected or comes before; others would find no table
         "DBT_INDIRECT_SELECTION": "buildable",
         "DO_NOT_TRACK": "1",
+    }
+    os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
+
+
+def ci_changed(home: Home, _: argparse.Namespace) -> int:
+    """Become the comparison with an older version, in the warehouse that GREENERY_DBT_… names."""
+    environ = dict(os.environ) if "GREENERY_DBT_HOST" in os.environ else _analyst(home)
+    os.execve(sys.executable, [sys.executable, "-m", "include.ci"], environ)
+
+
+def _analyst(home: Home) -> dict[str, str]:
+    server = postgres.start(home.state)
+    return {
+        **os.environ,
         "GREENERY_DBT_HOST": "127.0.0.1",
         "GREENERY_DBT_PORT": str(server.port),
         "GREENERY_DBT_USER": "analyst",
         "GREENERY_DBT_PASSWORD": server.passwords["analyst"],
         "GREENERY_DBT_DATABASE": WAREHOUSE,
     }
-    os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
 
 
 def psql(home: Home, arguments: argparse.Namespace) -> int:
