@@ -44,6 +44,8 @@ SESSIONS_PER_USER = 4.6
 SIGNUPS_PER_DAY = 0.015
 SNAPSHOTS = ("addresses", "users", "products", "promos")
 STEPS = ("transform", "tests", "publish")
+# `dbt run` would leave out the snapshots
+BUILD = ("build", "--resource-type", "model", "--resource-type", "snapshot")
 
 
 class Run:
@@ -93,7 +95,7 @@ class Run:
             lease.freeze_horizon(cursor, run_id)
         self.results = []
         steps: Sequence[Callable[[], Any]] = (
-            lambda: self.results.extend(self.dbt("run", *arguments)),
+            lambda: self.results.extend(self.dbt(*BUILD, *arguments)),
             lambda: self.results.extend(self._test()) if is_tested else None,
             lambda: publish(run_id, self.lineage),
         )

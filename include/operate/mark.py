@@ -52,7 +52,12 @@ def mark(
 
 def _touch(cursor: Cursor, build: Mapping[str, Any], key: str, plan: Plan, run_id: str) -> None:
     """Have a model hear of a key, by the first of what it reads that has it in a column."""
-    entry = next(entry for entry in build["touched_by"] if "through" not in entry)
+    entry = next(
+        entry
+        for entry in build["touched_by"]
+        # a history can't be told to have changed
+        if "through" not in entry and "snapshot" not in entry
+    )
     told = Json({entry.get("column", build["key"]): key})
     if "source" in entry:
         cursor.execute(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 BUILD_SCHEMA = "marts_build"
+RAW_SCHEMA = "raw"
 
 
 class Lineage:
@@ -83,9 +84,10 @@ class Lineage:
         )
 
     def source_tables(self, unique_id: str) -> set[str]:
-        """Return the names of the source tables that a node rests on."""
+        """Return the names of the shop's tables that a node rests on."""
         return {
             self.nodes[ancestor]["name"]
             for ancestor in self.ancestors([unique_id])
             if self.nodes[ancestor]["resource_type"] == "source"
+            and self.nodes[ancestor]["schema"] == RAW_SCHEMA
         }

@@ -98,8 +98,9 @@ def test_there_is_one_load_task_for_each_declared_table(dag):
     assert {t.task_id for t in dag.tasks if t.task_id.startswith("load_")} == declared
 
 
-def test_there_is_one_task_for_each_model_and_none_for_a_source(dag, lineage):
-    models = {f"build.{lineage.nodes[m]['name']}" for m in lineage.of_type("model")}
+def test_there_is_one_task_for_each_model_or_snapshot_and_none_for_a_source(dag, lineage):
+    built = lineage.of_type("model", "snapshot")
+    models = {f"build.{lineage.nodes[node]['name']}" for node in built}
     tasks = {task.task_id for task in dag.tasks if task.task_id.startswith("build.")}
     assert len(models) > 20
     assert models <= tasks
@@ -108,7 +109,7 @@ def test_there_is_one_task_for_each_model_and_none_for_a_source(dag, lineage):
 
 def test_nothing_is_built_before_everything_is_loaded(dag, lineage):
     loads = {f"load_{table}" for table in declared_tables()}
-    for model in lineage.of_type("model"):
+    for model in lineage.of_type("model", "snapshot"):
         before = upstream(dag, f"build.{lineage.nodes[model]['name']}")
         assert loads | {"begin_run", "freeze_horizon"} <= before
 
@@ -140,6 +141,6 @@ def test_a_test_holds_back_every_model_that_depends_on_what_it_tests(dag, lineag
 
 
 def test_a_task_takes_the_owner_of_its_model(dag, lineage):
-    for model in lineage.of_type("model"):
+    for model in lineage.of_type("model", "snapshot"):
         node = lineage.nodes[model]
         assert dag.get_task(f"build.{node['name']}").owner == node["config"]["meta"]["owner"]

@@ -18,6 +18,9 @@ from include.transform.lineage import Lineage
 from tests.dbt.conftest import PROJECT
 from tests.support.warehouse import Warehouse
 
+# everything that a run builds: `dbt run` would leave out the snapshots
+BUILD = ("build", "--resource-type", "model", "--resource-type", "snapshot")
+
 
 class DailyBuild:
     """Builds the project, or a copy of it, into the shared schemas of a warehouse."""
@@ -48,17 +51,21 @@ class DailyBuild:
         return self.project
 
     def __call__(self, command: str = "run", *arguments: str) -> Any:
-        """Run a dbt command and return its results; what dbt said is in ``said``."""
+        """Run a dbt command and return its results; what dbt said is in ``said``.
+
+        ``run`` builds the snapshots as well.
+        """
         self.said = []
         folders = ["--project-dir", self.project, "--profiles-dir", self.folder]
         folders += ["--target-path", self.folder / "target", "--log-path", self.folder]
         if self.manifest:
             # files of debug messages and of results take longer than a small shop's models
             folders += ["--no-write-json", "--log-level-file", "none"]
+        commands = BUILD if command == "run" else (command,)
         password = {"GREENERY_TEST_PASSWORD": self.warehouse.server.passwords["greenery"]}
         with mock.patch.dict(os.environ, {**password, "DO_NOT_TRACK": "1"}):
             done = dbtRunner(manifest=self.manifest, callbacks=[self._listen]).invoke(
-                ["--quiet", "--no-use-colors", command, *map(str, folders), *arguments]
+                ["--quiet", "--no-use-colors", *commands, *map(str, folders), *arguments]
             )
         if isinstance(done.result, RunExecutionResult):
             failed = [result.message for result in done.result if result.status == "error"]

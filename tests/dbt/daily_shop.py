@@ -43,7 +43,7 @@ class DailyShop:
         What is built here need not make sense.
         """
         with transaction("loader") as cursor:
-            for unique_id in self.lineage.of_type("model", "test"):
+            for unique_id in self.lineage.of_type("model", "snapshot", "test"):
                 cursor.execute(
                     "insert into ops.node_result"
                     " (run_id, task_id, try_number, unique_id, kind, status)"

@@ -63,13 +63,19 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
         load_table(table, run_id="a run")
     results = build(warehouse, tmp_path)
     kinds = Counter(unique_id.split(".")[0] for unique_id in results)
-    assert kinds["model"] == 30
+    assert kinds["model"] == 32
+    assert kinds["snapshot"] == 2
     assert kinds["test"] > 150
     assert kinds["unit_test"] > 20
     schemas = warehouse.run(
         "select distinct schemaname from pg_tables where tableowner = 'analyst' order by 1"
     )
-    assert schemas == [("dev_me_intermediate",), ("dev_me_marts_build",), ("dev_me_ops",)]
+    assert schemas == [
+        ("dev_me_intermediate",),
+        ("dev_me_marts_build",),
+        ("dev_me_ops",),
+        ("dev_me_snapshots",),
+    ]
     (days,) = warehouse.run(
         "select count(*) from dev_me_marts_build.fct_daily_performance_by_product"
     )[0]

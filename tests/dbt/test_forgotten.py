@@ -29,6 +29,11 @@ def test_totals_follow_with_the_next_run(warehouse, real_data, monkeypatch, tmp_
     orders = forget(user_id, declared_tables(), "forget").removed["raw.orders"]
     assert orders > 2
     assert not any(user_id in row for rows in rows_of(warehouse, tables).values() for row in rows)
+    # whose an order was, its history does not say
+    assert warehouse.run(
+        "select count(*) from snapshots.orders_history"
+        " where order_id not in (select order_id from raw.orders)"
+    ) == [(0,)]
 
     build()
     assert len(build.built_whole()) > 15

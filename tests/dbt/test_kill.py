@@ -57,7 +57,10 @@ class News:
         shop.landing.deliver({**real, "events": real["events"][: len(real["events"]) // 2]})
 
     def arrive(self) -> None:
-        """Deliver one more part of the events; all orders cost more, all snapshots are renamed."""
+        """Deliver one more part of the events; all orders cost more, all snapshots are renamed.
+
+        Orders get another status and products another stock.
+        """
         self.number += 1
         events = self.real["events"]
         version = {"updated_at": f"{2021 + self.number}-01-01Z"}
@@ -69,6 +72,9 @@ class News:
             ]
             for table, column in self.changed.items()
         }
+        for product in snapshots["products"]:
+            product["inventory"] = self.number
+        status = "shipped" if self.number % 2 else "delivered"
         self.shop.landing.deliver(
             {
                 **snapshots,
@@ -78,7 +84,8 @@ class News:
                     for row in events[: len(events) // 2 + self.number * 50]
                 ],
                 "orders": [
-                    {**row, "order_cost": float(row["order_cost"]) + self.number, "order_total": 1}
+                    {**row, "status": status, "order_total": 1}
+                    | {"order_cost": float(row["order_cost"]) + self.number}
                     for row in self.real["orders"]
                 ],
                 "order_items": [
@@ -132,7 +139,7 @@ def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
     shop.run()
     tables = [
         node["relation_name"].replace('"', "")
-        for unique_id in shop.lineage.of_type("model")
+        for unique_id in shop.lineage.of_type("model", "snapshot")
         if (node := shop.lineage.nodes[unique_id])["config"]["materialized"] != "view"
     ]
     assert len(tables) > 15

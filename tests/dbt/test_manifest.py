@@ -12,7 +12,7 @@ from tests.dbt.conftest import PROJECT
 
 Node = dict[str, Any]
 
-LAYERS = {"staging": 0, "intermediate": 1, "marts": 2}
+LAYERS = {"staging": 0, "snapshots": 0, "intermediate": 1, "marts": 2}
 PREFIXES = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_")}
 SCHEMAS = {"staging": "staging", "intermediate": "intermediate", "marts": "marts_build"}
 PERSONAL = {"first_name", "last_name", "email", "phone_number", "address"}
@@ -30,12 +30,19 @@ PROMISES = [
 
 
 def layer(node: Node) -> str:
-    return node["fqn"][1]
+    return "snapshots" if node["resource_type"] == "snapshot" else node["fqn"][1]
 
 
 @pytest.fixture(scope="session")
 def models(manifest: Node) -> list[Node]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.fixture(scope="session")
+def snapshots(manifest: Node) -> list[Node]:
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "snapshot"]
+    assert found
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +178,9 @@ def by_changes(models: list[Node]) -> list[Node]:
 
 
 def named(entry: dict[str, str]) -> str:
-    return f"raw.{entry['source']}" if "source" in entry else entry["model"]
+    return (
+        f"raw.{entry['source']}" if "source" in entry else entry.get("snapshot", entry.get("model"))
+    )
 
 
 def test_model_built_by_changes_is_touched_by_everything_it_reads(manifest, by_changes):
@@ -196,11 +205,12 @@ def test_model_built_by_changes_is_touched_by_everything_it_reads(manifest, by_c
     assert {name: which for name, which in wrong.items() if which} == {}
 
 
-def test_model_is_touched_by_columns_whose_changes_are_told(sources, by_changes):
+def test_model_is_touched_by_columns_whose_changes_are_told(sources, snapshots, by_changes):
     told = {
         f"raw.{source['name']}": set(source["config"]["meta"]["extract"]["change_key"])
         for source in sources
     }
+    told |= {snapshot["name"]: {snapshot["config"]["unique_key"]} for snapshot in snapshots}
     for model in by_changes:
         key = model["config"]["unique_key"]
         told[model["name"]] = {key} if isinstance(key, str) else set(key)
@@ -239,14 +249,54 @@ def test_model_built_by_changes_says_which_rows_belong_together(by_changes, data
     assert wrong == []
 
 
-def test_only_staging_reads_sources(models):
+def test_only_staging_reads_the_tables_of_the_shop(models, sources):
+    shop = {source["unique_id"] for source in sources}
     others = [model for model in models if layer(model) != "staging"]
     assert others
-    assert [
-        model["name"]
-        for model in others
-        if any(parent.startswith("source.") for parent in model["depends_on"]["nodes"])
-    ] == []
+    assert [model["name"] for model in others if shop & {*model["depends_on"]["nodes"]}] == []
+
+
+def test_snapshot_is_stamped_by_loads_and_compares_news_alone(snapshots):
+    wrong = [
+        snapshot["name"]
+        for snapshot in snapshots
+        for config in [snapshot["config"]]
+        if snapshot["config"]["schema"] != "snapshots"
+        or (config["strategy"], config["updated_at"]) != ("check", "loaded_at")
+        # deletes are told by the loader, with its time; dbt would take its own
+        or config.get("hard_deletes") not in (None, "ignore")
+        or not {"load_id", "is_deleted"} <= {*snapshot["columns"]}
+        or "is_deleted" not in config["check_cols"]
+        or not {"load_id", config["unique_key"], "dbt_scd_id"}
+        <= {index["columns"][0] for index in config["indexes"]}
+    ]
+    assert wrong == []
+
+
+def test_snapshot_is_described_owned_and_tested(snapshots, data_tests):
+    wrong = [
+        snapshot["name"]
+        for snapshot in snapshots
+        if not re.search(r"\. One row per [^.]+\.$", snapshot["description"])
+        or not snapshot["config"]["meta"].get("owner")
+        or not {"one_chain_of_versions", "same_as_source"}
+        <= {
+            test["test_metadata"]["name"]
+            for test in data_tests
+            if test.get("attached_node") == snapshot["unique_id"]
+        }
+        or any(not column["description"].endswith(".") for column in snapshot["columns"].values())
+    ]
+    assert wrong == []
+
+
+def test_snapshot_keeps_nothing_personal(snapshots, sources):
+    """Whose row it is, is found by its key when somebody must be forgotten."""
+    people = {source["config"]["meta"]["extract"].get("person") for source in sources}
+    keys = {snapshot["config"]["unique_key"] for snapshot in snapshots}
+    kept = {name for snapshot in snapshots for name in snapshot["columns"]} - keys
+    assert kept
+    assert kept & (PERSONAL | people) == set()
 
 
 def test_mart_enforces_its_contract_and_shows_its_descriptions(marts):
@@ -391,7 +441,7 @@ def test_generic_test_reads_no_model_but_its_own(data_tests):
     wrong = [
         test["name"]
         for test in generic
-        if {parent for parent in test["depends_on"]["nodes"] if parent.startswith("model.")}
+        if {parent for parent in test["depends_on"]["nodes"] if not parent.startswith("source.")}
         != {test["attached_node"]}
     ]
     assert wrong == []

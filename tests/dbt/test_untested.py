@@ -91,6 +91,27 @@ def test_old_children_are_tested_when_a_parent_is_deleted(shop, rows):
     assert failing(shop, USER_EXISTS)[USER_EXISTS] < 0
 
 
+def test_what_is_new_in_a_history_is_tested(shop, rows, monkeypatch):
+    last, chain = (
+        f"orders_history__{what}"
+        for what in ("last_version_is_the_order_now", "versions_follow_each_other")
+    )
+    old, new = rows["orders"][:2]
+    build_with(shop, orders=[{**new, "status": "preparing"}])
+    change = "update snapshots.orders_history set {} where order_id = %s and dbt_valid_to is null"
+    shop.warehouse.run(change.format("order_status = 'odd'"), [old["order_id"]])
+    shop.warehouse.run(
+        "update snapshots.orders_history set dbt_valid_to = dbt_valid_to - interval '1 s'"
+        " where order_id = %s and dbt_valid_to is not null",
+        [new["order_id"]],
+    )
+    assert failing(shop, last, chain) == {chain: 1}
+    shop.warehouse.run(change.format("order_status = 'odd'"), [new["order_id"]])
+    assert failing(shop, last) == {last: 2}
+    monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")
+    assert failing(shop, last) == {last: 4}
+
+
 def test_what_failed_is_tested_whole_until_it_passes(shop, rows):
     old = rows["events"][0]
     shop.warehouse.run(

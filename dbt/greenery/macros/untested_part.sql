@@ -7,8 +7,8 @@
     {%- set kind, arguments = model.test_metadata.name, model.test_metadata.kwargs -%}
     {%- if kind in ('not_null', 'accepted_values', 'in_range', 'holds', 'whole_cents', 'has_parent') -%}
         {%- set group = none -%}
-    {%- elif kind in ('unique', 'one_value_within', 'unique_combination') -%}
-        {%- set group = arguments.columns or [arguments.group_by or arguments.column_name] -%}
+    {%- elif kind in ('unique', 'one_value_within', 'unique_combination', 'one_chain_of_versions') -%}
+        {%- set group = arguments.columns or [arguments.group_by or arguments.key or arguments.column_name] -%}
     {%- else -%}
         {{ return(none) }}
     {%- endif -%}
@@ -19,6 +19,13 @@
             {{ return(none) }}
         {%- endif -%}
         {%- set new = new ~ ' where true' -%}
+    {%- elif tested.resource_type == 'snapshot' -%}
+        {%- set key = ['dbt_scd_id'] -%}
+        {%- set load = published_horizon() -%}
+        {%- if load is none -%}
+            {{ return(none) }}
+        {%- endif -%}
+        {%- set new = relation ~ ' where load_id > ' ~ load -%}
     {%- elif 'load_id' in tested.columns -%}
         {%- set source = graph.sources[tested.depends_on.nodes[0]] -%}
         {# raw forbids that a key stands there twice #}

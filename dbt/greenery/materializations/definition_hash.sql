@@ -18,7 +18,7 @@
         {%- if unique_id not in seen -%}
             {%- do seen.append(unique_id) -%}
             {%- if unique_id in graph.sources -%}
-                {%- do parts.append(graph.sources[unique_id].config.meta.extract.change_key) -%}
+                {%- do parts.append(graph.sources[unique_id].config.meta.get('extract', {}).change_key) -%}
             {%- elif unique_id in graph.nodes -%}
                 {%- set node = graph.nodes[unique_id] -%}
                 {%- if node.config.materialized == 'view' -%}
@@ -26,7 +26,12 @@
                         "select pg_get_viewdef(to_regclass('" ~ node.relation_name ~ "'))"
                     ).rows[0][0]) -%}
                 {%- endif -%}
-                {%- if node.config.materialized in ('view', 'ephemeral') -%}
+                {%- if node.resource_type == 'snapshot' -%}
+                    {# another table in its place holds another history #}
+                    {%- do parts.append(run_query(
+                        "select to_regclass('" ~ node.relation_name ~ "')::oid"
+                    ).rows[0][0] | string) -%}
+                {%- elif node.config.materialized in ('view', 'ephemeral') -%}
                     {%- do todo.extend(node.depends_on.nodes) -%}
                 {%- else -%}
                     {%- for row in run_query(

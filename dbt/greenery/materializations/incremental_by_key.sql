@@ -9,10 +9,10 @@
 
     meta.build of a model whose cost is to follow its changes:
       key         column whose values are rebuilt whole: no row may depend on rows of another value
-      touched_by  what changes it, everything it reads: {source: t, column: c} for raw.t, or
-                  {model: m, column: c}. The column (default: the key) stands in the change_key of
-                  that source or model and holds values of the key; or, with {through: m}, m has
-                  both columns.
+      touched_by  what changes it, everything it reads: {source: t, column: c} for raw.t,
+                  {model: m, column: c} or {snapshot: s, column: c}. The column (default: the key)
+                  stands in the change_key of that source or model, or is the snapshot's
+                  unique_key, and holds values of the key; or, with {through: m}, m has both columns.
       lies_by     a day: a whole build puts its rows side by side, as builds by day would have done,
                   so that who asks for a day later reads few pages
       change_key  columns, besides unique_key, whose old and new values models after it ask for

@@ -17,6 +17,10 @@
             where
                 table_name = '{{ source.table }}'
                 and load_id > {{ source.since }} and load_id <= {{ source.upto }}
+        {%- elif source.snapshot -%}
+            select cast({{ source.column }} as {{ type }}) as key
+            from {{ ref(source.snapshot) }}
+            where load_id > {{ source.since }} and load_id <= {{ source.upto }}
         {%- else -%}
             select distinct cast(key ->> '{{ source.column }}' as {{ type }}) as key
             from {{ build_state('model_change') }}

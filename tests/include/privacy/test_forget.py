@@ -137,6 +137,7 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
         "raw.order_items": 3,
         "raw.addresses": 1,
         "intermediate.int_page_views": 1,
+        "snapshots.orders_history": 2,
         "snapshots.users_history": 1,
         "marts_build.dim_users": 1,
         "marts_build.fct_order_items": 3,

@@ -17,7 +17,11 @@ from include.warehouse.connection import transaction
 def manifest(marts: dict[str, list[str]]) -> dict[str, Any]:
     """Return a manifest of marts, each resting on source tables and having one test."""
     sources = {
-        f"source.greenery.greenery.{table}": {"name": table, "resource_type": "source"}
+        f"source.greenery.greenery.{table}": {
+            "name": table,
+            "resource_type": "source",
+            "schema": "raw",
+        }
         for tables in marts.values()
         for table in tables
     }
@@ -70,7 +74,7 @@ class Shop:
             lease.take(cursor, run_id)
             lease.freeze_horizon(cursor, run_id)
         with transaction("loader") as cursor:
-            for unique_id in self.lineage.of_type("model", "test"):
+            for unique_id in self.lineage.of_type("model", "snapshot", "test"):
                 cursor.execute(
                     "insert into ops.node_result"
                     " (run_id, task_id, try_number, unique_id, kind, status)"

@@ -1,0 +1,21 @@
+{% snapshot orders_history %}
+
+    select
+        -- ids
+        order_id,
+
+        -- strings
+        status as order_status,
+
+        -- numerics
+        _load_id as load_id,
+
+        -- booleans
+        _deleted_at is not null as is_deleted,
+
+        -- timestamps
+        _loaded_at as loaded_at
+
+    from {{ source('greenery', 'orders') }}
+
+{% endsnapshot %}

@@ -1,0 +1,36 @@
+{#
+    The open version of each key says what its row in the source says, and every row has one.
+    Arguments: `to`, the source; `same`, columns of the snapshot and what they are in the source. In
+    the daily run only rows that were loaded since the last publication are looked at.
+#}
+{% test same_as_source(model, to, key, same) %}
+
+    {%- set load = published_horizon() if is_tested_before() else none %}
+
+    with
+
+    open_versions as (
+
+        select {{ key }}, {{ same.keys() | join(', ') }}
+        from {{ model }}
+        where
+            dbt_valid_to is null
+            {% if load is not none -%}
+                and {{ key }} in (select {{ key }} from {{ to }} where _load_id > {{ load }})
+            {%- endif %}
+
+    ),
+
+    present as (
+
+        select {{ key }}, {{ same.values() | join(', ') }}
+        from {{ to }}
+        {% if load is not none -%} where _load_id > {{ load }} {%- endif %}
+
+    )
+
+    (select * from open_versions except all select * from present)
+    union all
+    (select * from present except all select * from open_versions)
+
+{% endtest %}
