@@ -48,7 +48,7 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
     assert ran == Counter(tests)
 
     before = shop.marts()
-    assert len(before) == 15
+    assert len(before) == 19
     loads = shop.warehouse.run("select count(*) from ops.load")
     with watched_by_readers(shop.warehouse) as readers:
         second, state = shop.run()
