@@ -43,7 +43,7 @@ KINDS = {
     "unknown_status": Kind(
         "orders", "the dbt test of the known statuses", "orders with the status `teleported`"
     ),
-    "missing_column": Kind("orders", LOADER, "no column user_id, neither in header nor in rows"),
+    "missing_column": Kind("orders", LOADER, "no column order_id, neither in header nor in rows"),
     "garbage_line": Kind("events", LOADER, "lines between the rows that are no rows"),
 }
 
@@ -68,8 +68,8 @@ def _garbage(lines: Iterable[str]) -> Iterator[str]:
 def _written(change: Callable[[Row], list[Row]], lines: Iterable[str]) -> Iterator[str]:
     reader = csv.DictReader(iter(lines))
     columns = list(reader.fieldnames or [])
-    if change is _without_user:
-        columns.remove("user_id")
+    if change is _as_it_is:
+        columns.remove("order_id")
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -113,7 +113,7 @@ def _teleported(row: Row) -> list[Row]:
     return [row | {"status": "teleported"}]
 
 
-def _without_user(row: Row) -> list[Row]:
+def _as_it_is(row: Row) -> list[Row]:
     return [row]
 
 
@@ -124,5 +124,5 @@ _REPLACED: dict[str, Callable[[Row], list[Row]]] = {
     "orphan_order": _of_nobody,
     "negative_quantity": _negative,
     "unknown_status": _teleported,
-    "missing_column": _without_user,
+    "missing_column": _as_it_is,
 }

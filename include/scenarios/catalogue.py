@@ -42,10 +42,10 @@ SCENARIOS = {
         (f"{FAILED} 1 load failed", "order_id"),
     ),
     "dropped_column": Scenario(
-        "a file of orders without its column user_id",
+        "a file of orders without its column order_id",
         "one message: the load of orders is refused, and which column is missing",
         partial(troubles.bad_drop, "missing_column"),
-        (f"{FAILED} 1 load failed", "user_id"),
+        (f"{FAILED} 1 load failed", "order_id"),
     ),
     "unknown_status": Scenario(
         "orders with a status that nobody knows",

@@ -73,10 +73,10 @@ def test_unknown_status_teleports_orders(shop_database, folder):
     assert sum(row["status"] == "teleported" for row in after) == -(-len(before) // 5) > 2
 
 
-def test_missing_column_takes_user_id_from_header_and_rows(shop_database, folder):
+def test_missing_column_takes_order_id_from_header_and_rows(shop_database, folder):
     before, after = planted(shop_database, folder, "missing_column")
     assert after == [
-        {column: value for column, value in row.items() if column != "user_id"} for row in before
+        {column: value for column, value in row.items() if column != "order_id"} for row in before
     ]
 
 

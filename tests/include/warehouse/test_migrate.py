@@ -13,7 +13,7 @@ def bare(server):
     from tests.support.warehouse import fresh_warehouse
 
     with fresh_warehouse(server) as warehouse:
-        warehouse.run("drop schema raw, ops, marts cascade")
+        warehouse.run("drop schema raw, ops, marts, untested cascade")
         from include.local.databases import BOOTSTRAP
 
         warehouse.run(BOOTSTRAP.read_text())
