@@ -21,7 +21,7 @@ def test_the_configuration_is_clean_and_the_executor_a_variable(stack, executor)
 
 
 def test_the_first_run_comes_by_itself_and_publishes(stack, first_marts):
-    assert len(first_marts) == 17
+    assert len(first_marts) == 19
     assert int(stack.ask("select count(*) from marts.fct_kpis")[0][0]) > 5
 
 
