@@ -20,7 +20,6 @@ from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from include.alert.callback import tell_of_failed_run, tell_of_good_run
-from include.alert.deadline import run_deadline
 from include.run_tasks import (
     TASK_DEFAULTS,
     begin_run,
@@ -37,7 +36,6 @@ from include.transform.dbt_config import dbt_task_group, freshness_task
     start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    deadline=run_deadline(),
     on_failure_callback=tell_of_failed_run,
     on_success_callback=tell_of_good_run,
     default_args=TASK_DEFAULTS,

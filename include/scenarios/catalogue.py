@@ -84,7 +84,7 @@ SCENARIOS = {
         (f"{FAILED} 1 load failed", "order_id"),
     ),
     "slow_run": Scenario(
-        "a run waits for a table that somebody holds, past its deadline",
+        "a run waits for a table that somebody holds, longer than it may",
         "one message while the run goes on: it takes longer than it may",
         troubles.slow_run,
         ("takes longer than", "It goes on."),

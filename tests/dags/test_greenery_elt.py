@@ -68,13 +68,6 @@ def test_it_runs_daily_in_utc_once_at_a_time_without_catching_up(dag):
     assert dag.catchup is False
 
 
-def test_a_run_has_a_deadline_that_needs_no_triggerer(dag):
-    (deadline,) = dag.deadline
-    assert deadline.interval == timedelta(hours=2)
-    assert type(deadline.callback).__name__ == "SyncCallback"
-    assert deadline.callback.path == "include.alert.deadline.tell_of_slow_run"
-
-
 def test_it_is_documented_tagged_and_raises_the_alarm(dag):
     for word in ("What", "When", "Rerun", "Who hears"):
         assert f"**{word}**" in dag.doc_md
