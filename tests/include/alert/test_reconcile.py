@@ -10,7 +10,7 @@ from include.alert import reconcile as reconcile_module
 from include.alert.airflow_view import RunSeen
 from include.alert.collect import record_task_failure
 from include.alert.reconcile import order, reconcile
-from include.alert.watchdog import late
+from include.alert.watchdog import late, most_time
 from tests.include.alert.conftest import MANIFEST, task_context
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_a_run_that_was_cleared_and_ended_otherwise_is_told_again(airflow, slack
     assert "Resolved after" in slack.messages[0]["text"]
 
 
-def test_a_run_that_takes_too_long_is_told_though_no_deadline_alert_came(airflow, slack):
+def test_a_run_that_takes_too_long_is_told(airflow, slack):
     airflow.has(FIRST, "running", hours_ago=1.9)
     look(airflow)
     assert slack.messages == []
@@ -265,3 +265,15 @@ def test_a_lost_callback_and_the_daily_digest_come_from_the_same_look(airflow, w
     (message,) = slack.messages
     assert "1 warning about Greenery's data" in message["text"]
     assert "http://x/dags/greenery_elt/runs" in json.dumps(message)
+
+
+@pytest.mark.parametrize(
+    ("said", "hours"),
+    [(None, 2), ("", 2), ("0.5", 0.5), ("soon", 2), ("0", 2), ("-1", 2), ("nan", 2), ("1e99", 2)],
+)
+def test_the_time_a_run_may_take_is_a_setting(monkeypatch, caplog, said, hours):
+    monkeypatch.delenv("GREENERY_RUN_HOURS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("GREENERY_RUN_HOURS", said)
+    assert most_time() == timedelta(hours=hours)
+    assert ("no number of hours" in caplog.text) == (said not in (None, "", "0.5"))
