@@ -12,21 +12,14 @@ each publication until it ends. Without a `test` it lists what is let through.
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
 
-import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run
 from include.operate.tasks import decide_on_test
-from include.run_tasks import TASK_DEFAULTS
+from include.run_tasks import ON_REQUEST
 
 
 @dag(
-    schedule=None,
-    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    default_args=TASK_DEFAULTS,
+    **ON_REQUEST,
     params={
         "test": Param("", type="string", description="Its name, as dbt has it; empty: list them."),
         "reason": Param("", type="string", description="Why, for everybody to read."),
@@ -40,7 +33,6 @@ from include.run_tasks import TASK_DEFAULTS
         "by": Param("", type="string", description="Who decides this; empty: who triggers it."),
     },
     doc_md=__doc__,
-    tags=["greenery"],
 )
 def override():
     decide_on_test()

@@ -12,21 +12,14 @@ next run of `greenery_elt` builds it from `raw` and publishes what comes out oth
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
 
-import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run
 from include.operate.tasks import mark_for_rebuild
-from include.run_tasks import TASK_DEFAULTS
+from include.run_tasks import ON_REQUEST
 
 
 @dag(
-    schedule=None,
-    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    default_args=TASK_DEFAULTS,
+    **ON_REQUEST,
     params={
         "day": Param(
             "",
@@ -39,7 +32,6 @@ from include.run_tasks import TASK_DEFAULTS
         "confirm": Param(False, type="boolean", description="Yes, at the cost that the log tells."),
     },
     doc_md=__doc__,
-    tags=["greenery"],
 )
 def rebuild():
     mark_for_rebuild()

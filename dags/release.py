@@ -11,24 +11,16 @@
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
 
-import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run
 from include.operate.tasks import release_marts
-from include.run_tasks import TASK_DEFAULTS
+from include.run_tasks import ON_REQUEST
 
 
 @dag(
-    schedule=None,
-    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    default_args=TASK_DEFAULTS,
+    **ON_REQUEST,
     params={"by": Param("", type="string", description="Who decides this.")},
     doc_md=__doc__,
-    tags=["greenery"],
 )
 def release():
     release_marts()

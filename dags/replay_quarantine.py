@@ -12,21 +12,14 @@ bad goes on waiting, with its new reason. The next daily run builds and publishe
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
 
-import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run
 from include.extract.task import declared_tables
-from include.run_tasks import TASK_DEFAULTS, replay_rows
+from include.run_tasks import ON_REQUEST, replay_rows
 
 
 @dag(
-    schedule=None,
-    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    default_args=TASK_DEFAULTS,
+    **ON_REQUEST,
     params={
         "table": Param(
             "",
@@ -36,7 +29,6 @@ from include.run_tasks import TASK_DEFAULTS, replay_rows
         )
     },
     doc_md=__doc__,
-    tags=["greenery"],
 )
 def replay_quarantine():
     replay_rows()

@@ -12,21 +12,14 @@ shown then: runs go on building and testing, and publish nothing, until somebody
 **Who hears** A failed run sends one message to the connection `greenery_slack`.
 """
 
-import pendulum
 from airflow.sdk import Param, dag
 
-from include.alert.callback import tell_of_failed_run
 from include.operate.tasks import roll_back_marts
-from include.run_tasks import TASK_DEFAULTS
+from include.run_tasks import ON_REQUEST
 
 
 @dag(
-    schedule=None,
-    start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    default_args=TASK_DEFAULTS,
+    **ON_REQUEST,
     params={
         "confirm": Param(
             False, type="boolean", description="Yes, readers are to see the older publication."
@@ -35,7 +28,6 @@ from include.run_tasks import TASK_DEFAULTS
         "by": Param("", type="string", description="Who decides this; empty: who triggers it."),
     },
     doc_md=__doc__,
-    tags=["greenery"],
 )
 def rollback():
     roll_back_marts()

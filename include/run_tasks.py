@@ -12,7 +12,11 @@ from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.alert import dead_man
-from include.alert.callback import tell_of_failed_task, warn_if_nobody_is_told
+from include.alert.callback import (
+    tell_of_failed_run,
+    tell_of_failed_task,
+    warn_if_nobody_is_told,
+)
 from include.alert.collect import record_task_failure
 from include.extract import replay
 from include.extract.database_history import last_load_id
@@ -40,6 +44,17 @@ TASK_DEFAULTS = {
     "max_retry_delay": pendulum.duration(minutes=5),
     "execution_timeout": pendulum.duration(minutes=30),
     "on_failure_callback": [record_task_failure, tell_of_failed_task],
+}
+
+# of every DAG that runs when a person asks for it, and never by itself
+ON_REQUEST = {
+    "schedule": None,
+    "start_date": pendulum.datetime(2021, 2, 10, tz="UTC"),
+    "catchup": False,
+    "max_active_runs": 1,
+    "on_failure_callback": tell_of_failed_run,
+    "default_args": TASK_DEFAULTS,
+    "tags": ["greenery"],
 }
 
 # trying again changes nothing about these
