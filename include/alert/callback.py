@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def _tell(
             if state == "failed":
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
-        tell(hint.read(context, state), manifest or newest_manifest(), patience)
+        about = hint.read(context, state)
+        tell(about, manifest or newest_manifest(), datetime.now(UTC), patience)
     except SlackSettingsError as error:
         log.error("Slack was not told of the run: %s.", error)
     except Exception as error:

@@ -50,7 +50,9 @@ def reconcile(
     seen = _look(runs, told)
     to_tell = order(seen, told, now)
     hints = {run.run_id: _hint(dag_id, run, runs, base_url, now) for run in to_tell}
-    known = [run for run in to_tell if tell(hints[run.run_id], manifest, PATIENCE)]
+    known = [
+        run for run in to_tell if tell(hints[run.run_id], manifest, run.ended_at or now, PATIENCE)
+    ]
     memory.keep({**told, **{run.run_id: run.state for run in known}})
     if has_warehouse:
         _forget_old(dag_id, seen, told, to_tell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from include.alert import delivery, directory, incident_store, message, store
@@ -42,8 +42,11 @@ class Patience:
 PATIENCE = Patience()
 
 
-def tell(about: Hint, manifest: Path | None, patience: Patience = PATIENCE) -> bool:
+def tell(about: Hint, manifest: Path | None, at: datetime, patience: Patience = PATIENCE) -> bool:
     """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
+
+    Args:
+        at: when what is told was so, UTC: now, or the end of a run that is told late.
 
     Returns:
         Whether nothing can get lost any more: it is kept, or Slack has it.
@@ -59,11 +62,11 @@ def tell(about: Hint, manifest: Path | None, patience: Patience = PATIENCE) -> b
         facts = within(deadline.left(patience.warehouse), _ask, about)
     except Exception as error:
         _log_warehouse(error)
-        report = report_on(about, None, None, datetime.now(UTC))
+        report = report_on(about, None, None, at)
         return _tell_without_warehouse(report, channel, deadline)
     if facts is None:
         return True
-    report = report_on(about, facts, _read(manifest), datetime.now(UTC))
+    report = report_on(about, facts, _read(manifest), at)
     return tell_report(report, channel, patience, deadline)
 
 
