@@ -42,9 +42,9 @@ def run_dbt(warehouse, target: Path, *arguments: str) -> dict[str, dict]:
     return {result["unique_id"]: result for result in results}
 
 
-def build(warehouse, target: Path) -> dict[str, dict]:
+def build(warehouse, target: Path, *arguments: str) -> dict[str, dict]:
     """Run `dbt build`, which must succeed, and return each node's result."""
-    results = run_dbt(warehouse, target, "build")
+    results = run_dbt(warehouse, target, "build", *arguments)
     bad = [
         result["message"]
         for result in results.values()
@@ -91,3 +91,6 @@ def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_pat
     kpis = warehouse.run("select metric, value from dev_me_marts_build.fct_kpis")
     assert ("repeat_rate", None) in kpis
     assert ("users", 0) in kpis
+    # and once more, by what changed: nothing
+    again = build(warehouse, tmp_path, "--select", "dim_promos")
+    assert again["model.greenery.dim_promos"]["adapter_response"]["rows_affected"] == 0

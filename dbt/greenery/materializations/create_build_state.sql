@@ -1,6 +1,7 @@
 {#
     Make an analyst's own state tables at their first build. Several models start at once: only one
-    may make them, and has committed before the others look.
+    may make them, and has committed before the others look. What follows is one transaction again:
+    the driver does not know that its own has ended, and would begin none.
 #}
 {% macro create_build_state() %}
     {%- if target.name != 'prod' -%}
@@ -15,7 +16,7 @@
             ~ " (like ops.model_watermark including all);"
             ~ " create table if not exists " ~ build_state('model_change')
             ~ " (like ops.model_change including all);"
-            ~ " end if; end $make$; commit"
+            ~ " end if; end $make$; commit; begin"
         ) %}
     {%- endif -%}
 {% endmacro %}
