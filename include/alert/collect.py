@@ -16,7 +16,6 @@ from include.alert import sample, store, words
 from include.alert.bounded import within
 from include.alert.safe import database_words, dbt_words, plain, retry_helps
 from include.alert.store import NodeResult, TaskFailure
-from include.transform.manifest import newest_manifest
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +100,7 @@ def _freshness(result: Mapping[str, Any]) -> str | None:
 def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
     """Return results with owner and tags, and failed tests with some of their rows."""
     failed = [r for r in results if r.kind == "test" and r.status == "fail" and r.compiled_sql]
-    # what Cosmos leaves beside the results is complete; the kept one is small
-    manifest = target / "manifest.json" if failed else newest_manifest() or target / "manifest.json"
-    nodes = _nodes(manifest)
+    nodes = _nodes(target / "manifest.json")
     tests = [
         (nodes[r.unique_id], r.compiled_sql or "")
         for r in failed[:MOST_SAMPLES]

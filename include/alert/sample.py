@@ -36,7 +36,7 @@ def shown_columns(test: Node, nodes: Mapping[str, Node]) -> set[str]:
     it personal. A name that no model knows is not shown.
     """
     attached = test.get("attached_node")
-    tested = [attached] if attached else (test.get("depends_on") or {}).get("nodes") or []
+    tested = [attached] if attached else test.get("reads") or test["depends_on"]["nodes"]
     allowed: dict[str, bool] = {}
     for unique_id in tested:
         for name, column in (nodes.get(unique_id, {}).get("columns") or {}).items():

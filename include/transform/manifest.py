@@ -123,7 +123,7 @@ def slim(manifest: dict[str, Any]) -> dict[str, Any]:
     Without macros and the like it is a fraction of the size. A test's dependence on a source goes
     too: Cosmos gives a test with two parents a task of its own, to wait for both. A source is there
     before anything is built, so such a test can run with its model and hold back what depends on
-    that.
+    that. All that it reads is kept as `reads`.
     """
     kept = ("metadata", "nodes", "sources", "exposures")
     nodes = {
@@ -134,6 +134,7 @@ def slim(manifest: dict[str, Any]) -> dict[str, Any]:
         if node["resource_type"] == "test":
             parents = node["depends_on"]["nodes"]
             models = [parent for parent in parents if not parent.startswith("source.")]
+            node["reads"] = parents
             # a test on a source alone keeps its parent
             node["depends_on"] = {**node["depends_on"], "nodes": models or parents}
     return {key: manifest[key] for key in kept} | {"nodes": nodes}

@@ -11,6 +11,9 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+from include.transform.manifest import PROJECT, ensure_manifest, parse_arguments
+from include.transform.quicker_dbt import make_dbt_quicker
+
 log = logging.getLogger(__name__)
 
 MODULES = (
@@ -36,9 +39,9 @@ def warm_up() -> None:
         from dbt.cli.main import dbtRunner
 
         from include.transform.dbt_config import open_profile
-        from include.transform.manifest import PROJECT, ensure_manifest, parse_arguments
 
         manifest = ensure_manifest(open_profile)
+        make_dbt_quicker()
         with (
             open_profile() as (profiles_file, environment),
             tempfile.TemporaryDirectory() as scratch,

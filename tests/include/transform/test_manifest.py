@@ -79,7 +79,8 @@ def test_a_test_that_looks_up_a_source_belongs_to_its_model_alone():
     manifest = {"metadata": {}, "sources": {}, "exposures": {}, "macros": {"m": "long"}}
     slimmed = slim(manifest | {"nodes": {"t": test, "u": alone, "m": model}})
     assert slimmed["nodes"]["t"]["depends_on"]["nodes"] == ["model.s.a"]
-    assert slimmed["nodes"]["u"] == alone
+    assert slimmed["nodes"]["t"]["reads"] == ["source.s.raw.users", "model.s.a"]
+    assert slimmed["nodes"]["u"]["depends_on"] == alone["depends_on"]
     assert slimmed["nodes"]["m"] == model
     assert "macros" not in slimmed
 
