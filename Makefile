@@ -65,11 +65,13 @@ demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo data
 	@$(LOCAL) reset
 
+# which tests stay together, and which come first: tests/conftest.py
+PYTEST = $(BIN)/python -m pytest --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests
-	@$(BIN)/python -m pytest -m slow
+	@$(PYTEST) -m slow $(ARGS)
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }

@@ -13,7 +13,8 @@ from psycopg2 import sql
 from include.extract.database import Database
 from include.extract.task import declared_tables
 
-pytestmark = pytest.mark.slow
+# several whole runs; a busy machine may take its time
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 NAME = "the_shop"
 
 
