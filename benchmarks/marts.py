@@ -2,8 +2,9 @@
 
 For each history, made by the demo's generator, a warehouse of its own: history and its marts, then
 one more day is loaded, built by its changes and tested where it is new, then everything is built
-and tested whole. Prints CPU seconds of dbt and Postgres as a Markdown table. The parse of the
-project and the loads do not count.
+and tested whole. Prints CPU seconds of dbt and Postgres as a Markdown table, with the disk and the
+memory that they take. The parse of the project and the loads do not count. ``--publications`` makes
+so many days one after the other instead, and prints what is dead in the tables at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import contextlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,57 @@ SNAPSHOTS = ("addresses", "users", "products", "promos")
 STEPS = ("transform", "tests", "publish")
 # `dbt run` would leave out the snapshots
 BUILD = ("build", "--resource-type", "model", "--resource-type", "snapshot")
+
+
+# what is loaded; what is built, tested and shown; what is kept to undo and to tell
+PARTS = {
+    "raw": "raw",
+    "built": "staging intermediate marts_build snapshots untested",
+    "shown": "marts",
+    "kept": "ops previous",
+}
+MEGABYTE = 1_000_000
+
+
+@dataclass
+class Measured:
+    """What one history cost: CPU seconds of each step by build, bytes of each part, peak memory."""
+
+    events: int = 0
+    builds: dict[str, list[float]] = field(default_factory=dict)
+    disk: dict[str, int] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+
+class OwnMemory(threading.Thread):
+    """Watches what this process and the backends of a server have to themselves, in bytes."""
+
+    def __init__(self, postmaster: psutil.Process) -> None:
+        super().__init__(daemon=True)
+        self.processes, self.peak, self.is_over = (psutil.Process(), postmaster), 0, False
+
+    def run(self) -> None:
+        pause = threading.Event()
+        while not self.is_over:
+            ours = [self.processes[0], *self.processes[1].children()]
+            self.peak = max(self.peak, sum(map(self._own, ours)))
+            pause.wait(0.1)
+
+    @staticmethod
+    def _own(process: psutil.Process) -> int:
+        try:
+            used = process.memory_info()
+        except psutil.Error:
+            return 0
+        return used.rss - used.shared
+
+    def __enter__(self) -> OwnMemory:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over = True
+        self.join()
 
 
 class Run:
@@ -173,29 +227,94 @@ def shop_of(events: int, day_events: int) -> DemoSettings:
     return default_settings(LAST_DAY, days, users=max(5, round(users)), sessions_per_day=sessions)
 
 
-def measure(
-    events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True
-) -> tuple[int, dict[str, list[float]]]:
-    """Return the events there are at last, and the CPU seconds of a day and of a full refresh."""
-    shop = shop_of(events, day_events)
-    *history, last = days_until(shop, LAST_DAY)
+def ask(server: postgres.Server, statement: str) -> Any:
+    with contextlib.closing(server.connect("postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else None
+
+
+def disk(server: postgres.Server) -> dict[str, int]:
+    """Return the bytes of each part of the warehouse, with indexes."""
+    sizes = dict(
+        ask(
+            server,
+            "select nspname, sum(pg_total_relation_size(pg_class.oid))::bigint from pg_class"
+            " inner join pg_namespace on pg_namespace.oid = relnamespace"
+            " where relkind = 'r' group by 1",
+        )
+    )
+    return {
+        part: sum(sizes.get(schema, 0) for schema in schemas.split())
+        for part, schemas in PARTS.items()
+    }
+
+
+@contextlib.contextmanager
+def published(shop: DemoSettings, history: Sequence[date]) -> Iterator[tuple[Run, Path]]:
+    """Yield runs of a warehouse in which a history is published, and its landing folder."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         with warehouse(Path(folder)) as server:
             landing = Path(folder, "landing")
             load(server, landing, shop, history)
             run = Run(server, Path(folder, "target"))
             run(is_tested=False)
-            load(server, landing, shop, [last])
-            builds = {"one more day": run()}
-            run.dearest(dearest)
-            if is_refreshed:
-                with mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}):
-                    builds["full refresh"] = run("--full-refresh")
-            with contextlib.closing(server.connect("analyst")) as connection:
-                with connection.cursor() as cursor:
-                    cursor.execute("select count(*) from raw.events")
-                    (there,) = cursor.fetchone()
-    return there, builds
+            yield run, landing
+
+
+def measure(events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True) -> Measured:
+    """Return what a day costs after a history, and a full refresh of both."""
+    shop = shop_of(events, day_events)
+    *history, last = days_until(shop, LAST_DAY)
+    measured = Measured()
+    with published(shop, history) as (run, landing):
+        load(run.server, landing, shop, [last])
+        with OwnMemory(run.postmaster) as memory:
+            measured.builds["one more day"] = run()
+        measured.memory["one more day"] = memory.peak
+        run.dearest(dearest)
+        measured.disk = disk(run.server)
+        if is_refreshed:
+            with (
+                OwnMemory(run.postmaster) as memory,
+                mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}),
+            ):
+                measured.builds["full refresh"] = run("--full-refresh")
+            measured.memory["full refresh"] = memory.peak
+        ((measured.events,),) = ask(run.server, "select count(*) from raw.events")
+    return measured
+
+
+def follow(events: int, day_events: int, count: int) -> None:
+    """Print what the parts take after many publications, and what a `vacuum full` leaves."""
+    shop = shop_of(events + day_events * (count - 1), day_events)
+    days = days_until(shop, LAST_DAY)
+    with published(shop, days[:-count]) as (run, landing):
+        print(f"| after | {' | '.join(PARTS)} |\n|---|{'---|' * len(PARTS)}", flush=True)
+        show_disk("the history", run.server)
+        for number, day in enumerate(days[-count:], 1):
+            load(run.server, landing, shop, [day])
+            run(is_tested=False)
+            if number % max(1, count // 4) == 0 or number == count:
+                show_disk(f"{number} publications", run.server)
+        ask(run.server, "vacuum full")
+        show_disk("`vacuum full`", run.server)
+
+
+def show_disk(when: str, server: postgres.Server) -> None:
+    sizes = " | ".join(f"{size / MEGABYTE:,.1f} MB" for size in disk(server).values())
+    print(f"| {when} | {sizes} |", flush=True)
+
+
+def show(measured: Measured) -> None:
+    for name, seconds in measured.builds.items():
+        figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
+        memory = f"{measured.memory[name] / MEGABYTE:,.0f} MB"
+        print(f"| {measured.events:,} | {name} | {figures} | {memory} |", flush=True)
+    if len(measured.builds) > 1:
+        day, whole = map(sum, measured.builds.values())
+        print(f"| | full refresh / day | | | | {whole / day:.1f} | |", flush=True)
 
 
 def main() -> None:
@@ -205,17 +324,23 @@ def main() -> None:
     add("--day", type=int, default=50_000, help="events of the one more day (default: %(default)s)")
     add("--dearest", type=int, default=0, help="name so many of the day's dearest models and tests")
     add("--only-day", action="store_true", help="leave out the full refresh")
+    add("--publications", type=int, metavar="N", help="make N days one after the other instead")
     options = parser.parse_args()
-    print("| events, the day's among them | build | transform | tests | publish | all |")
-    print("|---|---|---|---|---|---|")
+    if options.publications:
+        for events in options.events:
+            follow(events, options.day, options.publications)
+        return
+    print("| events, the day's among them | build | transform | tests | publish | all | memory |")
+    print("|---|---|---|---|---|---|---|")
+    found = []
     for events in options.events:
-        there, builds = measure(events, options.day, options.dearest, not options.only_day)
-        for name, seconds in builds.items():
-            figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
-            print(f"| {there:,} | {name} | {figures} |", flush=True)
-        if not options.only_day:
-            day, whole = map(sum, builds.values())
-            print(f"| | full refresh / day | | | | {whole / day:.1f} |", flush=True)
+        found.append(measure(events, options.day, options.dearest, not options.only_day))
+        show(found[-1])
+    print(f"\n| events | {' | '.join(f'{part}, MB' for part in PARTS)} |")
+    print(f"|---|{'---|' * len(PARTS)}")
+    for measured in found:
+        sizes = " | ".join(f"{size / MEGABYTE:,.0f}" for size in measured.disk.values())
+        print(f"| {measured.events:,} | {sizes} |")
 
 
 if __name__ == "__main__":
