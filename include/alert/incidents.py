@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from include.alert.report import Failure, Report
+from include.alert.report import SLOW_RUN, Failure, Report
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,13 @@ def _can_mend(report: Report, incident: Incident) -> bool:
     """Whether a run can know of an incident: one that began before it was last seen can not.
 
     Such a run is told late; what it found to be well has failed since. It knows of what it found
-    itself, though, and ends what is late.
+    itself, though. That nothing was published for long is mended by whatever run ends after that.
     """
+    if incident.kind == "late" and incident.fingerprint != SLOW_RUN:
+        return report.at >= incident.last_seen
     started_at = report.hint.started_at
     return (
-        incident.kind == "late"
-        or report.hint.run_id in incident.run_ids
+        report.hint.run_id in incident.run_ids
         or started_at is None
         or started_at >= incident.last_seen
     )

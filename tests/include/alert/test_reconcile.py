@@ -113,7 +113,11 @@ def test_a_run_that_takes_too_long_is_told(airflow, slack):
     assert "Greenery is late" in message["text"]
     assert "The run takes longer than 2 h" in json.dumps(message)
     assert FIRST in json.dumps(message)
-    airflow.has(FIRST, "success")
+    # what another run found before is no news of this one
+    airflow.has(SECOND, "success", hours_ago=1)
+    look(airflow)
+    assert "Greenery is late" in slack.messages[0]["text"]
+    airflow.has(FIRST, "success", hours_ago=0)
     look(airflow)
     assert "Resolved after" in slack.messages[0]["text"]
     assert len(slack.messages) == 1
@@ -178,7 +182,7 @@ def test_a_late_publication_is_told_once_and_resolved_by_the_next_run(airflow, w
     assert "Greenery is late" in message["text"]
     assert "Nothing was published for 28 h; 26 h is the most it may be" in json.dumps(message)
     warehouse.run(publish, ("2026-11-22 07:00Z",))
-    airflow.has(FIRST, "success")
+    airflow.has(FIRST, "success", hours_ago=0)
     look(airflow)
     assert "Resolved after" in slack.messages[0]["text"]
 
