@@ -1,4 +1,4 @@
-"""One running Airflow for all end-to-end tests; each test has a shop of its own."""
+"""One running Airflow for the end-to-end tests of a file; each test has a shop of its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 
 from include.slack import fake_slack
 from include.slack.fake_slack import FakeSlack
-from tests.support.installation import Installation, running_installation
+from tests.support.installation import Installation, copy_checkout, running_installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory) -> Iterator[Installation]:
-    with running_installation(tmp_path_factory.mktemp("installation") / "checkout") as running:
+    checkout = copy_checkout(tmp_path_factory.mktemp("installation") / "checkout")
+    with running_installation(checkout) as running:
         yield running
 
 
