@@ -1,0 +1,153 @@
+"""What an operator decides, through a real Airflow: rollback, release, override, no backfill."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from include.operate.__main__ import main
+from tests.e2e.test_failing_run import wait_for_message
+from tests.support.installation import copy_checkout, keep_models, running_installation
+from tests.support.readers import watched_by_readers
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+# an order's way to its mart, and a mart that has nothing to do with it
+MODELS = (
+    *("stg_*", "int_user_orders", "int_product_prices"),
+    *("fct_orders", "fct_order_items", "dim_users"),
+)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    checkout = copy_checkout(tmp_path_factory.mktemp("installation") / "checkout")
+    keep_models(checkout, MODELS)
+    with running_installation(checkout) as running:
+        yield running
+
+
+def wait_until(condition, what: str):
+    """Return what a condition gives as soon as it gives something."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.3)
+    raise AssertionError(f"Waited in vain for {what}.")
+
+
+def trigger(shop, dag_id: str, **conf) -> str:
+    """Run another DAG to its end and return its state."""
+    runs = f"/dags/{dag_id}/dagRuns"
+    run = shop.api.call("POST", runs, json={"logical_date": None, "conf": conf})
+    path = f"{runs}/{run['dag_run_id']}"
+    return wait_until(
+        lambda: (
+            state
+            if (state := shop.api.call("GET", path)["state"]) in ("success", "failed")
+            else None
+        ),
+        f"the end of {dag_id}",
+    )
+
+
+def total(shop) -> object:
+    return shop.warehouse.run("select sum(order_total_usd) from marts.fct_orders")[0][0]
+
+
+def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
+    first, state = shop.run()
+    assert state == "success", shop.explain(first)
+    before = total(shop)
+    header, order, *_ = (shop.landing / "orders.csv").read_text().splitlines()
+    wrong = dict(zip(header.split(","), order.split(","), strict=True))
+    for amount in ("shipping_cost", "order_total"):
+        wrong[amount] = str(round(float(wrong[amount]) + 1000, 2))
+    shop.drop("orders", "2.csv", f"{header}\n{','.join(wrong.values())}\n")
+    second, state = shop.run()
+    assert state == "success", shop.explain(second)
+    assert total(shop) == before + 1000
+
+    assert trigger(shop, "rollback") == "failed"
+    assert total(shop) == before + 1000
+    with watched_by_readers(shop.warehouse) as readers:
+        begun = time.monotonic()
+        assert main(["rollback", "--reason", "1000 too much", "--by", "ada"]) == 0
+        assert time.monotonic() - begun < 10
+        assert total(shop) == before
+        seen = readers.answers
+        wait_until(lambda: readers.answers > seen + 20, "readers of the older publication")
+    readers.assert_undisturbed()
+    assert trigger(shop, "rollback", confirm=True) == "success"
+
+    slack_heard = len(slack.requests)
+    third, state = shop.run()
+    assert state == "success", shop.explain(third)
+    assert shop.states(third)["publish_marts"] == "skipped"
+    assert total(shop) == before
+    ((outcome, pinned),) = shop.warehouse.run(
+        "select distinct last_run_outcome, pinned from marts.data_status"
+    )
+    assert outcome == "held back"
+    assert "by ada: 1000 too much" in pinned
+    assert len(slack.requests) == slack_heard, "nobody is alarmed"
+
+    # an old day is refused, and changes nothing
+    lease = shop.warehouse.run("select * from ops.run_lease")
+    body = {"dag_id": "greenery_elt", "from_date": "2021-03-01T00:00:00Z"}
+    body |= {"to_date": "2021-03-01T00:00:00Z", "reprocess_behavior": "none", "max_active_runs": 1}
+    shop.api.call("POST", "/backfills", json=body)
+    (refused,) = wait_until(
+        lambda: shop.warehouse.run(
+            "select message from ops.task_failure where run_id like 'backfill%%'", ()
+        ),
+        "the refusal of the backfill",
+    )
+    assert "takes no backfill, and nothing was done" in refused[0]
+    wait_until(lambda: not shop.api.unfinished_runs(), "the end of the backfill")
+    assert shop.warehouse.run("select * from ops.run_lease") == lease
+
+    assert trigger(shop, "release", by="bob") == "success"
+    fourth, state = shop.run()
+    assert state == "success", shop.explain(fourth)
+    assert shop.states(fourth)["publish_marts"] == "success"
+    assert total(shop) == before + 1000
+    assert shop.warehouse.run("select distinct pinned from marts.data_status") == [(None,)]
+
+
+def test_a_test_that_is_let_through_is_published_and_told(installation, shop, slack, monkeypatch):
+    monkeypatch.setenv("GREENERY_DBT_TARGET", str(installation.home.dbt_target))
+    order_id = (shop.landing / "orders.csv").read_text().splitlines()[1].split(",")[0]
+    shop.drop("order_items", "2.csv", f"order_id,product_id,quantity\n{order_id},no-such-plant,1\n")
+    failed, state = shop.run()
+    assert state == "failed"
+    wait_for_message(slack, "Greenery run failed")
+    tests = shop.warehouse.run(
+        "select unique_id from ops.node_result where run_id = %s and status = 'fail'", (failed,)
+    )
+    assert tests
+    for (unique_id,) in tests:
+        arguments = ["override", "--test", unique_id.split(".")[2], "--by", "ada"]
+        assert main([*arguments, "--reason", "that plant is known", "--days", "1"]) == 0
+
+    let_through, state = shop.run()
+    assert state == "success", shop.explain(let_through)
+    assert shop.states(let_through)["publish_marts"] == "success"
+    assert shop.warehouse.run(
+        "select count(*) from marts.fct_order_items where product_id = 'no-such-plant'"
+    ) == [(1,)]
+    (warned,) = shop.warehouse.run(
+        "select warnings from marts.data_status where mart = 'fct_order_items'"
+    )[0]
+    assert "let through until" in warned
+    assert "by ada: that plant is known." in warned
+    assert shop.warehouse.run(
+        "select warnings from marts.data_status where mart = 'dim_users'"
+    ) == [(None,)]
+    message = wait_for_message(slack, "Greenery published with", "by ada: that plant is known")
+    assert "no-such-plant" not in message
+    assert json.loads(json.dumps(slack.messages[0]))["text"].startswith("Greenery published")
