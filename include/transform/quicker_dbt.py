@@ -27,6 +27,7 @@ def make_dbt_quicker() -> None:
 
     def write_small(manifest: Any, target_path: str, *which: Any) -> None:
         if small := newest_manifest():
+            Path(target_path).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(small, Path(target_path, "manifest.json"))
         else:
             write(manifest, target_path, *which)

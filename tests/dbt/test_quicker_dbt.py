@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from unittest import mock
 
 import pytest
@@ -39,7 +40,7 @@ def test_results_lie_beside_the_manifest_of_the_run(build, tmp_path):
 
     (tmp_path / "manifest-1.json").write_text('{"nodes": {}}')
     for command in ("parse", "compile"):
-        (target / "manifest.json").unlink()
+        shutil.rmtree(target)
         build(command)
         assert (target / "manifest.json").read_text() == '{"nodes": {}}'
     (result,) = json.loads((target / "run_results.json").read_text())["results"]
