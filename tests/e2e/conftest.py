@@ -10,12 +10,20 @@ import pytest
 
 from include.slack import fake_slack
 from include.slack.fake_slack import FakeSlack
-from tests.support.installation import Installation, copy_checkout, running_installation
+from tests.support.installation import (
+    Installation,
+    copy_checkout,
+    keep_models,
+    running_installation,
+)
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory) -> Iterator[Installation]:
+def installation(request, tmp_path_factory) -> Iterator[Installation]:
+    """An Airflow with all models, or with those that the test's file names as MODELS."""
     checkout = copy_checkout(tmp_path_factory.mktemp("installation") / "checkout")
+    if names := getattr(request.module, "MODELS", None):
+        keep_models(checkout, names)
     with running_installation(checkout) as running:
         yield running
 

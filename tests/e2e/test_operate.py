@@ -9,25 +9,13 @@ import pytest
 
 from include.operate.__main__ import main
 from tests.e2e.test_failing_run import wait_for_message
-from tests.support.installation import copy_checkout, keep_models, running_installation
+from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
-# an order's way to its mart, and a mart that has nothing to do with it
-MODELS = (
-    *("stg_*", "int_user_orders", "int_product_prices"),
-    *("fct_orders", "fct_order_items", "dim_users"),
-)
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory):
-    checkout = copy_checkout(tmp_path_factory.mktemp("installation") / "checkout")
-    keep_models(checkout, MODELS)
-    with running_installation(checkout) as running:
-        yield running
+MODELS = ORDERS_AND_KPIS
 
 
 def wait_until(condition, what: str):

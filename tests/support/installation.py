@@ -23,6 +23,14 @@ ROOT = Path(__file__).parents[2]
 OF_THE_TEST_SESSION = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONN_GREENERY_WAR", "GREENERY_DBT")
 PARTS = ("config", "dags", "dbt", "include", "tests", "pyproject.toml", "Makefile")
 
+# models, as patterns: the marts that readers ask (tests/support/readers.py), an order's lines, and
+# what these are made from
+ORDERS_AND_KPIS = (
+    *("stg_*", "int_user_orders", "int_product_prices", "int_session_events_agg"),
+    *("int_daily_sessions", "dim_users", "fct_orders", "fct_order_items", "fct_user_orders"),
+    *("fct_daily_orders", "fct_kpis"),
+)
+
 
 def copy_checkout(to: Path) -> Path:
     """Copy what the product is made of, without state, so that a test may change its files."""
