@@ -1,0 +1,116 @@
+"""What a day's marts cost after a short and a long history: ``make bench-marts``.
+
+For each history, made by the demo's generator, a warehouse of its own: history and its marts, then
+one more day is loaded, built by its changes and tested where it is new, then everything is built
+and tested whole. Prints CPU seconds of dbt and Postgres as a Markdown table, with the disk and the
+memory that they take. The parse of the project and the loads do not count. ``--publications`` makes
+so many days one after the other instead, and prints what is dead in the tables at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, field
+from unittest import mock
+
+from benchmarks.marts.footprint import PARTS, OwnMemory, ask, disk
+from benchmarks.marts.shop import LAST_DAY, load, published, shop_of
+from include.demo.settings import days_until
+from include.local import postgres
+
+MEGABYTE = 1_000_000
+
+
+@dataclass
+class Measured:
+    """What one history cost: CPU seconds of each step by build, bytes of each part, peak memory."""
+
+    events: int = 0
+    builds: dict[str, list[float]] = field(default_factory=dict)
+    disk: dict[str, int] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+
+
+def measure(events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True) -> Measured:
+    """Return what a day costs after a history, and a full refresh of both."""
+    shop = shop_of(events, day_events)
+    *history, last = days_until(shop, LAST_DAY)
+    measured = Measured()
+    with published(shop, history) as (run, landing):
+        load(run.server, landing, shop, [last])
+        with OwnMemory(run.postmaster) as memory:
+            measured.builds["one more day"] = run()
+        measured.memory["one more day"] = memory.peak
+        run.dearest(dearest)
+        measured.disk = disk(run.server)
+        if is_refreshed:
+            with (
+                OwnMemory(run.postmaster) as memory,
+                mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}),
+            ):
+                measured.builds["full refresh"] = run("--full-refresh")
+            measured.memory["full refresh"] = memory.peak
+        ((measured.events,),) = ask(run.server, "select count(*) from raw.events")
+    return measured
+
+
+def follow(events: int, day_events: int, count: int) -> None:
+    """Print what the parts take after many publications, and what a `vacuum full` leaves."""
+    shop = shop_of(events + day_events * (count - 1), day_events)
+    days = days_until(shop, LAST_DAY)
+    with published(shop, days[:-count]) as (run, landing):
+        print(f"| after | {' | '.join(PARTS)} |\n|---|{'---|' * len(PARTS)}", flush=True)
+        show_disk("the history", run.server)
+        for number, day in enumerate(days[-count:], 1):
+            load(run.server, landing, shop, [day])
+            run(is_tested=False)
+            if number % max(1, count // 4) == 0 or number == count:
+                show_disk(f"{number} publications", run.server)
+        ask(run.server, "vacuum full")
+        show_disk("`vacuum full`", run.server)
+
+
+def show_disk(when: str, server: postgres.Server) -> None:
+    sizes = " | ".join(f"{size / MEGABYTE:,.1f} MB" for size in disk(server).values())
+    print(f"| {when} | {sizes} |", flush=True)
+
+
+def show(measured: Measured) -> None:
+    for name, seconds in measured.builds.items():
+        figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
+        memory = f"{measured.memory[name] / MEGABYTE:,.0f} MB"
+        print(f"| {measured.events:,} | {name} | {figures} | {memory} |", flush=True)
+    if len(measured.builds) > 1:
+        day, whole = map(sum, measured.builds.values())
+        print(f"| | full refresh / day | | | | {whole / day:.1f} | |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("events", nargs="*", type=int, default=[1_000_000, 5_000_000], help="of each history")
+    add("--day", type=int, default=50_000, help="events of the one more day (default: %(default)s)")
+    add("--dearest", type=int, default=0, help="name so many of the day's dearest models and tests")
+    add("--only-day", action="store_true", help="leave out the full refresh")
+    add("--publications", type=int, metavar="N", help="make N days one after the other instead")
+    options = parser.parse_args()
+    if options.publications:
+        for events in options.events:
+            follow(events, options.day, options.publications)
+        return
+    print("| events, the day's among them | build | transform | tests | publish | all | memory |")
+    print("|---|---|---|---|---|---|---|")
+    found = []
+    for events in options.events:
+        found.append(measure(events, options.day, options.dearest, not options.only_day))
+        show(found[-1])
+    print(f"\n| events | {' | '.join(f'{part}, MB' for part in PARTS)} |")
+    print(f"|---|{'---|' * len(PARTS)}")
+    for measured in found:
+        sizes = " | ".join(f"{size / MEGABYTE:,.0f}" for size in measured.disk.values())
+        print(f"| {measured.events:,} | {sizes} |")
+
+
+if __name__ == "__main__":
+    main()
