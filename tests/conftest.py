@@ -70,10 +70,12 @@ def real_data() -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A Postgres server for the whole session, with a template for warehouses."""
     from include.local import postgres
-    from tests.support.warehouse import make_template
+    from tests.support.warehouse import make_template, switch_autovacuum_off
 
     state = tmp_path_factory.mktemp("postgres")
     started = postgres.start(state)
+    # it comes by the clock, and a load looks at who else is at work
+    switch_autovacuum_off(started)
     make_template(started)
     yield started
     postgres.remove(state)

@@ -6,8 +6,7 @@ import contextlib
 import os
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,10 @@ from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
+from tests.support.waiting import wait_until
 from tests.support.warehouse import Warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

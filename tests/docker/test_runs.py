@@ -11,6 +11,8 @@ import time
 import httpx
 import pytest
 
+from tests.support.waiting import wait_until
+
 KILLED = ("dag-processor", "triggerer", "api-server", "warehouse", "metadata", "scheduler")
 DIM_STATES = """
 select state, count(*) as user_count from {{ ref('dim_users') }} where state is not null group by 1
@@ -69,11 +71,9 @@ def test_a_failing_run_reaches_slack_and_changes_no_mart(stack, first_marts):
         run_id = stack.start_run()
         assert stack.wait(run_id) == "failed"
     page = f"http://127.0.0.1:{stack.variables['GREENERY_SLACK_PORT']}/messages"
-    messages: list[dict] = []
-    deadline = time.monotonic() + 60
-    while not messages and time.monotonic() < deadline:
-        time.sleep(1)
-        messages = [one for one in httpx.get(page).json() if not one["thread_ts"]]
+    messages = wait_until(
+        lambda: [one for one in httpx.get(page).json() if not one["thread_ts"]], "a message"
+    )
     assert len(messages) == 1
     assert re.search(r"\bnever: \d+ rows", json.dumps(messages))
     assert stack.marts() == before

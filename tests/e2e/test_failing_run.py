@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from urllib.parse import quote
 
 import pytest
 
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
+from tests.support.waiting import wait_until
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -20,21 +20,19 @@ MODELS = ORDERS_AND_KPIS
 
 def wait_for_message(slack, *says: str) -> str:
     """Return the one message that Slack shows, as text, once it says all of this."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def found() -> str | None:
         shown = [json.dumps(message, ensure_ascii=False) for message in slack.messages]
         if len(shown) == 1 and all(words in shown[0] for words in says):
             return shown[0]
-        time.sleep(0.2)
-    raise AssertionError(f"Slack shows no single message with {says}: {slack.messages}")
+        return None
+
+    return wait_until(found, f"a single message with {says}")
 
 
 def wait_for_reply(slack) -> str:
     """Return the one reply in the message's thread, which is sent after it, as text."""
-    deadline = time.monotonic() + 60
-    while not slack.replies and time.monotonic() < deadline:
-        time.sleep(0.2)
-    (reply,) = slack.replies
+    (reply,) = wait_until(lambda: slack.replies, "a reply in the thread")
     return json.dumps(reply)
 
 

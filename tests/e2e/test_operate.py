@@ -10,21 +10,12 @@ from include.operate.__main__ import main
 from tests.e2e.test_failing_run import wait_for_message
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 MODELS = ORDERS_AND_KPIS
-
-
-def wait_until(condition, what: str):
-    """Return what a condition gives as soon as it gives something."""
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.3)
-    raise AssertionError(f"Waited in vain for {what}.")
 
 
 def trigger(shop, dag_id: str, **conf) -> str:
@@ -39,6 +30,7 @@ def trigger(shop, dag_id: str, **conf) -> str:
             else None
         ),
         f"the end of {dag_id}",
+        seconds=300,
     )
 
 
@@ -93,9 +85,10 @@ def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
             "select message from ops.task_failure where run_id like 'backfill%%'", ()
         ),
         "the refusal of the backfill",
+        seconds=300,
     )
     assert "takes no backfill, and nothing was done" in refused[0]
-    wait_until(lambda: not shop.api.unfinished_runs(), "the end of the backfill")
+    wait_until(lambda: not shop.api.unfinished_runs(), "the end of the backfill", 300)
     assert shop.warehouse.run("select * from ops.run_lease") == lease
 
     assert trigger(shop, "release", by="bob") == "success"

@@ -74,15 +74,28 @@ def _as_greenery_warehouse(warehouse: Warehouse) -> Iterator[None]:
             os.environ[CONNECTION] = before
 
 
-def _create_database(server: Server, name: str, template: str) -> None:
+def as_admin(server: Server, *statements: str | sql.Composable) -> None:
+    """Run what belongs to the whole server, each in no transaction."""
+    # a connection of its own each time: the server may be killed in between
     with contextlib.closing(server.connect("postgres", "postgres")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("create database {} template {} strategy file_copy").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
+            for statement in statements:
+                cursor.execute(statement)
+
+
+def _create_database(server: Server, name: str, template: str) -> None:
+    as_admin(
+        server,
+        sql.SQL("create database {} template {} strategy file_copy").format(
+            sql.Identifier(name), sql.Identifier(template)
+        ),
+    )
+
+
+def switch_autovacuum_off(server: Server) -> None:
+    """Have nobody at work in the server but those who connect to it."""
+    as_admin(server, "alter system set autovacuum = off", "select pg_reload_conf()")
 
 
 def make_template(server: Server) -> None:
@@ -104,11 +117,5 @@ def fresh_warehouse(server: Server, database: str | None = None) -> Iterator[War
         with _as_greenery_warehouse(warehouse):
             yield warehouse
     finally:
-        with contextlib.closing(server.connect("postgres", "postgres")) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    sql.SQL("drop database {} with (force)").format(
-                        sql.Identifier(warehouse.database)
-                    )
-                )
+        name = sql.Identifier(warehouse.database)
+        as_admin(server, sql.SQL("drop database {} with (force)").format(name))

@@ -25,6 +25,7 @@ from tests.include.alert.conftest import (
     task_context,
     write_results,
 )
+from tests.support.waiting import wait_until
 
 TASK = "build.staging.stg_greenery__orders_model_build"
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
@@ -329,7 +330,8 @@ def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path, m
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 2)
     tell(patience=HASTY)
-    assert len(slack.requests) == 1, "it is not asked again at once"
+    heard = wait_until(lambda: slack.requests, "the request")
+    assert len(heard) == 1, "it is not asked again at once"
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error

@@ -17,6 +17,7 @@ from include.alert.channel import (
 from include.alert.slack import Slack
 from include.slack.connection import CHANNEL, TOKEN
 from include.slack.fake_slack import FakeSlack
+from tests.support.waiting import wait_until
 
 BOT = Channel("slack", CHANNEL)
 WEBHOOK = Channel("slackwebhook", None)
@@ -68,8 +69,9 @@ def test_a_slow_slack_is_not_waited_for_and_not_asked_again(slack, channel, mode
     outcome = send(channel, answer_seconds=0.3)
     assert "may have arrived" in outcome.error
     assert outcome.is_unclear
-    assert time.monotonic() - before < 0.8
-    assert len(slack.requests) == 1
+    assert time.monotonic() - before < 1.4
+    # on a busy machine it hears of the request only after it was given up
+    assert len(wait_until(lambda: slack.requests, "the request")) == 1
 
 
 def test_a_message_whose_reply_is_lost_may_have_arrived(slack, channel):

@@ -16,6 +16,7 @@ from include.extract.history import LoadResult
 from include.extract.settle import Clock
 from include.extract.shop_snapshot import load_with_all
 from include.warehouse import connection
+from tests.support.warehouse import as_admin
 
 from .conftest import NOW, Shop, no_sleep
 
@@ -105,19 +106,8 @@ class ShopDatabase:
 def shop_database(server: Any) -> Iterator[str]:
     """Yield the name of a new, empty database that the log-in ``shop_reader`` may enter."""
     name = f"shop_{os.getpid()}"
-    _as_admin(
-        server, f"create database {name}", f"create role {READER} login password '{PASSWORD}'"
-    )
+    as_admin(server, f"create database {name}", f"create role {READER} login password '{PASSWORD}'")
     try:
         yield name
     finally:
-        _as_admin(server, f"drop database {name} with (force)", f"drop role {READER}")
-
-
-def _as_admin(server: Any, *statements: str) -> None:
-    # a connection of its own each time: the server may be killed in between
-    with contextlib.closing(server.connect("postgres", "postgres")) as admin:
-        admin.autocommit = True
-        with admin.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+        as_admin(server, f"drop database {name} with (force)", f"drop role {READER}")
