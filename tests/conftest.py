@@ -21,6 +21,7 @@ os.environ.update(
 )
 ROOT = Path(__file__).parents[1]
 WITH_AIRFLOW = "tests/e2e/"
+LONGEST = (WITH_AIRFLOW, "test_kill.py", "test_equality.py", "test_neighbours.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,8 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest: those with a whole Airflow."""
-    items.sort(key=lambda item: not item.nodeid.startswith(WITH_AIRFLOW))
+    """Begin with the tests that take longest: else the last of them keeps one process waiting."""
+
+    def place(item: pytest.Item) -> int:
+        return next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:

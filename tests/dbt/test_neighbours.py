@@ -36,7 +36,8 @@ def long_dump(warehouse: Warehouse) -> Iterator[None]:
                         " where application_name = 'pg_dump' and locktype = 'relation'"
                     )
                     == [(True,)]
-                )
+                ),
+                "the dump's locks",
             )
             yield
             assert dump.poll() is None, "it was over before the run"

