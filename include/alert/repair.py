@@ -8,6 +8,9 @@ from include.alert.blocks import code
 from include.alert.incidents import Incident
 from include.alert.report import SLOW_RUN, Report
 
+# Postgres' own words, whatever it was about to write
+FULL_DISK = "No space left on device"
+
 
 def how(incidents: Sequence[Incident], report: Report) -> list[str]:
     """Return what to do about open incidents, the clicks and the command included."""
@@ -36,6 +39,11 @@ def _mend(incidents: Sequence[Incident], report: Report) -> str:
     kinds = {incident.kind for incident in incidents}
     if report.facts is None:
         return "see that the warehouse is up, then clear the failed tasks in Airflow."
+    if any(FULL_DISK in incident.sentence for incident in incidents):
+        return (
+            "make room on the disk of the warehouse's server, then clear the failed tasks in "
+            "Airflow. What was being written was taken back; readers keep the last published data."
+        )
     if "load" in kinds:
         return (
             "put a right file in the place of the one named above and start a new run, "

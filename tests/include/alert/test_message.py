@@ -159,6 +159,14 @@ def test_the_way_to_mend_it_depends_on_what_failed(kind, says):
     assert says in shown(story([incident(kind)])).splitlines()[-2]
 
 
+@pytest.mark.parametrize("kind", ["load", "model", "test", "task"])
+def test_a_full_disk_is_no_matter_of_data(kind):
+    full = "could not extend file …: No space left on device"
+    shown_steps = shown(story([incident(kind, sentence=full)])).splitlines()[-2]
+    assert "make room on the disk of the warehouse's server" in shown_steps
+    assert "at its source" not in shown_steps
+
+
 def test_a_thousand_failures_make_one_legible_message():
     failing = [
         incident("test", f"t{i}", f"`m.c{i}` must not be empty: {i} rows") for i in range(1000)
