@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from unittest import mock
 
@@ -86,6 +87,17 @@ def show(measured: Measured) -> None:
         print(f"| | full refresh / day | | | | {whole / day:.1f} | |", flush=True)
 
 
+def plot(found: Sequence[Measured]) -> None:
+    """Print the CPU seconds over the history as a chart that GitHub and GitLab draw (Mermaid)."""
+    histories = ", ".join(f'"{measured.events / 1e6:.3g}M"' for measured in found)
+    print("\n```mermaid\nxychart-beta")
+    print(f'    x-axis "events" [{histories}]\n    y-axis "CPU seconds"')
+    for name in found[0].builds:
+        totals = [sum(measured.builds[name]) for measured in found]
+        print(f"    line [{', '.join(f'{total:.1f}' for total in totals)}]")
+    print("```")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
@@ -110,6 +122,7 @@ def main() -> None:
     for measured in found:
         sizes = " | ".join(f"{size / MEGABYTE:,.0f}" for size in measured.disk.values())
         print(f"| {measured.events:,} | {sizes} |")
+    plot(found)
 
 
 if __name__ == "__main__":
