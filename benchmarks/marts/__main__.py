@@ -10,12 +10,12 @@ so many days one after the other instead, and prints what is dead in the tables 
 from __future__ import annotations
 
 import argparse
-import os
+import multiprocessing
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from unittest import mock
+from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks.marts.footprint import PARTS, OwnMemory, ask, disk
+from benchmarks.marts.footprint import PARTS, ask, disk
+from benchmarks.marts.measure import Measured, be_quiet, measure
 from benchmarks.marts.shop import LAST_DAY, load, published, shop_of
 from include.demo.settings import days_until
 from include.local import postgres
@@ -23,41 +23,9 @@ from include.local import postgres
 MEGABYTE = 1_000_000
 
 
-@dataclass
-class Measured:
-    """What one history cost: CPU seconds of each step by build, bytes of each part, peak memory."""
-
-    events: int = 0
-    builds: dict[str, list[float]] = field(default_factory=dict)
-    disk: dict[str, int] = field(default_factory=dict)
-    memory: dict[str, int] = field(default_factory=dict)
-
-
-def measure(events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True) -> Measured:
-    """Return what a day costs after a history, and a full refresh of both."""
-    shop = shop_of(events, day_events)
-    *history, last = days_until(shop, LAST_DAY)
-    measured = Measured()
-    with published(shop, history) as (run, landing):
-        load(run.server, landing, shop, [last])
-        with OwnMemory(run.postmaster) as memory:
-            measured.builds["one more day"] = run()
-        measured.memory["one more day"] = memory.peak
-        run.dearest(dearest)
-        measured.disk = disk(run.server)
-        if is_refreshed:
-            with (
-                OwnMemory(run.postmaster) as memory,
-                mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}),
-            ):
-                measured.builds["full refresh"] = run("--full-refresh")
-            measured.memory["full refresh"] = memory.peak
-        ((measured.events,),) = ask(run.server, "select count(*) from raw.events")
-    return measured
-
-
 def follow(events: int, day_events: int, count: int) -> None:
     """Print what the parts take after many publications, and what a `vacuum full` leaves."""
+    be_quiet()
     shop = shop_of(events + day_events * (count - 1), day_events)
     days = days_until(shop, LAST_DAY)
     with published(shop, days[:-count]) as (run, landing):
@@ -114,9 +82,13 @@ def main() -> None:
     print("| events, the day's among them | build | transform | tests | publish | all | memory |")
     print("|---|---|---|---|---|---|---|")
     found = []
-    for events in options.events:
-        found.append(measure(events, options.day, options.dearest, not options.only_day))
-        show(found[-1])
+    # each in a process of its own: the profile of the daily run knows one warehouse
+    own = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=own, max_tasks_per_child=1) as processes:
+        for events in options.events:
+            given = (events, options.day, options.dearest, not options.only_day)
+            found.append(processes.submit(measure, *given).result())
+            show(found[-1])
     print(f"\n| events | {' | '.join(f'{part}, MB' for part in PARTS)} |")
     print(f"|---|{'---|' * len(PARTS)}")
     for measured in found:
