@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.extract import merge_sql
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
+from include.warehouse.connection import FEW_BY_KEYS
 
 # a drop with less than a 20th of the known rows is looked up by key
 FEW_SHARE = 20
@@ -60,9 +61,7 @@ def apply(
     known = cursor.fetchone()[0]
     are_few = rows * FEW_SHARE < known
     if are_few:
-        # looking up a few rows by their key must not come to reading the whole history; what a disk
-        # of today takes for it is not what the server's default says
-        cursor.execute("set local random_page_cost = 1.1")
+        cursor.execute(FEW_BY_KEYS)
     vanished = 0
     if table.load == "full_snapshot":
         vanished = _count_vanished(cursor, table, parts, quarantined, may_shrink=may_shrink)

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.publish.structure import BUILD, MARTS, Structure
+from include.warehouse.connection import FEW_BY_KEYS
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def make_equal(
         cursor.execute(sql.SQL(statement).format(**names))
         return cursor.rowcount
 
+    cursor.execute("set local random_page_cost to default" if touched is None else FEW_BY_KEYS)
     deleted, updated, inserted = map(run, statements)
     return RowCounts(inserted, updated, deleted)
 

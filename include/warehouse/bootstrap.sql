@@ -16,9 +16,6 @@ begin
     end loop;
     -- the business day must not depend on where the server happens to stand
     execute format('alter database %I set timezone to ''UTC''', current_database());
-    -- looking up a day's rows by their keys must not come to reading the whole history; what a disk
-    -- of today takes for it is not what the server's default says
-    execute format('alter database %I set random_page_cost to ''1.1''', current_database());
     execute format('revoke all on database %I from public', current_database());
     execute format('grant connect, temporary on database %I to public', current_database());
     execute format('grant create on database %I to transformer, analyst', current_database());

@@ -137,6 +137,20 @@ def test_touched_keys_are_made_anew_wherever_a_row_was_and_is(small):
     assert small.regulars() == [(1, 2), (2, 1)]
 
 
+def test_keys_are_looked_up_at_what_a_disk_of_today_takes(small):
+    small.warehouse.run(
+        "create table public.taken (cost text); grant insert on public.taken to transformer;"
+        "create function public.note() returns trigger language plpgsql as"
+        " $$ begin insert into public.taken values (current_setting('random_page_cost'));"
+        " return null; end $$;"
+        "create trigger note after insert on marts_build.people"
+        " for each statement execute function public.note()"
+    )
+    small.load({"1": ("ann", 11)})
+    small.build()
+    assert small.warehouse.run("select cost from public.taken") == [("1.1",)]
+
+
 def test_keys_that_nobody_touched_are_not_computed(small):
     small.warehouse.run("update marts_build.people set seconds = 77 where person_id = 'cat'")
     small.load({"1": ("ann", 11)})

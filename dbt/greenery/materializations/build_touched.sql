@@ -18,6 +18,10 @@
     {%- set key_columns = row_key(model) -%}
     {%- set touched = build.key ~ ' in (select touched_keys.key from touched_keys)' if build.key else 'true' -%}
 
+    {%- if build.key -%}
+        {# FEW_BY_KEYS of include/warehouse/connection.py #}
+        {% do run_query('set local random_page_cost = 1.1') %}
+    {%- endif -%}
     {% do run_query(
         'drop table if exists pg_temp.touched_keys, pg_temp.new_rows, pg_temp.changed_rows; '
         ~ 'create temporary table touched_keys (key ' ~ types.get(build.key, 'text') ~ ') on commit drop; '
