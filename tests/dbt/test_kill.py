@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 
 import psycopg2
@@ -20,6 +19,7 @@ from tests.dbt.landing import read_rows
 from tests.support.fault_points import FaultPoints, killed_at
 from tests.support.killable import KillableServer, killable_server
 from tests.support.readers import QUERY
+from tests.support.waiting import wait_until
 from tests.support.warehouse import Warehouse, fresh_warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -132,12 +132,12 @@ def in_a_process(action: Callable[[], object]) -> int:
     return child
 
 
-def wait_until(condition: Callable[[], bool], child: int) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
+def wait_until_stuck(child: int, somebody_waits: Callable[[], bool]) -> None:
+    def is_stuck() -> bool:
         assert os.waitpid(child, os.WNOHANG)[0] == 0, "it ended without writing the model"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return somebody_waits()
+
+    wait_until(is_stuck, "the model that is written")
 
 
 def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
@@ -155,7 +155,7 @@ def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
         shop.begin()
         with stuck_at(shop.warehouse, table.partition(".")[2]) as somebody_waits:
             child = in_a_process(lambda: shop.build("run"))
-            wait_until(somebody_waits, child)
+            wait_until_stuck(child, somebody_waits)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         assert picture(shop) == published
@@ -205,7 +205,7 @@ def test_a_server_killed_in_the_middle_of_a_model_or_a_publication(
             shop.begin()
             with stuck_at(warehouse, table) as somebody_waits:
                 child = in_a_process(lambda: shop.build("run"))
-                wait_until(somebody_waits, child)
+                wait_until_stuck(child, somebody_waits)
                 own_server.kill()
                 os.waitpid(child, 0)
             own_server.start()

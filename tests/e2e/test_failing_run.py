@@ -27,7 +27,11 @@ def wait_for_message(slack, *says: str) -> str:
             return shown[0]
         return None
 
-    return wait_until(found, f"a single message with {says}")
+    try:
+        return wait_until(found, f"a single message with {says}")
+    except AssertionError as in_vain:
+        in_vain.add_note(f"Slack shows: {slack.messages}")
+        raise
 
 
 def wait_for_reply(slack) -> str:
