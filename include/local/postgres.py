@@ -30,7 +30,8 @@ SERVER_SETTINGS = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "shared_buffers": "256MB",
+    # the same name as for docker compose
+    "shared_buffers": os.environ.get("GREENERY_SHARED_BUFFERS", "256MB"),
     "max_wal_size": "4GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",

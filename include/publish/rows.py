@@ -50,72 +50,71 @@ def make_equal(
         build: what the mart is to be equal to; by default its table in ``marts_build``.
         kept_for: the id of a publication to keep each changed row for, as it was before.
     """
-    build = build or sql.Identifier(BUILD, mart)
-    same_key = _join(" and ", "touched.{0} = new.{0}", structure.key)
     names = {
         "old": sql.Identifier(MARTS, mart),
-        "new": build
-        if touched is None
-        else sql.SQL("(select new.* from {} as touched inner join {} as new on {})").format(
-            touched, build, same_key
-        ),
-        "build": build,
-        "old_is_meant": sql.SQL("true")
-        if touched is None
-        else sql.SQL("({}) in (select {} from {} as touched)").format(
-            _join(", ", "old.{0}", structure.key),
-            _join(", ", "touched.{0}", structure.key),
-            touched,
-        ),
+        "new": build or sql.Identifier(BUILD, mart),
+        "touched": touched,
         "same_key": _join(" and ", "new.{0} = old.{0}", structure.key),
+        "is_new": _join(" and ", "new.{0} = touched.{0}", structure.key),
+        "is_old": _join(" and ", "old.{0} = touched.{0}", structure.key),
         "columns": _join(", ", "{0}", structure.columns),
         "new_columns": _join(", ", "new.{0}", structure.columns),
         "old_columns": _join(", ", "old.{0}", structure.columns),
         "assignments": _join(", ", "{0} = new.{0}", structure.columns),
-        "changed_key": row_key("changed", structure.key),
+        "new_key": row_key("new", structure.key),
+        "old_key": row_key("old", structure.key),
         "kept": KEPT,
         "publication": sql.Literal(kept_for),
         "mart": sql.Literal(mart),
     }
-    statements = PLAIN if kept_for is None else KEEPING
 
     def run(statement: str) -> int:
         cursor.execute(sql.SQL(statement).format(**names))
         return cursor.rowcount
 
-    cursor.execute("set local random_page_cost to default" if touched is None else FEW_BY_KEYS)
-    deleted, updated, inserted = map(run, statements)
-    return RowCounts(inserted, updated, deleted)
+    if touched is None and kept_for is None and not run("select from {old} limit 1"):
+        return RowCounts(inserted=run("insert into {old} ({columns}) select {columns} from {new}"))
+    run("set local random_page_cost to default" if touched is None else FEW_BY_KEYS)
+    run(_COMPARE.replace("{pairs}", _ALL if touched is None else _TOUCHED))
+    if kept_for is not None:
+        run(_KEEP)
+    return RowCounts(deleted=run(_DELETE), updated=run(_UPDATE), inserted=run(_INSERT))
 
 
 KEPT = sql.SQL("ops.row_before (publication_id, mart, row_key, row_data)")
+_ALL = "{new} as new full join {old} as old on {same_key}"
+_TOUCHED = (
+    "{touched} as touched left join {new} as new on {is_new} left join {old} as old on {is_old}"
+)
+# Each row is looked up once; after that its place stands for it. Nobody else writes to marts or
+# their build meanwhile, so that rows keep their places.
+_COMPARE = (
+    "drop table if exists pg_temp.differing; "
+    "create temporary table differing on commit drop as "
+    "select new.ctid as new_place, old.ctid as old_place from {pairs} "
+    "where ({new_columns}) is distinct from ({old_columns}); "
+    "analyze pg_temp.differing"
+)
+_KEEP = (
+    "insert into {kept} select {publication}, {mart}, {old_key}, to_jsonb(old) "
+    "from pg_temp.differing inner join {old} as old on old.ctid = differing.old_place "
+    "union all select {publication}, {mart}, {new_key}, null "
+    "from pg_temp.differing inner join {new} as new on new.ctid = differing.new_place "
+    "where differing.old_place is null"
+)
 _DELETE = (
-    "delete from {old} as old where {old_is_meant} "
-    "and not exists (select from {build} as new where {same_key})"
+    "delete from {old} as old using pg_temp.differing "
+    "where old.ctid = differing.old_place and differing.new_place is null"
 )
+_UPDATE = (
+    "update {old} as old set {assignments} from pg_temp.differing, {new} as new "
+    "where old.ctid = differing.old_place and new.ctid = differing.new_place"
+)
+# in the order of the build, where rows that are asked for together lie together
 _INSERT = (
-    "insert into {old} ({columns}) select {new_columns} from {new} as new "
-    "where not exists (select from {old} as old where {same_key})"
-)
-PLAIN = (
-    _DELETE,
-    "update {old} as old set {assignments} from {new} as new "
-    "where {same_key} and ({old_columns}) is distinct from ({new_columns})",
-    _INSERT,
-)
-# the same in one look each, with what was there before; nobody else writes to marts meanwhile, so
-# that rows keep their places
-KEEPING = (
-    f"with changed as ({_DELETE} returning old.*) insert into {{kept}} "
-    "select {publication}, {mart}, {changed_key}, to_jsonb(changed) from changed",
-    "with changed as (select {new_columns}, old.ctid as _place, to_jsonb(old) as _before "
-    "from {new} as new inner join {old} as old on {same_key} "
-    "where ({old_columns}) is distinct from ({new_columns})), "
-    "kept as (insert into {kept} "
-    "select {publication}, {mart}, {changed_key}, changed._before from changed) "
-    "update {old} as old set {assignments} from changed as new where old.ctid = new._place",
-    f"with changed as ({_INSERT} returning *) insert into {{kept}} "
-    "select {publication}, {mart}, {changed_key}, null from changed",
+    "insert into {old} ({columns}) select {new_columns} "
+    "from pg_temp.differing inner join {new} as new on new.ctid = differing.new_place "
+    "where differing.old_place is null order by differing.new_place"
 )
 
 

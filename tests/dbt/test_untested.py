@@ -123,6 +123,31 @@ def test_what_failed_is_tested_whole_until_it_passes(shop, rows):
     assert failing(shop, KINDS) == {KINDS: 1}
 
 
+def test_what_is_new_is_looked_up_at_what_a_disk_of_today_takes(shop, rows, monkeypatch):
+    build_with(shop, events=[rows["events"][-1]])
+    view = "staging.stg_greenery__events"
+    ((definition,),) = shop.warehouse.run(f"select rtrim(pg_get_viewdef('{view}'), ';')")
+    # a test leaves nothing behind, but a sequence keeps what it counted
+    shop.warehouse.run(
+        "create sequence public.few; create sequence public.whole;"
+        "create function public.note() returns boolean language plpgsql security definer as"
+        " $$ begin perform nextval(case current_setting('random_page_cost')"
+        " when '1.1' then 'public.few' else 'public.whole' end::regclass); return true; end $$;"
+        f"create or replace view {view} as select * from ({definition}) as rows where public.note()"
+    )
+
+    def is_noted() -> list[tuple]:
+        return shop.warehouse.run(
+            "select few.is_called, whole.is_called from public.few cross join public.whole"
+        )
+
+    assert failing(shop, KINDS) == {}
+    assert is_noted() == [(True, False)]
+    monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")
+    assert failing(shop, KINDS) == {}
+    assert is_noted() == [(True, True)]
+
+
 @pytest.mark.parametrize(
     ("done", "whole"),
     [

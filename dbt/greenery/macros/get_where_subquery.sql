@@ -9,7 +9,7 @@
 #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where') -%}
-    {%- set part = untested_part(relation) if is_tested_before() else none -%}
+    {%- set part = untested_part(relation) if execute and model.attached_node else none -%}
     {%- if part -%}
         {{ return('(select * from ' ~ part ~ (' and (' ~ where ~ ')' if where else '') ~ ') as untested') }}
     {%- elif where -%}

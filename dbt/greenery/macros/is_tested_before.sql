@@ -5,11 +5,5 @@
     at everything, and so does everybody but the daily run.
 #}
 {% macro is_tested_before() -%}
-    {%- if not execute or target.name != 'prod' or env_var('GREENERY_TEST_EVERYTHING', '') -%}
-        {{ return(false) }}
-    {%- endif -%}
-    {{ return(run_query(
-        "select coalesce((select status = 'pass' from ops.node_result where unique_id = '"
-        ~ model.unique_id ~ "' order by finished_at desc limit 1), false)"
-    ).rows[0][0]) }}
+    {{ return(since_tested('true') is not none) }}
 {%- endmacro %}

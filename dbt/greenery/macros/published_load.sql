@@ -1,14 +1,12 @@
 {#
-    The last load whose rows in a staging view have passed the test that is compiled, or none if that
-    is not known: those of the last publication, if the view was no other one then.
+    SQL: the last load whose rows in a staging view have passed the test that is compiled, or null if
+    that is not known: those of the last publication, if the view was no other one then.
 #}
 {% macro published_load(view) -%}
-    {{ return(run_query(
-        "select (select publication.horizon_load_id from ops.model_state as state"
-        ~ " cross join (select horizon_load_id from ops.publication"
-        ~ " where undone_at is null order by published_at desc limit 1) as publication"
-        ~ " where state.model = '" ~ view ~ "' and state.definition_hash is not null"
-        ~ " and state.built_at < (select max(finished_at) from ops.node_result where unique_id = '"
-        ~ model.unique_id ~ "'))"
-    ).rows[0][0]) }}
+    (select publication.horizon_load_id from ops.model_state as state
+    cross join (select horizon_load_id from ops.publication
+    where undone_at is null order by published_at desc limit 1) as publication
+    where state.model = '{{ view }}' and state.definition_hash is not null
+    and state.built_at < (select max(finished_at) from ops.node_result
+    where unique_id = '{{ model.unique_id }}'))
 {%- endmacro %}

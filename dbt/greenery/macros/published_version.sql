@@ -1,12 +1,10 @@
 {#
-    The version of a model that was published last, or none if not all that has changed since then is
-    known.
+    SQL: the version of a model that was published last, or null if not all that has changed since
+    then is known.
 #}
 {% macro published_version(name) -%}
-    {{ return(run_query(
-        "select (select watermark.position from ops.model_state as state"
-        ~ " inner join ops.model_watermark as watermark on watermark.source = state.model"
-        ~ " where state.model = '" ~ name ~ "' and watermark.model = 'publish'"
-        ~ " and watermark.position between state.changes_since and state.version)"
-    ).rows[0][0]) }}
+    (select watermark.position from ops.model_state as state
+    inner join ops.model_watermark as watermark on watermark.source = state.model
+    where state.model = '{{ name }}' and watermark.model = 'publish'
+    and watermark.position between state.changes_since and state.version)
 {%- endmacro %}

@@ -12,12 +12,12 @@
     {%- if is_tested_before() -%}
         {%- for name, key in changed.items() -%}
             {%- if name.startswith('stg_') -%}
-                {%- set load = published_load(name) -%}
+                {%- set load = ask(published_load(name)) -%}
                 {%- if load is not none -%}
                     {%- do keys.append('select ' ~ key ~ ' from ' ~ ref(name) ~ ' where load_id > ' ~ load) -%}
                 {%- endif -%}
             {%- else -%}
-                {%- set version = published_version(name) -%}
+                {%- set version = ask(published_version(name)) -%}
                 {%- if version is not none -%}
                     {%- do keys.append(
                         "select cast(key ->> '" ~ key ~ "' as " ~ type ~ ") from ops.model_change"

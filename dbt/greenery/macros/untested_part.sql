@@ -15,13 +15,13 @@
     {%- if tested.config.materialized == 'incremental_by_key' -%}
         {%- set key = row_key(tested) -%}
         {%- set new = 'untested.' ~ adapter.quote(tested.name) -%}
-        {%- if run_query("select to_regclass('" ~ new ~ "')").rows[0][0] is none -%}
+        {%- if since_tested("to_regclass('" ~ new ~ "')::text") is none -%}
             {{ return(none) }}
         {%- endif -%}
         {%- set new = new ~ ' where true' -%}
     {%- elif tested.resource_type == 'snapshot' -%}
         {%- set key = ['dbt_scd_id'] -%}
-        {%- set load = published_horizon() -%}
+        {%- set load = since_tested(published_horizon()) -%}
         {%- if load is none -%}
             {{ return(none) }}
         {%- endif -%}
@@ -30,7 +30,7 @@
         {%- set source = graph.sources[tested.depends_on.nodes[0]] -%}
         {# raw forbids that a key stands there twice #}
         {%- set key = source.config.meta.extract.primary_key -%}
-        {%- set load = published_load(tested.name) -%}
+        {%- set load = since_tested(published_load(tested.name)) -%}
         {%- if load is none or (kind == 'has_parent' and are_parents_gone(arguments.to, load)) -%}
             {{ return(none) }}
         {%- endif -%}

@@ -16,65 +16,68 @@
     {%- endfor -%}
     {%- set columns = get_quoted_csv(types) -%}
     {%- set key_columns = row_key(model) -%}
+    {%- set key_list = key_columns | join(', ') -%}
     {%- set touched = build.key ~ ' in (select touched_keys.key from touched_keys)' if build.key else 'true' -%}
 
     {%- if build.key -%}
-        {# FEW_BY_KEYS of include/warehouse/connection.py #}
-        {% do run_query('set local random_page_cost = 1.1') %}
-    {%- endif -%}
-    {% do run_query(
-        'drop table if exists pg_temp.touched_keys, pg_temp.new_rows, pg_temp.changed_rows; '
-        ~ 'create temporary table touched_keys (key ' ~ types.get(build.key, 'text') ~ ') on commit drop; '
-        ~ 'create temporary table new_rows (like ' ~ target_relation ~ ') on commit drop; '
-        ~ 'create temporary table changed_rows (like ' ~ target_relation ~ ') on commit drop'
-    ) %}
-    {%- for source in sources if source.is_news -%}
+        {%- set news = [] -%}
+        {%- for source in sources if source.is_news -%}
+            {%- do news.append(touched_keys(source, build.key, types[build.key])) -%}
+        {%- endfor -%}
+        {# FEW_BY_KEYS of include/warehouse/connection.py. Keys that follow each other are looked up on
+           the same page of an index; that each is there once lets Postgres take them in this order #}
         {% do run_query(
-            'insert into touched_keys select news.key from ('
-            ~ touched_keys(source, build.key, types[build.key]) ~ ') as news where news.key is not null'
+            'set local random_page_cost = 1.1; '
+            ~ 'drop table if exists pg_temp.touched_keys; '
+            ~ 'create temporary table touched_keys (key ' ~ types[build.key] ~ ' primary key) on commit drop; '
+            ~ 'insert into touched_keys select distinct news.key from (' ~ news | join(' union all ')
+            ~ ') as news where news.key is not null order by news.key; '
+            ~ 'analyze touched_keys'
         ) %}
-    {%- endfor -%}
-    {% do run_query('analyze touched_keys') %}
+    {%- endif -%}
 
     {%- set filtered = modules.re.sub(
         'true /[*] touched: (.*?) [*]/', '\\1 in (select touched_keys.key from touched_keys)', sql
     ) -%}
-    {% do run_query(
-        'insert into new_rows (' ~ columns ~ ') select ' ~ columns ~ ' from (' ~ filtered ~ ') as built'
-    ) %}
-    {% do run_query(
-        'with old_rows as materialized (select ' ~ columns ~ ' from ' ~ target_relation
-        ~ ' where ' ~ touched ~ ') '
+    {%- set is_changed = run_query(
+        'drop table if exists pg_temp.new_rows, pg_temp.old_rows, pg_temp.changed_rows, pg_temp.changed_keys; '
+        ~ 'create temporary table new_rows (like ' ~ target_relation ~ ') on commit drop; '
+        ~ 'create temporary table old_rows (_place tid, like ' ~ target_relation ~ ') on commit drop; '
+        ~ 'create temporary table changed_rows (like ' ~ target_relation ~ ') on commit drop; '
+        ~ 'insert into new_rows (' ~ columns ~ ') select ' ~ columns ~ ' from (' ~ filtered ~ '\n) as built; '
+        ~ 'insert into old_rows (_place, ' ~ columns ~ ') select ctid, ' ~ columns
+        ~ ' from ' ~ target_relation ~ ' where ' ~ touched ~ '; '
         ~ 'insert into changed_rows (' ~ columns ~ ') '
-        ~ '(select * from old_rows except all select ' ~ columns ~ ' from new_rows) union all '
-        ~ '(select ' ~ columns ~ ' from new_rows except all select * from old_rows)'
-    ) %}
-    {% do run_query('analyze changed_rows') %}
-    {%- set is_changed = run_query('select exists (select from changed_rows)').rows[0][0] -%}
+        ~ '(select ' ~ columns ~ ' from old_rows except all select ' ~ columns ~ ' from new_rows) union all '
+        ~ '(select ' ~ columns ~ ' from new_rows except all select ' ~ columns ~ ' from old_rows); '
+        ~ 'create temporary table changed_keys on commit drop as select distinct ' ~ key_list ~ ' from changed_rows; '
+        ~ 'analyze new_rows; analyze old_rows; analyze changed_keys; '
+        ~ 'select exists (select from changed_keys)'
+    ).rows[0][0] -%}
 
+    {%- set told = (key_columns + build.get('change_key', [])) | unique | list -%}
     {%- set pairs = [] -%}
-    {%- for column in (key_columns + build.get('change_key', [])) | unique -%}
+    {%- for column in told -%}
         {%- do pairs.append("'" ~ column ~ "', " ~ column) -%}
     {%- endfor -%}
+    {%- set same_key = [] -%}
+    {%- for column in key_columns -%}
+        {%- do same_key.append('changed.' ~ column ~ ' = found.' ~ column) -%}
+    {%- endfor -%}
+    {%- set same_key = same_key | join(' and ') -%}
+    {# rows keep their places until then: a model is built by one at a time #}
     {% do run_query(
         'insert into ' ~ build_state('model_change') ~ ' (model, version, key) '
-        ~ "select distinct '" ~ model.name ~ "', " ~ version
-        ~ ', jsonb_build_object(' ~ pairs | join(', ') ~ ') from changed_rows'
-    ) %}
-    {%- set same_row = [] -%}
-    {%- for column in key_columns -%}
-        {%- do same_row.append('changed.' ~ column ~ ' = present.' ~ column) -%}
-    {%- endfor -%}
-    {%- set changed = '(select distinct ' ~ key_columns | join(', ') ~ ' from changed_rows) as changed' -%}
-    {% do run_query(
-        'delete from ' ~ target_relation ~ ' as present using ' ~ changed
-        ~ ' where ' ~ same_row | join(' and ')
-        ~ ' and ' ~ ('present.' if build.key else '') ~ touched
+        ~ "select '" ~ model.name ~ "', " ~ version ~ ', jsonb_build_object(' ~ pairs | join(', ')
+        ~ ') from (select distinct ' ~ told | join(', ') ~ ' from changed_rows) as told; '
+        ~ 'delete from ' ~ target_relation ~ ' as present using old_rows as found, changed_keys as changed'
+        ~ ' where present.ctid = found._place and ' ~ same_key
     ) %}
     {% call statement('main') -%}
         insert into {{ target_relation }} ({{ columns }})
-        select {{ columns }} from new_rows as present
-        where exists (select from {{ changed }} where {{ same_row | join(' and ') }})
+        select {{ columns }} from new_rows as found
+        where exists (select from changed_keys as changed where {{ same_key }})
+        order by {{ (([build.key] if build.key else []) + key_columns) | unique | join(', ') }}
     {%- endcall %}
     {{ return(is_changed) }}
 {% endmacro %}

@@ -7,7 +7,7 @@
 {% macro keep_untested(target_relation) %}
     {%- if target.name == 'prod' -%}
         {%- set untested = 'untested.' ~ adapter.quote(model.name) -%}
-        {%- set since = published_version(model.name) -%}
+        {%- set since = ask(published_version(model.name)) -%}
         {%- if since is none -%}
             {% do run_query('drop table if exists ' ~ untested) %}
         {%- else -%}
@@ -23,7 +23,8 @@
                 'drop table if exists pg_temp.untested_keys; '
                 ~ 'create temporary table untested_keys on commit drop as select distinct '
                 ~ keys | join(', ') ~ " from ops.model_change where model = '" ~ model.name
-                ~ "' and version > " ~ since ~ '; analyze untested_keys; '
+                ~ "' and version > " ~ since ~ ' order by ' ~ key_columns | join(', ')
+                ~ '; analyze untested_keys; '
                 ~ 'create unlogged table if not exists ' ~ untested ~ ' (like ' ~ target_relation
                 ~ '); delete from ' ~ untested
                 ~ '; insert into ' ~ untested ~ ' select present.* from untested_keys'

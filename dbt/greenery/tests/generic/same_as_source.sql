@@ -5,7 +5,7 @@
 #}
 {% test same_as_source(model, to, key, same) %}
 
-    {%- set load = published_horizon() if is_tested_before() else none %}
+    {%- set load = since_tested(published_horizon()) %}
 
     with
 
