@@ -30,8 +30,6 @@ SERVER_SETTINGS = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # the same name as for docker compose
-    "shared_buffers": os.environ.get("GREENERY_SHARED_BUFFERS", "256MB"),
     "max_wal_size": "4GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -211,9 +209,12 @@ def free_port() -> int:
 
 
 def _start_on_a_free_port(state: Path, server: Server) -> Server:
+    # the same name as for docker compose
+    memory = {"shared_buffers": os.environ.get("GREENERY_SHARED_BUFFERS", "256MB")}
+    settings = SERVER_SETTINGS | memory
     # the port of last time if it is still free, so that bookmarks keep working
     for port in [server.port or free_port(), free_port(), free_port()]:
-        options = " ".join(f"-c {name}='{value}'" for name, value in SERVER_SETTINGS.items())
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         started = _pg_ctl(
             server,
             "start",

@@ -94,6 +94,18 @@ def test_it_speaks_utc_and_sorts_by_bytes(state):
     assert ask(server, "select 'B' < 'a'") is True
 
 
+def test_a_large_shop_may_give_it_more_memory(state, monkeypatch):
+    server = postgres.start(state)
+    assert ask(server, "show shared_buffers") == "256MB"
+    postgres.stop(state)
+    monkeypatch.setenv("GREENERY_SHARED_BUFFERS", "64MB")
+    assert ask(postgres.start(state), "show shared_buffers") == "64MB"
+    postgres.stop(state)
+    monkeypatch.setenv("GREENERY_SHARED_BUFFERS", "much")
+    with pytest.raises(postgres.PostgresError, match='"shared_buffers": "much"'):
+        postgres.start(state)
+
+
 def test_the_analyst_reads_everything_and_writes_to_no_schema_of_the_run(state):
     server = postgres.start(state)
     assert ask(server, "select has_schema_privilege('raw', 'usage')", "analyst") is True
