@@ -75,12 +75,11 @@ def real_data() -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A Postgres server for the whole session, with a template for warehouses."""
     from include.local import postgres
-    from tests.support.warehouse import make_template, switch_autovacuum_off
+    from tests.support.warehouse import make_template, set_for_tests
 
     state = tmp_path_factory.mktemp("postgres")
     started = postgres.start(state)
-    # it comes by the clock, and a load looks at who else is at work
-    switch_autovacuum_off(started)
+    set_for_tests(started)
     make_template(started)
     yield started
     postgres.remove(state)

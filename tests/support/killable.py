@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from include.local import postgres
-from tests.support.warehouse import make_template
+from tests.support.warehouse import make_template, set_for_tests
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,7 @@ class KillableServer:
     server: postgres.Server
 
     def kill(self) -> None:
-        """End it as a power cut would: nothing is written that is not written already."""
+        """End it where it is: nothing is written that is not written already."""
         postgres._pg_ctl(self.server, "stop", "--mode=immediate")
 
     def start(self) -> None:
@@ -29,6 +29,7 @@ def killable_server(folder: Path) -> Iterator[KillableServer]:
     """Yield a server of its own in a folder, with a template for warehouses."""
     server = postgres.start(folder)
     try:
+        set_for_tests(server)
         make_template(server)
         yield KillableServer(folder, server)
     finally:

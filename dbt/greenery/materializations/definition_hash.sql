@@ -22,15 +22,11 @@
             {%- elif unique_id in graph.nodes -%}
                 {%- set node = graph.nodes[unique_id] -%}
                 {%- if node.config.materialized == 'view' -%}
-                    {%- do parts.append(run_query(
-                        "select pg_get_viewdef(to_regclass('" ~ node.relation_name ~ "'))"
-                    ).rows[0][0]) -%}
+                    {%- do parts.append(ask("pg_get_viewdef(to_regclass('" ~ node.relation_name ~ "'))")) -%}
                 {%- endif -%}
                 {%- if node.resource_type == 'snapshot' -%}
                     {# another table in its place holds another history #}
-                    {%- do parts.append(run_query(
-                        "select to_regclass('" ~ node.relation_name ~ "')::oid"
-                    ).rows[0][0] | string) -%}
+                    {%- do parts.append(ask("to_regclass('" ~ node.relation_name ~ "')::oid") | string) -%}
                 {%- elif node.config.materialized in ('view', 'ephemeral') -%}
                     {%- do todo.extend(node.depends_on.nodes) -%}
                 {%- else -%}
