@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 from benchmarks.marts.footprint import OwnMemory, ask, disk
-from benchmarks.marts.shop import LAST_DAY, load, published, shop_of
+from benchmarks.marts.shop import LAST_DAY, change_price, load, published, shop_of
 from include.demo.settings import days_until
 
 
@@ -23,25 +23,30 @@ class Measured:
 
 
 def measure(events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True) -> Measured:
-    """Return what a day costs after a history, and a full refresh of both."""
+    """Return what a day costs after a history, then a price that changes, then a full refresh.
+
+    A changed price is measured by itself: all orders of its product, however old, are made anew.
+    """
     be_quiet()
     shop = shop_of(events, day_events)
     *history, last = days_until(shop, LAST_DAY)
     measured = Measured()
     with published(shop, history) as (run, landing):
-        load(run.server, landing, shop, [last])
-        with OwnMemory(run.postmaster) as memory:
-            measured.builds["one more day"] = run()
-        measured.memory["one more day"] = memory.peak
+
+        def build(name: str, *arguments: str) -> None:
+            with OwnMemory(run.postmaster) as memory:
+                measured.builds[name] = run(*arguments)
+            measured.memory[name] = memory.peak
+
+        load(run.server, landing, shop, [last], keeps_prices=True)
+        build("one more day")
         run.dearest(dearest)
         measured.disk = disk(run.server)
+        change_price(run.server, landing)
+        build("one price changed")
         if is_refreshed:
-            with (
-                OwnMemory(run.postmaster) as memory,
-                mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}),
-            ):
-                measured.builds["full refresh"] = run("--full-refresh")
-            measured.memory["full refresh"] = memory.peak
+            with mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}):
+                build("full refresh", "--full-refresh")
         ((measured.events,),) = ask(run.server, "select count(*) from raw.events")
     return measured
 

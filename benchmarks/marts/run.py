@@ -17,6 +17,7 @@ from include.publish.publish import publish
 from include.transform.dbt_config import manifest_path, open_profile
 from include.transform.lineage import Lineage
 from include.transform.manifest import PROJECT
+from include.transform.quicker_dbt import make_dbt_quicker
 from include.warehouse import lease
 from include.warehouse.connection import transaction
 
@@ -35,6 +36,7 @@ class Run:
             int(Path(server.home, "data/postmaster.pid").read_text().split()[0])
         )
         self.lineage = Lineage.read(manifest_path())
+        make_dbt_quicker()
         self.manifest = self.dbt("parse")
 
     def dbt(self, *command: str) -> Any:

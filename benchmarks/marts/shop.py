@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from unittest import mock
 
 from benchmarks.marts.run import Run
-from include.demo.files import TABLES
+from include.demo.files import TABLES, drop_file
 from include.demo.generate import write_landing
 from include.demo.settings import DemoSettings, default_settings
 from include.extract.task import load_table
@@ -55,16 +57,64 @@ def warehouse(folder: Path) -> Iterator[postgres.Server]:
         postgres.remove(folder)
 
 
-def load(server: postgres.Server, landing: Path, shop: DemoSettings, days: Sequence[date]) -> None:
-    """Make the drops of days and load them; of snapshots only the last one, to save time."""
+def load(
+    server: postgres.Server,
+    landing: Path,
+    shop: DemoSettings,
+    days: Sequence[date],
+    *,
+    keeps_prices: bool = False,
+) -> None:
+    """Make the drops of days and load them; of snapshots only the last one, to save time.
+
+    Args:
+        keeps_prices: products cost what they cost in the drop before.
+    """
+    for table in SNAPSHOTS:
+        for day in days[:-1]:
+            # a file that is there is not made
+            file = drop_file(landing, table, day, compress=False)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
     with contextlib.closing(server.connect("analyst")) as connection:
         write_landing(connection, landing, shop, days)
     for table in TABLES:
         if table in SNAPSHOTS:
-            for file in sorted((landing / table).iterdir())[:-1]:
+            *older, newest = sorted((landing / table).iterdir())
+            if table == "products" and keeps_prices:
+                _set_prices(newest, _prices(older[-1]))
+            for file in older:
                 file.unlink()
         load_table(table, run_id="load", confirm_shrunk=[table])
-    # as autovacuum would have done by the next day
+    _vacuum(server)
+
+
+def change_price(server: postgres.Server, landing: Path) -> None:
+    """Load the products once more, the first of them a dollar dearer."""
+    newest = max((landing / "products").iterdir())
+    (product, price), *_ = _prices(newest).items()
+    _set_prices(newest, {product: str(Decimal(price) + 1)})
+    load_table("products", run_id="load")
+    _vacuum(server)
+
+
+def _prices(file: Path) -> dict[str, str]:
+    with file.open(newline="") as lines:
+        return {row["product_id"]: row["price"] for row in csv.DictReader(lines)}
+
+
+def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    with file.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, rows[0])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {"price": prices.get(row["product_id"], row["price"])})
+
+
+def _vacuum(server: postgres.Server) -> None:
+    """Do what autovacuum would have done by the next day."""
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
         connection.cursor().execute("vacuum (analyze)")
