@@ -54,13 +54,18 @@ def build(warehouse, target: Path, *arguments: str) -> dict[str, dict]:
     return results
 
 
-def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, monkeypatch, tmp_path):
-    landing = json.dumps({"conn_type": "fs", "extra": {"path": str(real_data)}})
+def load(folder: Path, monkeypatch) -> None:
+    """Load the files of a folder, one of each table."""
+    landing = json.dumps({"conn_type": "fs", "extra": {"path": str(folder)}})
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SOURCE", landing)
     tables = declared_tables()
     assert len(tables) == 7
     for table in tables:
         load_table(table, run_id="a run")
+
+
+def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, monkeypatch, tmp_path):
+    load(real_data, monkeypatch)
     results = build(warehouse, tmp_path)
     kinds = Counter(unique_id.split(".")[0] for unique_id in results)
     assert kinds["model"] == 32
@@ -94,3 +99,19 @@ def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_pat
     # and once more, by what changed: nothing
     again = build(warehouse, tmp_path, "--select", "dim_promos")
     assert again["model.greenery.dim_promos"]["adapter_response"]["rows_affected"] == 0
+
+
+def test_a_few_keys_of_a_staging_view_are_looked_up_in_raw(
+    warehouse, real_data, monkeypatch, tmp_path
+):
+    load(real_data, monkeypatch)
+    run_dbt(warehouse, tmp_path, "run", "--select", "staging")
+    for name, table in declared_tables().items():
+        key = table.primary_key[0]
+        plan = warehouse.run(
+            # leaves a lookup for each key, if the view lets Postgres do it
+            "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off;"
+            f"explain select * from (values ('a'), ('b')) as keys ({key})"
+            f" inner join dev_me_staging.stg_greenery__{name} using ({key})"
+        )
+        assert f"{name}_pkey" in str(plan)

@@ -1,30 +1,16 @@
-with
+select
+    -- ids
+    address_id,
 
-source as (
+    -- strings
+    address,
+    zipcode,
+    state,
+    country,
 
-    select * from {{ source('greenery', 'addresses') }}
+    -- bookkeeping
+    _load_id as load_id
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        address_id,
-
-        -- strings
-        address,
-        zipcode,
-        state,
-        country,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'addresses') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null

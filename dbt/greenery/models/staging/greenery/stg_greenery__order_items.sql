@@ -1,28 +1,14 @@
-with
+select
+    -- ids
+    order_id,
+    product_id,
 
-source as (
+    -- numerics
+    quantity,
 
-    select * from {{ source('greenery', 'order_items') }}
+    -- bookkeeping
+    _load_id as load_id
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        order_id,
-        product_id,
-
-        -- numerics
-        quantity,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'order_items') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null

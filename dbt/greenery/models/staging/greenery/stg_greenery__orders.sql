@@ -1,42 +1,28 @@
-with
+select
+    -- ids
+    order_id,
+    user_id,
+    promo_id,
+    address_id,
+    tracking_id,
 
-source as (
+    -- strings
+    status as order_status,
+    shipping_service,
 
-    select * from {{ source('greenery', 'orders') }}
+    -- numerics
+    order_cost as order_cost_usd,
+    shipping_cost as shipping_cost_usd,
+    order_total as order_total_usd,
 
-),
+    -- timestamps
+    created_at as ordered_at,
+    estimated_delivery_at,
+    delivered_at,
 
-renamed as (
+    -- bookkeeping
+    _load_id as load_id
 
-    select
-        -- ids
-        order_id,
-        user_id,
-        promo_id,
-        address_id,
-        tracking_id,
-
-        -- strings
-        status as order_status,
-        shipping_service,
-
-        -- numerics
-        order_cost as order_cost_usd,
-        shipping_cost as shipping_cost_usd,
-        order_total as order_total_usd,
-
-        -- timestamps
-        created_at as ordered_at,
-        estimated_delivery_at,
-        delivered_at,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'orders') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null

@@ -1,31 +1,17 @@
-with
+select
+    -- ids
+    product_id,
 
-source as (
+    -- strings
+    name as product_name,
 
-    select * from {{ source('greenery', 'products') }}
+    -- numerics
+    price as price_usd,
+    inventory as inventory_count,
 
-),
+    -- bookkeeping
+    _load_id as load_id
 
-renamed as (
-
-    select
-        -- ids
-        product_id,
-
-        -- strings
-        name as product_name,
-
-        -- numerics
-        price as price_usd,
-        inventory as inventory_count,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'products') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null

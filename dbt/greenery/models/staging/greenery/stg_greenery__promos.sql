@@ -1,30 +1,16 @@
-with
+select
+    -- ids
+    promo_id,
 
-source as (
+    -- strings
+    status as promo_status,
 
-    select * from {{ source('greenery', 'promos') }}
+    -- numerics
+    discount as discount_usd,
 
-),
+    -- bookkeeping
+    _load_id as load_id
 
-renamed as (
-
-    select
-        -- ids
-        promo_id,
-
-        -- strings
-        status as promo_status,
-
-        -- numerics
-        discount as discount_usd,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'promos') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null

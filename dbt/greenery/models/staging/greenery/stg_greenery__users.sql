@@ -1,35 +1,21 @@
-with
+select
+    -- ids
+    user_id,
+    address_id,
 
-source as (
+    -- strings
+    first_name,
+    last_name,
+    email,
+    phone_number,
 
-    select * from {{ source('greenery', 'users') }}
+    -- timestamps
+    created_at,
+    updated_at,
 
-),
+    -- bookkeeping
+    _load_id as load_id
 
-renamed as (
-
-    select
-        -- ids
-        user_id,
-        address_id,
-
-        -- strings
-        first_name,
-        last_name,
-        email,
-        phone_number,
-
-        -- timestamps
-        created_at,
-        updated_at,
-
-        -- bookkeeping
-        _load_id as load_id
-
-    from source
-    -- the loader keeps rows that the shop deleted, and marks them
-    where _deleted_at is null
-
-)
-
-select * from renamed
+from {{ source('greenery', 'users') }}
+-- the loader keeps rows that the shop deleted, and marks them
+where _deleted_at is null
