@@ -151,6 +151,26 @@ def test_keys_are_looked_up_at_what_a_disk_of_today_takes(small):
     assert small.warehouse.run("select cost from public.taken") == [("1.1",)]
 
 
+def test_what_is_new_is_not_looked_for_among_all_keys_that_are_not_null(small):
+    database = small.warehouse.database
+    small.warehouse.run(
+        # the first can look up keys, the other one can also tell which are not null
+        "create index by_key on raw.visits using hash (person_id);"
+        "create index by_null on raw.visits using brin (person_id);"
+        f"alter database {database} set enable_seqscan = off;"
+        f"alter database {database} set enable_hashjoin = off;"
+        f"alter database {database} set enable_mergejoin = off"
+    )
+    small.load({"3": ("bob", 31)})
+    small.build()
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 31), ("cat", 1, 40)]
+    used = small.warehouse.run(
+        "select indexrelname from pg_stat_user_indexes"
+        " where indexrelname in ('by_key', 'by_null') and idx_scan > 0"
+    )
+    assert used == [("by_key",)]
+
+
 def test_keys_that_nobody_touched_are_not_computed(small):
     small.warehouse.run("update marts_build.people set seconds = 77 where person_id = 'cat'")
     small.load({"1": ("ann", 11)})

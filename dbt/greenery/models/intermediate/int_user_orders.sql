@@ -6,7 +6,6 @@
         'key': 'user_id',
         'touched_by': [
             {'source': 'orders'},
-            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__orders'},
         ],
     }}
 ) }}
@@ -17,19 +16,6 @@ orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
     where {{ touched('user_id') }}
-
-),
-
-order_events as (
-
-    select
-        order_id,
-        min(session_id) filter (where event_type = 'checkout') as session_id,
-        min(event_at) filter (where event_type = 'checkout') as checked_out_at,
-        min(event_at) filter (where event_type = 'package_shipped') as shipped_at
-    from {{ ref('stg_greenery__events') }}
-    where order_id in (select orders.order_id from orders)
-    group by 1
 
 ),
 
@@ -47,24 +33,20 @@ final as (
 
     select
         -- ids
-        orders_numbered.order_id,
-        orders_numbered.user_id,
-        order_events.session_id,
+        order_id,
+        user_id,
 
         -- numerics
-        orders_numbered.order_number,
+        order_number,
 
         -- booleans
-        orders_numbered.order_number = 1 as is_first_order,
-        orders_numbered.order_number = orders_numbered.user_order_count as is_last_order,
+        order_number = 1 as is_first_order,
+        order_number = user_order_count as is_last_order,
 
         -- timestamps
-        orders_numbered.ordered_at,
-        order_events.checked_out_at,
-        order_events.shipped_at
+        ordered_at
 
     from orders_numbered
-    left join order_events on orders_numbered.order_id = order_events.order_id
 
 )
 

@@ -7,6 +7,7 @@
         'touched_by': [
             {'source': 'orders'},
             {'source': 'order_items'},
+            {'source': 'events'},
             {'model': 'int_user_orders'},
         ],
         'lies_by': 'ordered_date',
@@ -27,6 +28,19 @@ user_orders as (
 
     select * from {{ ref('int_user_orders') }}
     where {{ touched('order_id') }}
+
+),
+
+order_events as (
+
+    select
+        order_id,
+        min(session_id) filter (where event_type = 'checkout') as session_id,
+        min(event_at) filter (where event_type = 'checkout') as checked_out_at,
+        min(event_at) filter (where event_type = 'package_shipped') as shipped_at
+    from {{ ref('stg_greenery__events') }}
+    where {{ touched('order_id') }}
+    group by 1
 
 ),
 
@@ -51,7 +65,7 @@ final as (
         orders.promo_id,
         orders.address_id,
         orders.tracking_id,
-        user_orders.session_id,
+        order_events.session_id,
 
         -- strings
         orders.order_status,
@@ -79,14 +93,15 @@ final as (
         {{ business_date('orders.ordered_at') }} as ordered_date,
 
         -- timestamps
-        user_orders.checked_out_at,
+        order_events.checked_out_at,
         orders.ordered_at,
-        user_orders.shipped_at,
+        order_events.shipped_at,
         orders.estimated_delivery_at,
         orders.delivered_at
 
     from orders
     inner join user_orders on orders.order_id = user_orders.order_id
+    left join order_events on orders.order_id = order_events.order_id
     left join items_by_order on orders.order_id = items_by_order.order_id
 
 )
