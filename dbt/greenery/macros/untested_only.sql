@@ -28,7 +28,7 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if keys | length == changed | length -%}
-        {{ column }} in ({{ keys | join(' union ') }})
+        {{ column }} in ({{ few_keys(keys | join(' union ')) }})
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}

@@ -42,5 +42,7 @@
         {{ return(new) }}
     {%- endif -%}
     {%- set columns = group | join(', ') -%}
-    {{ return(relation ~ ' where (' ~ columns ~ ') in (select ' ~ columns ~ ' from ' ~ new ~ ')') }}
+    {{ return(
+        relation ~ ' where (' ~ columns ~ ') in (' ~ few_keys('select ' ~ columns ~ ' from ' ~ new) ~ ')'
+    ) }}
 {%- endmacro %}
