@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.dbt.daily import DailyBuild
@@ -14,6 +16,7 @@ KINDS = (
     "accepted_values_stg_greenery__events_event_type__"
     "page_view__add_to_cart__checkout__package_shipped"
 )
+ONE_USER = "stg_greenery__events__one_user_per_session"
 ONE_CHECKOUT = "stg_greenery__events__one_checkout_per_order"
 USER_EXISTS = "stg_greenery__orders__user_exists"
 POSITIVE = "in_range_fct_orders_order_total_usd"
@@ -123,29 +126,50 @@ def test_what_failed_is_tested_whole_until_it_passes(shop, rows):
     assert failing(shop, KINDS) == {KINDS: 1}
 
 
-def test_what_is_new_is_looked_up_at_what_a_disk_of_today_takes(shop, rows, monkeypatch):
-    build_with(shop, events=[rows["events"][-1]])
+def note_reads(shop, setting: str, for_few: str) -> Callable[[], tuple[bool, bool]]:
+    """Return what tells whether events were read with a setting as it is for few rows, and else."""
     view = "staging.stg_greenery__events"
     ((definition,),) = shop.warehouse.run(f"select rtrim(pg_get_viewdef('{view}'), ';')")
     # a test leaves nothing behind, but a sequence keeps what it counted
     shop.warehouse.run(
         "create sequence public.few; create sequence public.whole;"
         "create function public.note() returns boolean language plpgsql security definer as"
-        " $$ begin perform nextval(case current_setting('random_page_cost')"
-        " when '1.1' then 'public.few' else 'public.whole' end::regclass); return true; end $$;"
+        f" $$ begin perform nextval(case current_setting('{setting}')"
+        f" when '{for_few}' then 'public.few' else 'public.whole' end::regclass);"
+        " return true; end $$;"
         f"create or replace view {view} as select * from ({definition}) as rows where public.note()"
     )
 
-    def is_noted() -> list[tuple]:
-        return shop.warehouse.run(
+    def is_noted() -> tuple[bool, bool]:
+        (noted,) = shop.warehouse.run(
             "select few.is_called, whole.is_called from public.few cross join public.whole"
         )
+        return noted
 
+    return is_noted
+
+
+def test_what_is_new_is_looked_up_at_what_a_disk_of_today_takes(shop, rows, monkeypatch):
+    build_with(shop, events=[rows["events"][-1]])
+    is_noted = note_reads(shop, "random_page_cost", "1.1")
     assert failing(shop, KINDS) == {}
-    assert is_noted() == [(True, False)]
+    assert is_noted() == (True, False)
     monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")
     assert failing(shop, KINDS) == {}
-    assert is_noted() == [(True, True)]
+    assert is_noted() == (True, True)
+
+
+def test_a_few_keys_are_looked_up_where_rows_are_compared(shop, rows, monkeypatch):
+    build_with(shop, events=[rows["events"][-1]])
+    is_noted = note_reads(shop, "enable_seqscan", "off")
+    with monkeypatch.context() as everything:
+        everything.setenv("GREENERY_TEST_EVERYTHING", "1")
+        assert failing(shop, ONE_USER) == {}
+    assert is_noted() == (False, True)
+    (result,) = shop.build("test", "--select", ONE_USER)
+    assert is_noted() == (True, True)
+    # whoever is told of a failure can run its SQL
+    assert shop.warehouse.run(result.node.compiled_code) == []
 
 
 @pytest.mark.parametrize(

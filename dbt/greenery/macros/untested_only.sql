@@ -28,7 +28,7 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if keys | length == changed | length -%}
-        {{ column }} in ({{ few_keys(keys | join(' union ')) }})
+        {{ column }} in ({{ look_up_if_few(keys | join(' union ')) }})
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}

@@ -43,6 +43,6 @@
     {%- endif -%}
     {%- set columns = group | join(', ') -%}
     {{ return(
-        relation ~ ' where (' ~ columns ~ ') in (' ~ few_keys('select ' ~ columns ~ ' from ' ~ new) ~ ')'
+        relation ~ ' where (' ~ columns ~ ') in (' ~ look_up_if_few('select ' ~ columns ~ ' from ' ~ new) ~ ')'
     ) }}
 {%- endmacro %}
