@@ -46,7 +46,7 @@ class Run:
                 [
                     *("--quiet", *command, "--project-dir", str(PROJECT), "--target", "prod"),
                     *("--profiles-dir", str(profiles.parent), "--target-path", str(self.folder)),
-                    *("--log-path", str(self.folder)),
+                    *("--log-path", str(self.folder), "--log-level-file", "none"),
                 ]
             )
         if not done.success:

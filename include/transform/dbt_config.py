@@ -34,7 +34,11 @@ from include.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_man
 from include.warehouse import lease
 from include.warehouse.connection import CONNECTION_ID, transaction
 
-OPERATOR_ARGS: dict[str, Any] = {"callback": record_dbt_results}
+OPERATOR_ARGS: dict[str, Any] = {
+    "callback": record_dbt_results,
+    # Cosmos deletes it with the task's folder
+    "dbt_cmd_global_flags": ["--log-level-file", "none"],
+}
 
 PROFILE = ProfileConfig(
     profile_name=PROFILE_NAME,

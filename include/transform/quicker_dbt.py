@@ -1,10 +1,11 @@
-"""Where we reach into dbt: what each of its commands does over and over that our tasks do not need.
+"""Where we reach into dbt: what its commands do over and over that our tasks do not need.
 
-Together it is more than a third of a task's CPU time, and no setting of dbt's leaves it out.
+Together it is more than half of a task's CPU time, and no setting of dbt's leaves it out.
 """
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,21 @@ from include.transform.manifest import newest_manifest
 
 
 def make_dbt_quicker() -> None:
-    """Have the commands of dbt in this process leave out what the run does not need.
+    """Have the commands of dbt in this process leave out what the run does not need."""
+    _write_the_small_manifest()
+    _look_up_no_callers()
+    keep_connections()
+    _drop_what_no_log_takes()
+    _make_calendars_once()
 
-    A complete manifest, written twice in each command: the small one of the run is put in its
-    place, for Cosmos fails where there is none. And a look at the source of every caller, once for
-    each of the adapter's flags, to name a default that nobody reads.
+
+def _write_the_small_manifest() -> None:
+    """Put the manifest of the run in the place of the complete one, written twice by each command.
+
+    It must be there: Cosmos fails without it.
     """
     from dbt.parser import manifest as parser
     from dbt.task import runnable
-    from dbt_common.behavior_flags import BehaviorFlagRendered
 
     write = parser.write_manifest
 
@@ -34,4 +41,78 @@ def make_dbt_quicker() -> None:
 
     parser.write_manifest = write_small
     runnable.write_manifest = write_small
+
+
+def _look_up_no_callers() -> None:
+    """Name one source of all the adapter's flags, which nobody reads.
+
+    dbt looks through the source files of the whole call stack for it, once for each flag.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
     BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
+
+
+def keep_connections() -> None:
+    """Let the nodes of a thread, one after the other, use one connection until the command ends.
+
+    dbt opens one for each model and each test; to log in and to read the catalog anew costs more
+    than most tests. What a node leaves open is rolled back, as it is when dbt closes a connection.
+    One that is broken is closed, and the next node gets a new one.
+    """
+    from dbt.adapters.postgres.connections import PostgresConnectionManager as Connections
+
+    open_connection, close = Connections.open.__func__, Connections.release
+
+    def open_for_all(cls: Any, connection: Any) -> Any:
+        is_new = connection.state != "open"
+        opened = open_connection(cls, connection)
+        if is_new:
+            # the role that dbt has set; else the first rollback would take it back
+            opened.handle.commit()
+        return opened
+
+    def release(self: Any) -> None:
+        connection = self.get_if_exists()
+        if connection is None or connection.state != "open" or connection.handle.closed:
+            close(self)
+            return
+        try:
+            connection.handle.rollback()
+            connection.transaction_open = False
+        except Exception:
+            close(self)
+
+    Connections.open = classmethod(open_for_all)
+    Connections.release = release
+
+
+def _drop_what_no_log_takes() -> None:
+    """Drop an event for debugging where no log wants it, before a message is made of it.
+
+    A hundred of them come with each node. Only dbt's own callback is there in our commands, and it
+    asks for warnings.
+    """
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire = EventManager.fire_event
+    fine = (EventLevel.DEBUG, EventLevel.TEST)
+
+    def fire_if_wanted(self: Any, event: Any, level: Any = None, *others: Any, **more: Any) -> None:
+        is_fine = (level or event.level_tag()) in fine
+        if not is_fine or any(logger.level in fine for logger in self.loggers):
+            fire(self, event, level, *others, **more)
+
+    EventManager.fire_event = fire_if_wanted
+
+
+def _make_calendars_once() -> None:
+    """Make one table of a language's names of days, instead of two for each result of a query.
+
+    agate makes them for columns of dates without a format. dbt gives all of them one.
+    """
+    import parsedatetime
+
+    if not hasattr(parsedatetime.Constants, "cache_info"):
+        parsedatetime.Constants = functools.cache(parsedatetime.Constants)

@@ -7,23 +7,38 @@ import json
 import shutil
 from unittest import mock
 
+import parsedatetime
 import pytest
 from dbt.adapters.factory import reset_adapters
+from dbt.adapters.postgres.connections import PostgresConnectionManager
 from dbt.parser import manifest as parser
 from dbt.task import runnable
 from dbt_common.behavior_flags import BehaviorFlagRendered
+from dbt_common.clients.agate_helper import build_type_tester
+from dbt_common.events import event_manager
 
 from include.transform.quicker_dbt import make_dbt_quicker
 from tests.dbt.daily import DailyBuild
+
+REACHED_INTO = (
+    (parser, "write_manifest"),
+    (runnable, "write_manifest"),
+    (BehaviorFlagRendered, "_default_source"),
+    (PostgresConnectionManager, "open"),
+    (PostgresConnectionManager, "release"),
+    (event_manager.EventManager, "fire_event"),
+    (parsedatetime, "Constants"),
+)
+# in which session of Postgres a model was built, by whom, and what it still knows of others
+SESSION = """{{ config(materialized='table') }}
+select pg_backend_pid() as pid, current_user as who, current_setting('test.by', true) as known"""
 
 
 @pytest.fixture
 def build(warehouse, tmp_path, monkeypatch) -> DailyBuild:
     """A project of one model. After the test dbt is as it was."""
-    for module in (parser, runnable):
-        monkeypatch.setattr(module, "write_manifest", module.write_manifest)
-    default = inspect.getattr_static(BehaviorFlagRendered, "_default_source")
-    monkeypatch.setattr(BehaviorFlagRendered, "_default_source", default)
+    for place, name in REACHED_INTO:
+        monkeypatch.setattr(place, name, inspect.getattr_static(place, name))
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(tmp_path))
     project = tmp_path / "project"
     (project / "models").mkdir(parents=True)
@@ -52,3 +67,72 @@ def test_no_flag_of_the_adapter_looks_up_its_callers(build):
     with mock.patch("inspect.stack", side_effect=AssertionError):
         reset_adapters()
         build("compile")
+
+
+def sessions(build: DailyBuild, *models: str) -> list[tuple[int, str, str | None]]:
+    return [build.warehouse.run(f"select * from staging.{model}")[0] for model in models]
+
+
+def test_nodes_of_a_thread_share_a_connection(build):
+    models = [f"model_{number}" for number in range(6)]
+    for model in models:
+        (build.project / f"models/{model}.sql").write_text(SESSION)
+    make_dbt_quicker()
+    build("build", "--threads", "1")
+    found = sessions(build, *models)
+    assert len({pid for pid, *_ in found}) == 1
+    assert {who for _, who, _ in found} == {"transformer"}
+    assert not build.warehouse.run(
+        "select pid from pg_stat_activity where pid = %s", (found[0][0],)
+    ), "the command has ended"
+
+
+def test_what_a_node_leaves_open_is_gone_for_the_next(build):
+    (build.project / "models/a_setting.sql").write_text(
+        "{{ config(materialized='table') }}"
+        "{% do run_query(\"select set_config('test.by', 'a', true)\") %} select 1 / 0 as one"
+    )
+    (build.project / "models/next.sql").write_text(SESSION)
+    make_dbt_quicker()
+    with pytest.raises(AssertionError, match="division by zero"):
+        build("build", "--threads", "1")
+    ((_, who, known),) = sessions(build, "next")
+    assert who == "transformer"
+    assert not known
+
+
+def test_a_broken_connection_is_not_given_to_the_next_node(build):
+    (build.project / "models/a_broken.sql").write_text(
+        "{% do run_query('reset role; select pg_terminate_backend(pg_backend_pid())') %} select 1"
+    )
+    (build.project / "models/next.sql").write_text(SESSION)
+    make_dbt_quicker()
+    with pytest.raises(AssertionError, match=r"server closed|terminating"):
+        build("build", "--threads", "1")
+    ((_, who, _),) = sessions(build, "next")
+    assert who == "transformer"
+
+
+def test_no_message_is_made_that_no_log_takes(build):
+    make_dbt_quicker()
+    make_message = event_manager.msg_from_base_event
+    with mock.patch.object(event_manager, "msg_from_base_event", wraps=make_message) as made:
+        build("compile", "--log-level-file", "none")
+        levels = {str(call.args[0].level_tag()) for call in made.call_args_list}
+    assert levels
+    assert not levels & {"debug", "test"}
+    assert not (build.folder / "dbt.log").exists()
+    build("compile")
+    assert "[debug]" in (build.folder / "dbt.log").read_text()
+
+
+def test_results_share_the_names_of_days():
+    make_dbt_quicker()
+    made = [
+        type_._constants
+        for tester in (build_type_tester(()), build_type_tester(()))
+        for type_ in tester._possible_types
+        if hasattr(type_, "_constants")
+    ]
+    assert len(made) > 1
+    assert len(set(map(id, made))) == 1
