@@ -1,7 +1,7 @@
 """Where we reach into dbt: what its commands do over and over that our tasks do not need.
 
-No setting of dbt's leaves it out. Without all of this the models and tests of a small shop take more
-than twice the CPU time (docs/benchmarks.md).
+No setting of dbt's leaves it out. Without all of this the models and tests of a small shop take
+more than twice the CPU time (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -75,13 +75,14 @@ def keep_connections() -> None:
 
     def release(self: Any) -> None:
         connection = self.get_if_exists()
-        if connection is None or connection.state != "open" or connection.handle.closed:
+        if connection is None or connection.state != "open":
             close(self)
             return
         try:
             connection.handle.rollback()
             connection.transaction_open = False
         except Exception:
+            # it is broken
             close(self)
 
     Connections.open = classmethod(open_for_all)

@@ -93,11 +93,16 @@ def test_nodes_of_a_thread_share_a_connection(build):
 
 
 def test_what_a_node_leaves_open_is_gone_for_the_next(build):
-    (build.project / "models/a_setting.sql").write_text(
-        "{{ config(materialized='table') }}"
-        "{% do run_query(\"select set_config('test.by', 'a', true)\") %} select 1 / 0 as one"
+    (build.project / "models/a_failure.sql").write_text(
+        "{{ config(materialized='table') }} select 1 / 0 as one"
     )
-    (build.project / "models/next.sql").write_text(SESSION)
+    (build.project / "tests").mkdir()
+    # a test ends without a commit, and what depends on its model comes after it
+    (build.project / "tests/a_setting.sql").write_text(
+        "{% do run_query(\"select set_config('test.by', 'a', true)\") %}"
+        " select * from {{ ref('one') }} where current_setting('test.by') <> 'a'"
+    )
+    (build.project / "models/next.sql").write_text(f"{SESSION} from {{{{ ref('one') }}}}")
     make_dbt_quicker()
     with pytest.raises(AssertionError, match="division by zero"):
         build("build", "--threads", "1")
