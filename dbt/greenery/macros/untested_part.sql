@@ -43,10 +43,5 @@
     {%- endif -%}
     {%- set columns = group | join(', ') -%}
     {%- set keys = 'select ' ~ columns ~ ' from ' ~ new -%}
-    {%- if group | length == 1 and are_few(keys) -%}
-        {# of an array Postgres expects ten keys, so that it looks them up: nothing is joined here that
-           would suffer from it. Of a query it expects as many keys as rows #}
-        {{ return(relation ~ ' where ' ~ columns ~ ' = any (array(' ~ keys ~ '))') }}
-    {%- endif -%}
     {{ return(relation ~ ' where (' ~ columns ~ ') in (' ~ look_up_if_few(keys) ~ ')') }}
 {%- endmacro %}
