@@ -55,12 +55,16 @@ class Run:
 
     def cpu(self) -> float:
         """Return the CPU seconds of this process and of Postgres so far."""
-        # the ended backends are in the postmaster's own account
-        used = [os.times()[:2], self.postmaster.cpu_times()[:4]]
-        for backend in self.postmaster.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                used.append(backend.cpu_times()[:2])
-        return sum(map(sum, used))
+        while True:
+            # the backends that ended are in the postmaster's own account
+            account = self.postmaster.cpu_times()[:4]
+            used = [os.times()[:2], account]
+            for backend in self.postmaster.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    used.append(backend.cpu_times()[:2])
+            # one that ended meanwhile is in neither
+            if self.postmaster.cpu_times()[2:4] == account[2:4]:
+                return sum(map(sum, used))
 
     def __call__(self, *arguments: str, is_tested: bool = True) -> list[float]:
         """Build, test and publish; return the CPU seconds of each.

@@ -114,10 +114,11 @@ def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
 
 
 def _vacuum(server: postgres.Server) -> None:
-    """Do what autovacuum would have done by the next day."""
+    """Do what autovacuum and the checkpointer would have done by the next day."""
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.autocommit = True
         connection.cursor().execute("vacuum (analyze)")
+        connection.cursor().execute("checkpoint")
 
 
 @contextlib.contextmanager
