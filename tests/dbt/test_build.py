@@ -96,9 +96,11 @@ def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_pat
     kpis = warehouse.run("select metric, value from dev_me_marts_build.fct_kpis")
     assert ("repeat_rate", None) in kpis
     assert ("users", 0) in kpis
-    # and once more, by what changed: nothing
+    # and once more, by what changed: nothing. This analyst began before the changes had this column
+    warehouse.run("alter table dev_me_ops.model_change drop column is_key_change")
     again = build(warehouse, tmp_path, "--select", "dim_promos")
     assert again["model.greenery.dim_promos"]["adapter_response"]["rows_affected"] == 0
+    assert warehouse.run("select count(is_key_change) from dev_me_ops.model_change") == [(0,)]
 
 
 def test_a_few_keys_of_a_staging_view_are_looked_up_in_raw(

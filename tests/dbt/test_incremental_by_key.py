@@ -186,6 +186,23 @@ def test_rows_that_come_out_as_they_were_are_no_news_downstream(small):
     assert small.warehouse.run("select * from ops.model_change") == []
 
 
+def test_who_reads_keys_alone_hears_of_no_other_column(small):
+    small.edit("models/regulars.sql", "{'model': 'people'}", "{'model': 'people', 'reads': 'key'}")
+    small.build()
+    small.warehouse.run("update marts_build.regulars set person_count = 77")
+    small.load({"1": ("ann", 11)})
+    small.build()
+    assert small.people()[0] == ("ann", 2, 31)
+    assert small.regulars() == [(1, 77), (2, 77)]
+    # bob's count goes from 1 to 2; where it was and where it is are counted anew
+    small.load({"5": ("bob", 5)})
+    small.build()
+    assert small.regulars() == [(1, 1), (2, 2)]
+    small.load({"6": ("dan", 5), "7": ("dan", 5), "8": ("dan", 5)})
+    small.build()
+    assert small.regulars() == [(1, 1), (2, 2), (3, 1)]
+
+
 def test_a_run_reads_up_to_its_horizon_and_the_next_one_goes_on_from_there(small):
     first = small.load({"1": ("ann", 100)})
     small.load({"3": ("bob", 300)})

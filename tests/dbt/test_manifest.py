@@ -205,16 +205,19 @@ def test_model_built_by_changes_is_touched_by_everything_it_reads(manifest, by_c
     assert {name: which for name, which in wrong.items() if which} == {}
 
 
+def told_by(model: Node) -> set[str]:
+    key = model["config"]["unique_key"]
+    told = {key} if isinstance(key, str) else set(key)
+    return told | set(model["config"]["meta"]["build"].get("change_key", []))
+
+
 def test_model_is_touched_by_columns_whose_changes_are_told(sources, snapshots, by_changes):
     told = {
         f"raw.{source['name']}": set(source["config"]["meta"]["extract"]["change_key"])
         for source in sources
     }
     told |= {snapshot["name"]: {snapshot["config"]["unique_key"]} for snapshot in snapshots}
-    for model in by_changes:
-        key = model["config"]["unique_key"]
-        told[model["name"]] = {key} if isinstance(key, str) else set(key)
-        told[model["name"]] |= set(model["config"]["meta"]["build"].get("change_key", []))
+    told |= {model["name"]: told_by(model) for model in by_changes}
     wrong = [
         (model["name"], entry)
         for model in by_changes
@@ -223,6 +226,21 @@ def test_model_is_touched_by_columns_whose_changes_are_told(sources, snapshots, 
         if entry.get("column", build["key"]) not in told.get(named(entry), set())
     ]
     assert wrong == []
+
+
+def test_model_that_reads_no_more_than_keys_names_no_other_column(by_changes):
+    """It would not hear of a change of that column."""
+    models = {model["name"]: model for model in by_changes}
+    found = []
+    for model in by_changes:
+        for entry in model["config"]["meta"]["build"]["touched_by"]:
+            if entry.get("reads") == "key":
+                parent = models[entry["model"]]
+                others = parent["columns"].keys() - told_by(parent)
+                named_here = others & set(re.findall(r"\w+", model["raw_code"]))
+                found.append((model["name"], parent["name"], named_here))
+    assert found
+    assert [entry for entry in found if entry[2]] == []
 
 
 def test_model_built_by_changes_finds_its_rows_by_an_index(by_changes):

@@ -6,8 +6,9 @@
     changed   what changes it: {model: column}. Of a staging view that is any column, of a model that
               is built by its changes one of unique_key and change_key
     type      of the column
+    keys_of   models of which the test reads no more than unique_key and change_key
 #}
-{% macro untested_only(column, changed, type='text') -%}
+{% macro untested_only(column, changed, type='text', keys_of=[]) -%}
     {%- set keys = [] -%}
     {%- if is_tested_before() -%}
         {%- for name, key in changed.items() -%}
@@ -22,6 +23,7 @@
                     {%- do keys.append(
                         "select cast(key ->> '" ~ key ~ "' as " ~ type ~ ") from ops.model_change"
                         ~ " where model = '" ~ name ~ "' and version > " ~ version
+                        ~ (' and is_key_change' if name in keys_of else '')
                     ) -%}
                 {%- endif -%}
             {%- endif -%}

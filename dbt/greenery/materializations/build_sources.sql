@@ -35,6 +35,7 @@
             'snapshot': entry.get('snapshot'),
             'column': entry.get('column', model.config.meta.build.key),
             'through': entry.get('through'),
+            'reads': entry.get('reads'),
             'since': row[0] | int if row[0] is not none else none,
             'changes_since': row[1] | int,
             'upto': row[2] | int,

@@ -52,7 +52,7 @@
         ~ '(select ' ~ columns ~ ' from old_rows except all select ' ~ columns ~ ' from new_rows) union all '
         ~ '(select ' ~ columns ~ ' from new_rows except all select ' ~ columns ~ ' from old_rows); '
         ~ 'create temporary table changed_keys on commit drop as select distinct ' ~ key_list ~ ' from changed_rows; '
-        ~ 'analyze new_rows; analyze old_rows; analyze changed_keys; '
+        ~ 'analyze new_rows (' ~ key_list ~ '); analyze old_rows (' ~ key_list ~ '); analyze changed_keys; '
         ~ 'select exists (select from changed_keys)'
     ).rows[0][0] -%}
 
@@ -66,11 +66,12 @@
         {%- do same_key.append('changed.' ~ column ~ ' = found.' ~ column) -%}
     {%- endfor -%}
     {%- set same_key = same_key | join(' and ') -%}
-    {# rows keep their places until then: a model is built by one at a time #}
+    {# unique_key is part of what is told: where two rows have it, one was there before and one is now.
+       Rows keep their places until then: a model is built by one at a time #}
     {% do run_query(
-        'insert into ' ~ build_state('model_change') ~ ' (model, version, key) '
+        'insert into ' ~ build_state('model_change') ~ ' (model, version, key, is_key_change) '
         ~ "select '" ~ model.name ~ "', " ~ version ~ ', jsonb_build_object(' ~ pairs | join(', ')
-        ~ ') from (select distinct ' ~ told | join(', ') ~ ' from changed_rows) as told; '
+        ~ '), count(*) = 1 from changed_rows group by ' ~ told | join(', ') ~ '; '
         ~ 'delete from ' ~ target_relation ~ ' as present using old_rows as found, changed_keys as changed'
         ~ ' where present.ctid = found._place and ' ~ same_key
     ) %}

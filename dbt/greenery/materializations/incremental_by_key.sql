@@ -13,6 +13,8 @@
                   {model: m, column: c} or {snapshot: s, column: c}. The column (default: the key)
                   stands in the change_key of that source or model, or is the snapshot's
                   unique_key, and holds values of the key; or, with {through: m}, m has both columns.
+                  With {reads: key} no more is read of a model than its unique_key and change_key: a
+                  change of other columns is no news.
       lies_by     a day: a whole build puts its rows side by side, as builds by day would have done,
                   so that who asks for a day later reads few pages
       change_key  columns, besides unique_key, whose old and new values models after it ask for

@@ -27,6 +27,7 @@
             where
                 model = '{{ source.name }}'
                 and version > {{ source.since }} and version <= {{ source.upto }}
+                {%- if source.reads == 'key' %} and is_key_change {%- endif %}
         {%- endif -%}
     {%- endset -%}
     {%- if source.through -%}

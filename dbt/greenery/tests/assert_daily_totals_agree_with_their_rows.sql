@@ -10,7 +10,7 @@ with
 daily_orders as (
 
     select * from {{ ref('fct_daily_orders') }}
-    where {{ untested_only('date_day', orders_changed, 'date') }}
+    where {{ untested_only('date_day', orders_changed, 'date', ['fct_orders']) }}
 
 ),
 
@@ -22,7 +22,7 @@ orders_by_day as (
         sum(item_count) as item_count,
         sum(order_total_usd) as order_total_usd
     from {{ ref('fct_orders') }}
-    where {{ untested_only('ordered_date', orders_changed, 'date') }}
+    where {{ untested_only('ordered_date', orders_changed, 'date', ['fct_orders']) }}
     group by 1
 
 ),

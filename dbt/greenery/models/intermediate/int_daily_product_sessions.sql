@@ -7,7 +7,12 @@
         'touched_by': [
             {'model': 'int_page_views'},
             {'source': 'order_items', 'column': 'order_id', 'through': 'int_page_views'},
-            {'source': 'orders', 'column': 'order_id', 'through': 'int_page_views'},
+            {
+                'model': 'int_user_orders',
+                'column': 'order_id',
+                'through': 'int_page_views',
+                'reads': 'key',
+            },
         ],
     }}
 ) }}
@@ -29,7 +34,7 @@ order_items as (
 
 orders as (
 
-    select * from {{ ref('stg_greenery__orders') }}
+    select * from {{ ref('int_user_orders') }}
 
 ),
 

@@ -4,7 +4,7 @@
     meta={'build': {
         'key': 'date_day',
         'touched_by': [
-            {'model': 'fct_orders', 'column': 'ordered_date'},
+            {'model': 'fct_orders', 'column': 'ordered_date', 'reads': 'key'},
         ],
     }}
 ) }}

@@ -11,7 +11,18 @@
             {'model': 'int_user_orders'},
         ],
         'lies_by': 'ordered_date',
-        'change_key': ['user_id', 'ordered_date'],
+        'change_key': [
+            'user_id',
+            'ordered_date',
+            'promo_id',
+            'item_count',
+            'order_total_usd',
+            'is_delivered_late',
+            'checked_out_at',
+            'ordered_at',
+            'shipped_at',
+            'delivered_at',
+        ],
     }}
 ) }}
 
