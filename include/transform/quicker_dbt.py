@@ -20,6 +20,7 @@ def make_dbt_quicker() -> None:
     _look_up_no_callers()
     keep_connections()
     _drop_what_no_log_takes()
+    _make_events_when_read()
     _make_calendars_once()
 
 
@@ -107,6 +108,27 @@ def _drop_what_no_log_takes() -> None:
             fire(self, event, level, *others, **more)
 
     EventManager.fire_event = fire_if_wanted
+
+
+def _make_events_when_read() -> None:
+    """Make what an event says when somebody reads it: one that is dropped is never read."""
+    from dbt_common.events.base_types import BaseEvent
+
+    if "pb_msg" in vars(BaseEvent):
+        return
+    make = BaseEvent.__init__
+
+    def keep(self: Any, *arguments: Any, **said: Any) -> None:
+        self.__dict__["_said"] = arguments, said
+
+    def read(self: Any) -> Any:
+        arguments, said = self.__dict__.pop("_said")
+        make(self, *arguments, **said)
+        return self.__dict__["pb_msg"]
+
+    BaseEvent.__init__ = keep
+    BaseEvent.pb_msg = functools.cached_property(read)
+    BaseEvent.pb_msg.__set_name__(BaseEvent, "pb_msg")
 
 
 def _make_calendars_once() -> None:

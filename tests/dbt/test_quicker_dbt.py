@@ -15,7 +15,7 @@ from dbt.parser import manifest as parser
 from dbt.task import runnable
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients.agate_helper import build_type_tester
-from dbt_common.events import event_manager
+from dbt_common.events import base_types, event_manager
 from dbt_common.events.base_types import EventLevel
 
 from include.transform.quicker_dbt import make_dbt_quicker
@@ -28,6 +28,7 @@ REACHED_INTO = (
     (PostgresConnectionManager, "open"),
     (PostgresConnectionManager, "release"),
     (event_manager.EventManager, "fire_event"),
+    (base_types.BaseEvent, "__init__"),
     (parsedatetime, "Constants"),
 )
 # in which session of Postgres a model was built, by whom, and what it still knows of others
@@ -37,8 +38,12 @@ select pg_backend_pid() as pid, current_user as who, current_setting('test.by', 
 
 @pytest.fixture(autouse=True)
 def _dbt_is_as_it_was_after_the_test(monkeypatch):
+    is_quick = hasattr(base_types.BaseEvent, "pb_msg")
     for place, name in REACHED_INTO:
         monkeypatch.setattr(place, name, inspect.getattr_static(place, name))
+    yield
+    if not is_quick and hasattr(base_types.BaseEvent, "pb_msg"):
+        del base_types.BaseEvent.pb_msg
 
 
 @pytest.fixture
@@ -126,10 +131,15 @@ def test_a_broken_connection_is_not_given_to_the_next_node(build):
 def test_no_message_is_made_that_no_log_takes(build):
     make_dbt_quicker()
     make_message = event_manager.msg_from_base_event
-    with mock.patch.object(event_manager, "msg_from_base_event", wraps=make_message) as made:
+    with (
+        mock.patch.object(event_manager, "msg_from_base_event", wraps=make_message) as made,
+        mock.patch.object(base_types, "ParseDict", wraps=base_types.ParseDict) as parsed,
+    ):
         build("compile", "--log-level-file", "none")
         # an event may be fired at another level than its own
         levels = {call.kwargs["level"] or call.args[0].level_tag() for call in made.call_args_list}
+        read = {type(call.args[1]).__name__.removesuffix("Msg") for call in parsed.call_args_list}
+        assert read == {type(call.args[0]).__name__ for call in made.call_args_list}
     assert EventLevel.INFO in levels
     assert not levels & {EventLevel.DEBUG, EventLevel.TEST}
     assert not (build.folder / "dbt.log").exists()
