@@ -21,6 +21,7 @@ ONE_CHECKOUT = "stg_greenery__events__one_checkout_per_order"
 USER_EXISTS = "stg_greenery__orders__user_exists"
 POSITIVE = "in_range_fct_orders_order_total_usd"
 SESSIONS = "assert_sessions_agree_with_events"
+DAYS = "assert_daily_totals_agree_with_their_rows"
 
 
 @pytest.fixture
@@ -85,6 +86,22 @@ def test_what_is_new_is_tested_with_what_it_must_agree_with(shop, rows):
     assert failing(shop, KINDS, ONE_CHECKOUT, USER_EXISTS, POSITIVE) == {
         **{KINDS: 1, ONE_CHECKOUT: 1, USER_EXISTS: 1}
     }
+
+
+def test_a_day_is_tested_when_what_it_adds_up_has_changed(shop, rows):
+    """A new order makes the one before it, of another day, no longer its buyer's last one."""
+    before = max(rows["orders"], key=lambda row: row["created_at"])
+    build_with(
+        shop, orders=[{**before, "order_id": "the next", "created_at": "2021-03-01 10:00:00"}]
+    )
+    assert shop.warehouse.run(
+        "select is_last_order from marts_build.fct_orders where order_id = %s", [before["order_id"]]
+    ) == [(False,)]
+    spoil = "update marts_build.fct_daily_orders set order_count = 99 where date_day = %s"
+    shop.warehouse.run(spoil, [before["created_at"][:10]])
+    assert failing(shop, DAYS) == {}
+    shop.warehouse.run(spoil, ["2021-03-01"])
+    assert failing(shop, DAYS) == {DAYS: 1}
 
 
 def test_old_children_are_tested_when_a_parent_is_deleted(shop, rows):
