@@ -1,9 +1,10 @@
 """What a day's marts cost after a short and a long history: ``make bench-marts``.
 
-For each history, made by the demo's generator, a warehouse of its own: history and its marts, then
-one more day is loaded, built by its changes and tested where it is new, then the same for one price
-that changes, then everything is built and tested whole. Prints CPU seconds of dbt and Postgres as a
-Markdown table, with the disk and the memory that they take. The parse of the project and the loads
+For each history, made by the demo's generator, a warehouse of its own: history and its marts. Then
+days are loaded, built by their changes and tested where they are new, a day of each history in
+turn, so that a machine that is slow for a while is slow for all. Then the same for one price that
+changes, then everything is built and tested whole. Prints CPU seconds of dbt and Postgres as
+Markdown tables, with the disk and the memory that they take. The parse of the project and the loads
 do not count. ``--publications`` makes so many days one after the other instead, and prints what is
 dead in the tables at the end.
 """
@@ -12,33 +13,104 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
 
 from benchmarks.marts.footprint import PARTS, ask, disk
-from benchmarks.marts.measure import Measured, be_quiet, measure
-from benchmarks.marts.shop import LAST_DAY, load, published, shop_of
-from include.demo.settings import days_until
+from benchmarks.marts.measure import (
+    Measured,
+    full_refresh,
+    make_history,
+    one_more_day,
+    one_price_changed,
+    remove,
+    warehouse,
+)
+from benchmarks.marts.run import STEPS, Run
+from benchmarks.marts.shop import load_next_day
 from include.local import postgres
 
 MEGABYTE = 1_000_000
 
 
-def follow(events: int, day_events: int, count: int) -> None:
+def follow(folder: Path, count: int) -> None:
     """Print what the parts take after many publications, and what a `vacuum full` leaves."""
-    be_quiet()
-    shop = shop_of(events + day_events * (count - 1), day_events)
-    days = days_until(shop, LAST_DAY)
-    with published(shop, days[:-count]) as (run, landing):
+    with warehouse(folder) as (server, landing):
+        run = Run(server, folder)
         print(f"| after | {' | '.join(PARTS)} |\n|---|{'---|' * len(PARTS)}", flush=True)
-        show_disk("the history", run.server)
-        for number, day in enumerate(days[-count:], 1):
-            load(run.server, landing, shop, [day])
+        show_disk("the history", server)
+        for number in range(1, count + 1):
+            load_next_day(server, landing)
             run(is_tested=False)
             if number % max(1, count // 4) == 0 or number == count:
-                show_disk(f"{number} publications", run.server)
-        ask(run.server, "vacuum full")
-        show_disk("`vacuum full`", run.server)
+                show_disk(f"{number} publications", server)
+        ask(server, "vacuum full")
+        show_disk("`vacuum full`", server)
+
+
+def measure_days(folders: Mapping[int, Path], days: int, dearest: int) -> dict[int, Measured]:
+    """Print what each day costs after each history, and return the median one of each."""
+    show_header()
+    measured: dict[int, list[Measured]] = {events: [] for events in folders}
+    for number in range(1, days + 1):
+        for events, folder in folders.items():
+            measured[events].append(in_own_process(one_more_day, folder, dearest))
+            show(events, f"day {number}", measured[events][-1])
+    of_day = {events: middle(found) for events, found in measured.items()}
+    for events, found in of_day.items():
+        show(events, f"one more day, median of {days}", found)
+    show_growth({events: sum(found.seconds) for events, found in of_day.items()})
+    return of_day
+
+
+def measure_whole(folders: Mapping[int, Path], of_day: Mapping[int, Measured]) -> None:
+    """Print what a changed price and a full refresh cost, and how much cheaper a day is."""
+    show_header()
+    ratios = {}
+    for events, folder in folders.items():
+        show(events, "one price changed", in_own_process(one_price_changed, folder))
+        whole = in_own_process(full_refresh, folder)
+        show(events, "full refresh", whole)
+        ratios[events] = sum(whole.seconds) / sum(of_day[events].seconds)
+    for events, ratio in ratios.items():
+        print(f"\nAfter {events:,} events a day is {ratio:.1f} times cheaper than a full refresh.")
+
+
+def in_own_process(act: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a function in a new process: the profile of the daily run knows one warehouse."""
+    own = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=own) as processes:
+        return processes.submit(act, *arguments).result()
+
+
+def middle(found: Sequence[Measured]) -> Measured:
+    """Return the day whose cost is the median, so that its steps add up (of two, the lower)."""
+    return sorted(found, key=lambda measured: sum(measured.seconds))[(len(found) - 1) // 2]
+
+
+def show_header() -> None:
+    print(f"\n| events of history | build | {' | '.join(STEPS)} | all | memory |")
+    print(f"|---|---|{'---|' * len(STEPS)}---|---|", flush=True)
+
+
+def show(events: int, name: str, measured: Measured) -> None:
+    seconds = [*measured.seconds, sum(measured.seconds)]
+    figures = " | ".join(f"{figure:.1f} s" for figure in seconds)
+    print(f"| {events:,} | {name} | {figures} | {measured.memory / MEGABYTE:,.0f} MB |", flush=True)
+
+
+def show_growth(of_day: Mapping[int, float]) -> None:
+    """Print how a day's CPU seconds grow, and plot them (Mermaid, drawn by GitHub and GitLab)."""
+    shortest = min(of_day)
+    for events, seconds in of_day.items():
+        print(f"\n{events:,} events: {seconds / of_day[shortest]:.2f} times the shortest history")
+    histories = ", ".join(f'"{events / 1e6:.3g}M"' for events in of_day)
+    print("\n```mermaid\nxychart-beta")
+    print(f'    x-axis "events" [{histories}]\n    y-axis "CPU seconds"')
+    print(f"    line [{', '.join(f'{seconds:.1f}' for seconds in of_day.values())}]\n```")
 
 
 def show_disk(when: str, server: postgres.Server) -> None:
@@ -46,56 +118,36 @@ def show_disk(when: str, server: postgres.Server) -> None:
     print(f"| {when} | {sizes} |", flush=True)
 
 
-def show(measured: Measured) -> None:
-    for name, seconds in measured.builds.items():
-        figures = " | ".join(f"{figure:.1f} s" for figure in [*seconds, sum(seconds)])
-        memory = f"{measured.memory[name] / MEGABYTE:,.0f} MB"
-        print(f"| {measured.events:,} | {name} | {figures} | {memory} |", flush=True)
-    if "full refresh" in measured.builds:
-        day, whole = (sum(measured.builds[name]) for name in ("one more day", "full refresh"))
-        print(f"| | full refresh / day | | | | {whole / day:.1f} | |", flush=True)
-
-
-def plot(found: Sequence[Measured]) -> None:
-    """Print the CPU seconds over the history as a chart that GitHub and GitLab draw (Mermaid)."""
-    histories = ", ".join(f'"{measured.events / 1e6:.3g}M"' for measured in found)
-    print("\n```mermaid\nxychart-beta")
-    print(f'    x-axis "events" [{histories}]\n    y-axis "CPU seconds"')
-    for name in found[0].builds:
-        totals = [sum(measured.builds[name]) for measured in found]
-        print(f"    line [{', '.join(f'{total:.1f}' for total in totals)}]")
-    print("```")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("events", nargs="*", type=int, default=[1_000_000, 5_000_000], help="of each history")
-    add("--day", type=int, default=50_000, help="events of the one more day (default: %(default)s)")
-    add("--dearest", type=int, default=0, help="name so many of the day's dearest models and tests")
-    add("--only-day", action="store_true", help="leave out the full refresh")
+    add("--day", type=int, default=50_000, help="events of a day (default: %(default)s)")
+    add("--days", type=int, default=3, help="how many to measure (default: %(default)s)")
+    add("--dearest", type=int, default=0, help="name so many of a day's dearest models and tests")
+    add("--only-day", action="store_true", help="leave out the changed price and the full refresh")
     add("--publications", type=int, metavar="N", help="make N days one after the other instead")
+    add("--keep", type=Path, metavar="FOLDER", help="keep histories there, and go on with them")
     options = parser.parse_args()
-    if options.publications:
-        for events in options.events:
-            follow(events, options.day, options.publications)
-        return
-    print("| events, the day's among them | build | transform | tests | publish | all | memory |")
-    print("|---|---|---|---|---|---|---|")
-    found = []
-    # each in a process of its own: the profile of the daily run knows one warehouse
-    own = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=own, max_tasks_per_child=1) as processes:
-        for events in options.events:
-            given = (events, options.day, options.dearest, not options.only_day)
-            found.append(processes.submit(measure, *given).result())
-            show(found[-1])
-    print(f"\n| events | {' | '.join(f'{part}, MB' for part in PARTS)} |")
-    print(f"|---|{'---|' * len(PARTS)}")
-    for measured in found:
-        sizes = " | ".join(f"{size / MEGABYTE:,.0f}" for size in measured.disk.values())
-        print(f"| {measured.events:,} | {sizes} |")
-    plot(found)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        home = options.keep or Path(temporary)
+        folders = {events: home / f"{events}-by-{options.day}" for events in options.events}
+        try:
+            for events, folder in folders.items():
+                in_own_process(make_history, folder, events, options.day)
+            if options.publications:
+                for folder in folders.values():
+                    in_own_process(follow, folder, options.publications)
+            else:
+                of_day = measure_days(folders, options.days, options.dearest)
+                print(f"\n| events of history | {' | '.join(PARTS)} |\n|---|{'---|' * len(PARTS)}")
+                for events, folder in folders.items():
+                    show_disk(f"{events:,}", postgres.start(folder))
+                if not options.only_day:
+                    measure_whole(folders, of_day)
+        finally:
+            for folder in folders.values():
+                postgres.stop(folder) if options.keep else remove(folder)
 
 
 if __name__ == "__main__":

@@ -1,56 +1,98 @@
-"""What a day and a full refresh cost after a history of so many events."""
+"""What a day, a changed price and a full refresh cost in a warehouse that is kept in a folder."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
-from benchmarks.marts.footprint import OwnMemory, ask, disk
-from benchmarks.marts.shop import LAST_DAY, change_price, load, published, shop_of
-from include.demo.settings import days_until
+from benchmarks.marts.footprint import OwnMemory, ask
+from benchmarks.marts.run import Run
+from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of
+from include.local import postgres
+from include.local.home import warehouse_connection
+from include.warehouse.migrate import migrate
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measured:
-    """What one history cost: CPU seconds of each step by build, bytes of each part, peak memory."""
+    """What a build cost: CPU seconds of each step, and the most memory in bytes."""
 
-    events: int = 0
-    builds: dict[str, list[float]] = field(default_factory=dict)
-    disk: dict[str, int] = field(default_factory=dict)
-    memory: dict[str, int] = field(default_factory=dict)
+    seconds: list[float]
+    memory: int
 
 
-def measure(events: int, day_events: int, dearest: int = 0, is_refreshed: bool = True) -> Measured:
-    """Return what a day costs after a history, then a price that changes, then a full refresh.
+@contextlib.contextmanager
+def warehouse(folder: Path) -> Iterator[tuple[postgres.Server, Path]]:
+    """Yield the server of a folder as the warehouse of this process, and the landing folder.
 
-    A changed price is measured by itself: all orders of its product, however old, are made anew.
+    The server goes on afterwards, until `stop` or `remove`.
     """
-    be_quiet()
-    shop = shop_of(events, day_events)
-    *history, last = days_until(shop, LAST_DAY)
-    measured = Measured()
-    with published(shop, history) as (run, landing):
-
-        def build(name: str, *arguments: str) -> None:
-            with OwnMemory(run.postmaster) as memory:
-                measured.builds[name] = run(*arguments)
-            measured.memory[name] = memory.peak
-
-        load(run.server, landing, shop, [last], keeps_prices=True)
-        build("one more day")
-        run.dearest(dearest)
-        measured.disk = disk(run.server)
-        change_price(run.server, landing)
-        build("one price changed")
-        if is_refreshed:
-            with mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"}):
-                build("full refresh", "--full-refresh")
-        ((measured.events,),) = ask(run.server, "select count(*) from raw.events")
-    return measured
-
-
-def be_quiet() -> None:
-    """Leave out the line for each file that is loaded."""
     logging.disable(logging.INFO)
+    server, landing = postgres.start(folder), folder / "landing"
+    settings = {
+        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
+        "AIRFLOW_CONN_GREENERY_SOURCE": json.dumps(
+            {"conn_type": "fs", "extra": {"path": str(landing)}}
+        ),
+        "GREENERY_SETTLE_SECONDS": "0",
+        "GREENERY_DBT_TARGET": str(folder / "dbt"),
+    }
+    with mock.patch.dict(os.environ, settings):
+        migrate()
+        yield server, landing
+
+
+def make_history(folder: Path, events: int, day_events: int) -> None:
+    """Load and publish a history, unless one is published in the folder already."""
+    with warehouse(folder) as (server, landing):
+        ((publications,),) = ask(server, "select count(*) from ops.publication")
+        if not publications:
+            load_history(server, landing, shop_of(events, day_events))
+            Run(server, folder)(is_tested=False)
+
+
+def one_more_day(folder: Path, dearest: int = 0) -> Measured:
+    """Load the next day and measure its run.
+
+    No price changes: of a product whose price does all orders are made anew, however old.
+
+    Args:
+        dearest: how many of the dearest models and tests to print.
+    """
+    with warehouse(folder) as (server, landing):
+        load_next_day(server, landing, keeps_prices=True)
+        run = Run(server, folder)
+        measured = _measure(run)
+        run.dearest(dearest)
+        return measured
+
+
+def one_price_changed(folder: Path) -> Measured:
+    with warehouse(folder) as (server, landing):
+        change_price(server, landing)
+        return _measure(Run(server, folder))
+
+
+def full_refresh(folder: Path) -> Measured:
+    everything = mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"})
+    with warehouse(folder) as (server, _), everything:
+        return _measure(Run(server, folder), "--full-refresh")
+
+
+def _measure(run: Run, *arguments: str) -> Measured:
+    with OwnMemory(run.postmaster) as memory:
+        seconds = run(*arguments)
+    return Measured(seconds, memory.peak)
+
+
+def remove(folder: Path) -> None:
+    """Stop the server of the folder and delete all of it."""
+    postgres.remove(folder)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Run:
     """Daily runs without Airflow: dbt in this process, for the warehouse of a server."""
 
     def __init__(self, server: postgres.Server, folder: Path) -> None:
-        self.server, self.folder, self.number = server, folder, 0
+        self.server, self.folder = server, folder / "target"
         self.results: list[Any] = []
         self.postmaster = psutil.Process(
             int(Path(server.home, "data/postmaster.pid").read_text().split()[0])
@@ -71,8 +72,7 @@ class Run:
 
         Without tests, all count as passed: to come quickly to where a history is published.
         """
-        self.number += 1
-        run_id = f"run {self.number}"
+        run_id = f"run {uuid.uuid4()}"
         with transaction("loader") as cursor:
             lease.take(cursor, run_id)
             lease.freeze_horizon(cursor, run_id)

@@ -1,28 +1,21 @@
-"""Warehouses with a history of so many events, made by the demo's generator."""
+"""A shop's history of so many events and its next days, made by the demo's generator and loaded."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from unittest import mock
 
-from benchmarks.marts.run import Run
 from include.demo.files import TABLES, drop_file
 from include.demo.generate import write_landing
-from include.demo.settings import DemoSettings, default_settings
+from include.demo.settings import DemoSettings, days_until, default_settings, read_note
 from include.extract.task import load_table
 from include.local import postgres
-from include.local.home import warehouse_connection
-from include.warehouse.migrate import migrate
 
-LAST_DAY = date(2026, 1, 1)
+LAST_DAY_OF_HISTORY = date(2026, 1, 1)
 EVENTS_PER_SESSION = 6.5
 # as in the real shop: 578 sessions of 124 people
 SESSIONS_PER_USER = 4.6
@@ -32,32 +25,32 @@ SNAPSHOTS = ("addresses", "users", "products", "promos")
 
 
 def shop_of(events: int, day_events: int) -> DemoSettings:
-    """Return a shop with a history of so many events, and one more day; people come back seldom."""
-    sessions, days = max(1, round(day_events / EVENTS_PER_SESSION)), round(events / day_events) + 1
+    """Return a shop that has had so many events on the last day of its history."""
+    sessions, days = max(1, round(day_events / EVENTS_PER_SESSION)), round(events / day_events)
     users = sessions * days / SESSIONS_PER_USER / (1 + SIGNUPS_PER_DAY * days)
-    return default_settings(LAST_DAY, days, users=max(5, round(users)), sessions_per_day=sessions)
+    people = max(5, round(users))
+    return default_settings(LAST_DAY_OF_HISTORY, days, users=people, sessions_per_day=sessions)
 
 
-@contextlib.contextmanager
-def warehouse(folder: Path) -> Iterator[postgres.Server]:
-    """Yield a server of its own, as the warehouse of this process; nothing of it stays."""
-    server = postgres.start(folder)
-    landing = json.dumps({"conn_type": "fs", "extra": {"path": str(folder / "landing")}})
-    settings = {
-        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
-        "AIRFLOW_CONN_GREENERY_SOURCE": landing,
-        "GREENERY_SETTLE_SECONDS": "0",
-        "GREENERY_DBT_TARGET": str(folder / "dbt"),
-    }
-    try:
-        with mock.patch.dict(os.environ, settings):
-            migrate()
-            yield server
-    finally:
-        postgres.remove(folder)
+def load_history(server: postgres.Server, landing: Path, shop: DemoSettings) -> None:
+    """Load all days of the history; it takes a minute or two for each million events."""
+    _load(server, landing, shop, days_until(shop, LAST_DAY_OF_HISTORY))
 
 
-def load(
+def load_next_day(server: postgres.Server, landing: Path, *, keeps_prices: bool = False) -> None:
+    """Load the day after the last one that is there.
+
+    Args:
+        keeps_prices: products cost what they cost in the drop before.
+    """
+    note = read_note(landing)
+    if note is None:
+        raise FileNotFoundError(f"no history was made in {landing}")
+    last = max(date.fromisoformat(file.stem) for file in (landing / "events").iterdir())
+    _load(server, landing, note.settings, [last + timedelta(days=1)], keeps_prices=keeps_prices)
+
+
+def _load(
     server: postgres.Server,
     landing: Path,
     shop: DemoSettings,
@@ -65,11 +58,7 @@ def load(
     *,
     keeps_prices: bool = False,
 ) -> None:
-    """Make the drops of days and load them; of snapshots only the last one, to save time.
-
-    Args:
-        keeps_prices: products cost what they cost in the drop before.
-    """
+    """Make the drops of days and load them; of snapshots only the last one, to save time."""
     for table in SNAPSHOTS:
         for day in days[:-1]:
             # a file that is there is not made
@@ -119,15 +108,3 @@ def _vacuum(server: postgres.Server) -> None:
         connection.autocommit = True
         connection.cursor().execute("vacuum (analyze)")
         connection.cursor().execute("checkpoint")
-
-
-@contextlib.contextmanager
-def published(shop: DemoSettings, history: Sequence[date]) -> Iterator[tuple[Run, Path]]:
-    """Yield runs of a warehouse in which a history is published, and its landing folder."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        with warehouse(Path(folder)) as server:
-            landing = Path(folder, "landing")
-            load(server, landing, shop, history)
-            run = Run(server, Path(folder, "target"))
-            run(is_tested=False)
-            yield run, landing
