@@ -6,22 +6,42 @@ first_orders as (
 
 ),
 
+-- a person is counted once, not once for each of their traits: few rows, however many buyers
+buyers_alike as (
+
+    select
+        order_status,
+        shipping_service,
+        promo_used,
+        delivered_late,
+        order_size_band,
+        product_count_band,
+        time_on_site_band,
+        page_view_band,
+        count(*) as buyer_count,
+        count(*) filter (where is_repeat_buyer) as repeat_buyer_count
+    from first_orders
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+
+),
+
 buyer_traits as (
 
     select
-        first_orders.is_repeat_buyer,
+        buyers_alike.buyer_count,
+        buyers_alike.repeat_buyer_count,
         traits.*
-    from first_orders
+    from buyers_alike
     cross join lateral (
         values
-        ('order_status', first_orders.order_status),
-        ('shipping_service', first_orders.shipping_service),
-        ('promo_used', first_orders.promo_used),
-        ('delivered_late', first_orders.delivered_late),
-        ('order_size_band', first_orders.order_size_band),
-        ('product_count_band', first_orders.product_count_band),
-        ('time_on_site_band', first_orders.time_on_site_band),
-        ('page_view_band', first_orders.page_view_band)
+        ('order_status', buyers_alike.order_status),
+        ('shipping_service', buyers_alike.shipping_service),
+        ('promo_used', buyers_alike.promo_used),
+        ('delivered_late', buyers_alike.delivered_late),
+        ('order_size_band', buyers_alike.order_size_band),
+        ('product_count_band', buyers_alike.product_count_band),
+        ('time_on_site_band', buyers_alike.time_on_site_band),
+        ('page_view_band', buyers_alike.page_view_band)
     ) as traits (indicator, value)
 
 ),
@@ -31,8 +51,8 @@ buyers_by_indicator as (
     select
         indicator,
         value,
-        count(*) as buyer_count,
-        count(*) filter (where is_repeat_buyer) as repeat_buyer_count
+        cast(sum(buyer_count) as bigint) as buyer_count,
+        cast(sum(repeat_buyer_count) as bigint) as repeat_buyer_count
     from buyer_traits
     group by 1, 2
 
