@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from benchmarks.marts.footprint import ask
 from include.demo.files import TABLES, drop_file
 from include.demo.generate import write_landing
 from include.demo.settings import DemoSettings, days_until, default_settings, read_note
@@ -102,9 +103,20 @@ def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
             writer.writerow(row | {"price": prices.get(row["product_id"], row["price"])})
 
 
+# when autovacuum comes to a table, by its defaults
+_IS_DUE = (
+    "n_dead_tup > 50 + 0.2 * reltuples or n_ins_since_vacuum > 1000 + 0.2 * reltuples"
+    " or n_mod_since_analyze > 50 + 0.1 * reltuples"
+)
+
+
 def _vacuum(server: postgres.Server) -> None:
     """Do what autovacuum and the checkpointer would have done by the next day."""
-    with contextlib.closing(server.connect("postgres")) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("vacuum (analyze)")
-        connection.cursor().execute("checkpoint")
+    tables = ask(
+        server,
+        "select format('%I.%I', schemaname, pg_class.relname) from pg_stat_user_tables"
+        f" inner join pg_class on pg_class.oid = relid where {_IS_DUE}",
+    )
+    for (table,) in tables:
+        ask(server, f"vacuum (analyze) {table}")
+    ask(server, "checkpoint")
