@@ -137,18 +137,19 @@ def test_touched_keys_are_made_anew_wherever_a_row_was_and_is(small):
     assert small.regulars() == [(1, 2), (2, 1)]
 
 
-def test_keys_are_looked_up_at_what_a_disk_of_today_takes(small):
+def test_keys_are_looked_up_at_the_price_of_pages_in_memory(small):
     small.warehouse.run(
         "create table public.taken (cost text); grant insert on public.taken to transformer;"
         "create function public.note() returns trigger language plpgsql as"
-        " $$ begin insert into public.taken values (current_setting('random_page_cost'));"
+        " $$ begin insert into public.taken values (concat_ws(' of ',"
+        " current_setting('random_page_cost'), current_setting('seq_page_cost')));"
         " return null; end $$;"
         "create trigger note after insert on marts_build.people"
         " for each statement execute function public.note()"
     )
     small.load({"1": ("ann", 11)})
     small.build()
-    assert small.warehouse.run("select cost from public.taken") == [("1.1",)]
+    assert small.warehouse.run("select cost from public.taken") == [("0.11 of 0.1",)]
 
 
 def test_what_is_new_is_not_looked_for_among_all_keys_that_are_not_null(small):

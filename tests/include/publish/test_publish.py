@@ -112,7 +112,7 @@ def test_only_keys_that_the_build_changed_are_looked_at(shop):
     assert shop.publish() == RowCounts()
 
 
-def test_touched_keys_alone_are_looked_up_at_what_a_disk_of_today_takes(shop):
+def test_touched_keys_alone_are_looked_up_at_the_price_of_pages_in_memory(shop):
     shop.built("dim_users", version=1, changes_since=1, changed=[])
     shop.begin()
     shop.publish()
@@ -120,7 +120,8 @@ def test_touched_keys_alone_are_looked_up_at_what_a_disk_of_today_takes(shop):
         "create table public.taken (mart text, cost text);"
         "create function public.note() returns trigger language plpgsql security definer as"
         " $$ begin insert into public.taken"
-        " values (tg_table_name, current_setting('random_page_cost')); return null; end $$;"
+        " values (tg_table_name, concat_ws(' of ', current_setting('random_page_cost'),"
+        " current_setting('seq_page_cost'))); return null; end $$;"
         "create trigger note after update on marts.fct_orders"
         " for each statement execute function public.note();"
         "create trigger note after update on marts.dim_users"
@@ -131,7 +132,10 @@ def test_touched_keys_alone_are_looked_up_at_what_a_disk_of_today_takes(shop):
     shop.built("dim_users", version=2, changes_since=1, changed=[{"user_id": "u"}])
     assert shop.publish() == RowCounts(updated=2)
     # fct_orders tells no changes, so all of it is compared
-    assert sorted(shop.read("public.taken")) == [("dim_users", "1.1"), ("fct_orders", "4")]
+    assert sorted(shop.read("public.taken")) == [
+        ("dim_users", "0.11 of 0.1"),
+        ("fct_orders", "4 of 1"),
+    ]
 
 
 def test_changes_of_builds_that_were_not_published_are_published_later(shop):
