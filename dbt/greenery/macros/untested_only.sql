@@ -3,8 +3,9 @@
     last publication, in the daily run; `true` when it must read everything.
 
     column    of what is read
-    changed   what changes it: {model: column}. Of a staging view that is any column, of a model that
-              is built by its changes one of unique_key and change_key
+    changed   what changes it: {model: column}. Of a staging view that is a column whose old values
+              raw's change log tells, of a model that is built by its changes one of unique_key and
+              change_key
     type      of the column
     keys_of   models of which the test reads no more than unique_key and change_key
 #}
@@ -15,7 +16,12 @@
             {%- if name.startswith('stg_') -%}
                 {%- set load = ask(published_load(name)) -%}
                 {%- if load is not none -%}
-                    {%- do keys.append('select ' ~ key ~ ' from ' ~ ref(name) ~ ' where load_id > ' ~ load) -%}
+                    {# what a row belongs to now, and what it no longer belongs to #}
+                    {%- do keys.append(
+                        'select ' ~ key ~ ' from ' ~ ref(name) ~ ' where load_id > ' ~ load
+                        ~ " union select cast(old_key ->> '" ~ key ~ "' as " ~ type ~ ') from raw.change_log'
+                        ~ " where table_name = '" ~ name.split('__')[1] ~ "' and load_id > " ~ load
+                    ) -%}
                 {%- endif -%}
             {%- else -%}
                 {%- set version = ask(published_version(name)) -%}

@@ -1,19 +1,14 @@
 {{ config(
     materialized='incremental_by_key',
-    unique_key='event_id',
-    indexes=[
-        {'columns': ['event_id']},
-        {'columns': ['session_id']},
-        {'columns': ['order_id']},
-        {'columns': ['started_date']},
-    ],
+    unique_key=['session_id', 'event_id'],
+    indexes=[{'columns': ['session_id']}, {'columns': ['order_id']}, {'columns': ['started_date']}],
     meta={'build': {
         'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
         ],
         'lies_by': 'started_date',
-        'change_key': ['session_id', 'order_id', 'started_date'],
+        'change_key': ['order_id', 'started_date'],
     }}
 ) }}
 
