@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.publish.structure import BUILD, MARTS, Structure
-from include.warehouse.connection import FEW_BY_KEYS
+from include.warehouse.connection import AS_USUAL, FEW_BY_KEYS
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def make_equal(
 
     if touched is None and kept_for is None and not run("select from {old} limit 1"):
         return RowCounts(inserted=run("insert into {old} ({columns}) select {columns} from {new}"))
-    run(_DEFAULT_COSTS if touched is None else FEW_BY_KEYS)
+    run(AS_USUAL if touched is None else FEW_BY_KEYS)
     run(_COMPARE.replace("{pairs}", _ALL if touched is None else _TOUCHED))
     if kept_for is not None:
         run(_KEEP)
@@ -82,7 +82,6 @@ def make_equal(
 
 
 KEPT = sql.SQL("ops.row_before (publication_id, mart, row_key, row_data)")
-_DEFAULT_COSTS = "set local random_page_cost to default; set local seq_page_cost to default"
 _ALL = "{new} as new full join {old} as old on {same_key}"
 _TOUCHED = (
     "{touched} as touched left join {new} as new on {is_new} left join {old} as old on {is_old}"

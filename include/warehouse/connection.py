@@ -15,10 +15,13 @@ CONNECTION_ID = "greenery_warehouse"
 # Airflow can't interrupt a task that waits for the server, so the server must, before Airflow's
 # own limit of 30 minutes
 SESSION = "-c timezone=UTC -c lock_timeout=5min -c statement_timeout=29min"
-# Looking up a few rows by their keys must not come to reading a whole history. A disk of today takes
-# hardly longer for a page at random, and most pages are in memory: what costs is the rows of a page,
-# not the page, unlike the server's defaults say. Not for what reads everything: there it costs.
-FEW_BY_KEYS = "set local random_page_cost = 0.11; set local seq_page_cost = 0.1"
+# Looking up few rows by their keys must not come to reading a whole history. A disk of today takes
+# hardly longer for a page at random, and most pages are in memory: what costs is a page's rows, not
+# the page, unlike the server's defaults say. At that price an index read from end to end would seem
+# cheap as well, which is what a merge join does. Not for what reads everything: there it costs.
+_OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoin": "off"}
+FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
+AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
 TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 Role = Literal["loader", "transformer", "publisher"]
 

@@ -3,18 +3,21 @@
     took its last version, and of their versions. The whole source against the whole history would
     cost more each day. A table's load ids grow in the order of commits, so none is missed; rows
     that are not there look at nothing here, so hard_deletes must stay `ignore`.
+
+    What is new is put aside and counted first: of loads that are younger than its statistics Postgres
+    expects one row, and would compare each new row with each version.
 #}
 {% macro postgres__snapshot_staging_table(strategy, source_sql, target_relation) -%}
-    {%- set last_load = run_query(
-        'select coalesce(max(load_id), 0) from ' ~ target_relation
-    ).rows[0][0] -%}
-    {%- set news -%}
-        select * from ({{ source_sql }}) as present where load_id > {{ last_load }}
-    {%- endset -%}
+    {%- set news = 'pg_temp.snapshot_news' -%}
+    {% do run_query(
+        'drop table if exists ' ~ news ~ '; create temporary table snapshot_news as select * from ('
+        ~ source_sql ~ ') as present where load_id > (select coalesce(max(load_id), 0) from '
+        ~ target_relation ~ '); analyze ' ~ news
+    ) %}
     {%- set key = strategy.unique_key -%}
     {{ default__snapshot_staging_table(
-        strategy, news,
-        '(select * from ' ~ target_relation ~ ' where ' ~ key ~ ' in (select ' ~ key ~ ' from ('
-        ~ news ~ ') as news)) as known'
+        strategy, 'select * from ' ~ news,
+        '(select * from ' ~ target_relation ~ ' where ' ~ key ~ ' in (select ' ~ key ~ ' from ' ~ news
+        ~ ')) as known'
     ) }}
 {%- endmacro %}

@@ -10,7 +10,7 @@
     {%- endif -%}
     {{ return(ask(
         "answer, case when answer is not null then set_config('random_page_cost', '0.11', true)"
-        ~ " || set_config('seq_page_cost', '0.1', true) end"
+        ~ " || set_config('seq_page_cost', '0.1', true) || set_config('enable_mergejoin', 'off', true) end"
         ~ " from (select (select case when status = 'pass' then " ~ expression ~ " end"
         ~ " from ops.node_result where unique_id = '" ~ model.unique_id
         ~ "' order by finished_at desc limit 1) as answer) as tested"

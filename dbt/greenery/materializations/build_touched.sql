@@ -28,7 +28,7 @@
            the same page of an index; that each is there once lets Postgres take them in this order. What
            is new is found by its load: with offset 0 Postgres asks no index which keys are not null #}
         {% do run_query(
-            'set local random_page_cost = 0.11; set local seq_page_cost = 0.1; '
+            'set local random_page_cost = 0.11; set local seq_page_cost = 0.1; set local enable_mergejoin = off; '
             ~ 'drop table if exists pg_temp.touched_keys; '
             ~ 'create temporary table touched_keys (key ' ~ types[build.key] ~ ' primary key) on commit drop; '
             ~ 'insert into touched_keys select distinct news.key from (' ~ news | join(' union all ')
