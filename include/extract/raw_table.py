@@ -86,20 +86,26 @@ def index(cursor: Cursor, table: Table) -> None:
     After the rows of a first load, because one go over all of them is cheaper.
     """
     cursor.execute(
-        "select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
-        "and a.attnum = i.indkey[0] where i.indrelid = %s::regclass",
+        "select a.attname, am.amname from pg_index i "
+        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
+        "join pg_class c on c.oid = i.indexrelid "
+        "join pg_am am on am.oid = c.relam where i.indrelid = %s::regclass",
         [name_of(table).as_string(cursor)],
     )
-    present = {name for (name,) in cursor.fetchall()}
-    if "_load_id" not in present:
-        # rows of a load lie together, so the smallest kind of index will do
+    present = cursor.fetchall()
+    # Rows of what only happens lie together by load, so the smallest kind of index will do. A row
+    # that changes goes where there is room: such an index would lead to a good part of the table.
+    if table.cursor and ("_load_id", "brin") not in present:
         cursor.execute(
             sql.SQL("create index on {} using brin (_load_id) with (autosummarize)").format(
                 name_of(table)
             )
         )
+    elif not table.cursor and ("_load_id", "btree") not in present:
+        cursor.execute(sql.SQL("create index on {} (_load_id)").format(name_of(table)))
+    indexed = {name for name, _ in present}
     for name in table.change_key:
-        if name not in present:
+        if name not in indexed:
             cursor.execute(
                 sql.SQL("create index on {0} ({1}) where {1} is not null").format(
                     name_of(table), sql.Identifier(name)

@@ -80,7 +80,8 @@ def test_what_a_load_touched_is_found_by_an_index(shop: Shop):
     shop.load()
     definitions = shop.rows("select indexdef from pg_indexes where tablename = 'visits'")
     assert sorted(text.split(" USING ")[1] for (text,) in definitions) == [
-        "brin (_load_id) WITH (autosummarize='true')",
+        # a row that changes lies elsewhere then; one that only happens does not: test_database.py
+        "btree (_load_id)",
         "btree (page) WHERE (page IS NOT NULL)",
         "btree (visit_id)",
     ]
