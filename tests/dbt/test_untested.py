@@ -189,9 +189,15 @@ def note_reads(shop, setting: str, for_few: str) -> Callable[[], tuple[bool, boo
     return is_noted
 
 
-def test_what_is_new_is_looked_up_at_the_price_of_pages_in_memory(shop, rows, monkeypatch):
+@pytest.mark.parametrize(
+    ("setting", "for_few"),
+    [("random_page_cost", "0.11"), ("seq_page_cost", "0.1"), ("enable_mergejoin", "off")],
+)
+def test_what_is_new_is_looked_up_at_the_price_of_pages_in_memory(
+    shop, rows, monkeypatch, setting, for_few
+):
     build_with(shop, events=[rows["events"][-1]])
-    is_noted = note_reads(shop, "random_page_cost", "0.11")
+    is_noted = note_reads(shop, setting, for_few)
     assert failing(shop, KINDS) == {}
     assert is_noted() == (True, False)
     monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")

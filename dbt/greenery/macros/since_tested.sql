@@ -1,16 +1,14 @@
 {#
     What an SQL expression is, or none if it is null or if not all that was there before has passed
     the test that is compiled (is_tested_before). One question for both: most of what a test costs is
-    its questions. Where the answer lets the test read what is new, it looks up few rows from here on
-    (FEW_BY_KEYS of include/warehouse/connection.py).
+    its questions. Where the answer lets the test read what is new, it looks up few rows from here on.
 #}
 {% macro since_tested(expression) -%}
     {%- if not execute or target.name != 'prod' or env_var('GREENERY_TEST_EVERYTHING', '') -%}
         {{ return(none) }}
     {%- endif -%}
     {{ return(ask(
-        "answer, case when answer is not null then set_config('random_page_cost', '0.11', true)"
-        ~ " || set_config('seq_page_cost', '0.1', true) || set_config('enable_mergejoin', 'off', true) end"
+        "answer, case when answer is not null then " ~ few_by_keys() ~ " end"
         ~ " from (select (select case when status = 'pass' then " ~ expression ~ " end"
         ~ " from ops.node_result where unique_id = '" ~ model.unique_id
         ~ "' order by finished_at desc limit 1) as answer) as tested"

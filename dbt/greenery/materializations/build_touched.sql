@@ -24,12 +24,11 @@
         {%- for source in sources if source.is_news -%}
             {%- do news.append(touched_keys(source, build.key, types[build.key])) -%}
         {%- endfor -%}
-        {# FEW_BY_KEYS of include/warehouse/connection.py. Keys that follow each other are looked up on
-           the same page of an index; that each is there once lets Postgres take them in this order. What
-           is new is found by its load: with offset 0 Postgres asks no index which keys are not null #}
+        {# Keys that follow each other are looked up on the same page of an index; that each is there
+           once lets Postgres take them in this order. What is new is found by its load: with offset 0
+           Postgres asks no index which keys are not null #}
         {% do run_query(
-            'set local random_page_cost = 0.11; set local seq_page_cost = 0.1; set local enable_mergejoin = off; '
-            ~ 'drop table if exists pg_temp.touched_keys; '
+            'select ' ~ few_by_keys() ~ '; drop table if exists pg_temp.touched_keys; '
             ~ 'create temporary table touched_keys (key ' ~ types[build.key] ~ ' primary key) on commit drop; '
             ~ 'insert into touched_keys select distinct news.key from (' ~ news | join(' union all ')
             ~ ' offset 0) as news where news.key is not null order by news.key; '

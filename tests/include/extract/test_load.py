@@ -87,6 +87,19 @@ def test_what_a_load_touched_is_found_by_an_index(shop: Shop):
     ]
 
 
+def test_a_table_from_before_gets_the_index_that_it_lacks(shop: Shop):
+    shop.write("visits/1.csv", drop_of(1))
+    shop.load()
+    shop.rows(
+        "drop index raw.visits__load_id_idx; create index on raw.visits using brin (_load_id);"
+        " select 1"
+    )
+    shop.write("visits/2.csv", drop_of(2))
+    shop.load()
+    definitions = shop.rows("select indexdef from pg_indexes where tablename = 'visits'")
+    assert "btree (_load_id)" in {text.split(" USING ")[1] for (text,) in definitions}
+
+
 def test_every_file_taken_up_has_a_row_in_ops_load(shop: Shop):
     shop.write("visits.csv", HEADER + "a,home,5\n")
     (result,) = shop.load()

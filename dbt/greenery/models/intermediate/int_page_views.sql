@@ -1,3 +1,4 @@
+{# found by the visit: an index of event ids would have a page for nearly each event of a day #}
 {{ config(
     materialized='incremental_by_key',
     unique_key=['session_id', 'event_id'],
