@@ -111,13 +111,21 @@ def test_visit_that_an_event_has_left_is_tested_too(shop, rows):
     left, joined = event["session_id"], rows["events"][-20]["session_id"]
     build_with(shop, events=[{**event, "session_id": joined}])
     assert failing(shop, SESSIONS, PAGE_VIEWS) == {}
-    views = "intermediate.int_page_views"
-    shop.warehouse.run(
-        f"create temporary table stale as select * from {views} where event_id = %(event)s;"
-        f" update stale set session_id = %(left)s; insert into {views} select * from stale",
-        {"event": event["event_id"], "left": left},
-    )
-    assert failing(shop, SESSIONS, PAGE_VIEWS) == {PAGE_VIEWS: 1}
+    is_left = {"event": event["event_id"], "left": left}
+    for table, test in {
+        "intermediate.int_page_views": PAGE_VIEWS,
+        "marts_build.fct_events": SESSIONS,
+    }.items():
+        shop.warehouse.run(
+            "drop table if exists stale; create temporary table stale as"
+            f" select * from {table} where event_id = %(event)s;"
+            f" update stale set session_id = %(left)s; insert into {table} select * from stale",
+            is_left,
+        )
+        assert failing(shop, SESSIONS, PAGE_VIEWS) == {test: 1}
+        shop.warehouse.run(
+            f"delete from {table} where event_id = %(event)s and session_id = %(left)s", is_left
+        )
     shop.warehouse.run(
         "update marts_build.fct_user_sessions set page_view_count = page_view_count + 1"
         " where session_id = %(left)s;"

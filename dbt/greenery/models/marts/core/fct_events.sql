@@ -1,9 +1,10 @@
+{# found by the visit: an index of event ids would have a page for nearly each event of a day #}
 {{ config(
     materialized='incremental_by_key',
-    unique_key='event_id',
+    unique_key=['session_id', 'event_id'],
     indexes=[{'columns': ['event_date']}],
     meta={'build': {
-        'key': 'event_id',
+        'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
         ],
@@ -16,7 +17,7 @@ with
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
-    where {{ touched('event_id') }}
+    where {{ touched('session_id') }}
 
 ),
 

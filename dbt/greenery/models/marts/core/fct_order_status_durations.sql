@@ -4,7 +4,7 @@
     meta={'build': {
         'key': 'order_id',
         'touched_by': [
-            {'model': 'fct_orders'},
+            {'model': 'fct_orders', 'reads': 'key'},
             {'snapshot': 'orders_history'},
         ],
     }}

@@ -15,6 +15,7 @@
             'user_id',
             'ordered_date',
             'promo_id',
+            'order_status',
             'item_count',
             'order_total_usd',
             'is_delivered_late',

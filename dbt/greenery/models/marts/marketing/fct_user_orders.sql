@@ -4,7 +4,7 @@
     meta={'build': {
         'key': 'user_id',
         'touched_by': [
-            {'model': 'fct_orders'},
+            {'model': 'fct_orders', 'reads': 'key'},
         ],
     }}
 ) }}
