@@ -14,7 +14,7 @@ from unittest import mock
 
 from benchmarks.marts.footprint import OwnMemory, ask
 from benchmarks.marts.run import Run
-from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of
+from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of, vacuum
 from include.local import postgres
 from include.local.home import warehouse_connection
 from include.warehouse.migrate import migrate
@@ -22,20 +22,27 @@ from include.warehouse.migrate import migrate
 
 @dataclass(frozen=True)
 class Measured:
-    """What a build cost: CPU seconds of each step, and the most memory in bytes."""
+    """What a build cost: CPU seconds of each step, and the most memory in bytes.
+
+    ``afterwards`` are the CPU seconds of the vacuums and the checkpoint that it leaves to do. When
+    autovacuum comes is chance, so it is off and comes between the builds.
+    """
 
     seconds: list[float]
     memory: int
+    afterwards: float
 
 
 @contextlib.contextmanager
-def warehouse(folder: Path) -> Iterator[tuple[postgres.Server, Path]]:
+def warehouse(folder: Path, *, autovacuum: str = "off") -> Iterator[tuple[postgres.Server, Path]]:
     """Yield the server of a folder as the warehouse of this process, and the landing folder.
 
     The server goes on afterwards, until `stop` or `remove`.
     """
     logging.disable(logging.INFO)
     server, landing = postgres.start(folder), folder / "landing"
+    ask(server, f"alter system set autovacuum = {autovacuum}")
+    ask(server, "select pg_reload_conf()")
     settings = {
         "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse_connection(server),
         "AIRFLOW_CONN_GREENERY_SOURCE": json.dumps(
@@ -69,7 +76,7 @@ def one_more_day(folder: Path, dearest: int = 0) -> Measured:
     with warehouse(folder) as (server, landing):
         load_next_day(server, landing, keeps_prices=True)
         run = Run(server, folder)
-        measured = _measure(run)
+        measured = _measure(server, run)
         run.dearest(dearest)
         return measured
 
@@ -77,19 +84,21 @@ def one_more_day(folder: Path, dearest: int = 0) -> Measured:
 def one_price_changed(folder: Path) -> Measured:
     with warehouse(folder) as (server, landing):
         change_price(server, landing)
-        return _measure(Run(server, folder))
+        return _measure(server, Run(server, folder))
 
 
 def full_refresh(folder: Path) -> Measured:
     everything = mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"})
     with warehouse(folder) as (server, _), everything:
-        return _measure(Run(server, folder), "--full-refresh")
+        return _measure(server, Run(server, folder), "--full-refresh")
 
 
-def _measure(run: Run, *arguments: str) -> Measured:
+def _measure(server: postgres.Server, run: Run, *arguments: str) -> Measured:
     with OwnMemory(run.postmaster) as memory:
         seconds = run(*arguments)
-    return Measured(seconds, memory.peak)
+    before = run.cpu()
+    vacuum(server)
+    return Measured(seconds, memory.peak, run.cpu() - before)
 
 
 def remove(folder: Path) -> None:

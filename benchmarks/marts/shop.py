@@ -76,7 +76,7 @@ def _load(
             for file in older:
                 file.unlink()
         load_table(table, run_id="load", confirm_shrunk=[table])
-    _vacuum(server)
+    vacuum(server)
 
 
 def change_price(server: postgres.Server, landing: Path) -> None:
@@ -85,7 +85,7 @@ def change_price(server: postgres.Server, landing: Path) -> None:
     (product, price), *_ = _prices(newest).items()
     _set_prices(newest, {product: str(Decimal(price) + 1)})
     load_table("products", run_id="load")
-    _vacuum(server)
+    vacuum(server)
 
 
 def _prices(file: Path) -> dict[str, str]:
@@ -103,14 +103,16 @@ def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
             writer.writerow(row | {"price": prices.get(row["product_id"], row["price"])})
 
 
-# when autovacuum comes to a table, by its defaults
+# when autovacuum comes to a table, by its defaults; of what was inserted it counts the share that
+# no earlier vacuum has frozen (PostgreSQL 18)
 _IS_DUE = (
-    "n_dead_tup > 50 + 0.2 * reltuples or n_ins_since_vacuum > 1000 + 0.2 * reltuples"
-    " or n_mod_since_analyze > 50 + 0.1 * reltuples"
+    "n_dead_tup > 50 + 0.2 * reltuples or n_mod_since_analyze > 50 + 0.1 * reltuples"
+    " or n_ins_since_vacuum"
+    " > 1000 + 0.2 * reltuples * (1 - coalesce(relallfrozen / nullif(relpages, 0)::float, 0))"
 )
 
 
-def _vacuum(server: postgres.Server) -> None:
+def vacuum(server: postgres.Server) -> None:
     """Do what autovacuum and the checkpointer would have done by the next day."""
     tables = ask(
         server,

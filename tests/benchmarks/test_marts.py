@@ -39,12 +39,13 @@ def test_each_day_is_loaded_and_published_after_the_same_history(folder):
         day = in_own_process(one_more_day, folder)
         assert len(day.seconds) == 3
         assert min(day.seconds) > 0
+        assert 0 < day.afterwards < sum(day.seconds)
         events, published = raw_and_published(folder)
         assert events == published == pytest.approx(history + number * DAY, rel=0.3)
         assert events > history
 
 
 def test_median_of_days_is_one_of_them():
-    quick, usual, slow = (Measured([cost, 2.0], 1) for cost in (1.0, 2.0, 3.0))
+    quick, usual, slow = (Measured([cost, 2.0], 1, 0.0) for cost in (1.0, 2.0, 3.0))
     assert middle([slow, quick, usual]) is usual
     assert middle([slow, quick]) is quick
