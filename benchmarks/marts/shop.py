@@ -103,22 +103,23 @@ def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
             writer.writerow(row | {"price": prices.get(row["product_id"], row["price"])})
 
 
-# when autovacuum comes to a table, by its defaults; of what was inserted it counts the share that
-# no earlier vacuum has frozen (PostgreSQL 18)
-_IS_DUE = (
-    "n_dead_tup > 50 + 0.2 * reltuples or n_mod_since_analyze > 50 + 0.1 * reltuples"
-    " or n_ins_since_vacuum"
-    " > 1000 + 0.2 * reltuples * (1 - coalesce(relallfrozen / nullif(relpages, 0)::float, 0))"
-)
+# When autovacuum comes to a table, by its defaults. Of what was inserted it counts the share that no
+# earlier vacuum has frozen (PostgreSQL 18).
+_IS_DUE = {
+    "vacuum": "n_dead_tup > 50 + 0.2 * reltuples or n_ins_since_vacuum"
+    " > 1000 + 0.2 * reltuples * (1 - coalesce(relallfrozen / nullif(relpages, 0)::float, 0))",
+    "analyze": "n_mod_since_analyze > 50 + 0.1 * reltuples",
+}
 
 
 def vacuum(server: postgres.Server) -> None:
     """Do what autovacuum and the checkpointer would have done by the next day."""
-    tables = ask(
-        server,
-        "select format('%I.%I', schemaname, pg_class.relname) from pg_stat_user_tables"
-        f" inner join pg_class on pg_class.oid = relid where {_IS_DUE}",
-    )
-    for (table,) in tables:
-        ask(server, f"vacuum (analyze) {table}")
+    for command, is_due in _IS_DUE.items():
+        tables = ask(
+            server,
+            "select format('%I.%I', schemaname, pg_class.relname) from pg_stat_user_tables"
+            f" inner join pg_class on pg_class.oid = relid where {is_due}",
+        )
+        for (table,) in tables:
+            ask(server, f"{command} {table}")
     ask(server, "checkpoint")
