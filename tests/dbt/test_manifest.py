@@ -285,8 +285,7 @@ def test_snapshot_is_stamped_by_loads_and_compares_news_alone(snapshots):
         or config.get("hard_deletes") not in (None, "ignore")
         or not {"load_id", "is_deleted"} <= {*snapshot["columns"]}
         or "is_deleted" not in config["check_cols"]
-        or not {"load_id", config["unique_key"], "dbt_scd_id"}
-        <= {index["columns"][0] for index in config["indexes"]}
+        or {"load_id", config["unique_key"]} != {index["columns"][0] for index in config["indexes"]}
     ]
     assert wrong == []
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from include.extract.task import declared_tables, load_table
+from include.warehouse.connection import transaction
+from include.warehouse.migrate import MIGRATIONS
 from tests.dbt.daily import DailyBuild, rows_of
 from tests.dbt.landing import Landing
 from tests.support.warehouse import Warehouse, fresh_warehouse
@@ -222,3 +224,16 @@ def test_what_is_new_is_counted_before_it_is_compared(shop):
     )
     shop.snapshot()
     assert shop.warehouse.run("select rows from public.expected") == [(9,)]
+
+
+def test_history_from_before_loses_its_index_of_hashes(shop):
+    indexed = (
+        "select attname from pg_index inner join pg_attribute on attrelid = indexrelid"
+        " where indrelid = 'snapshots.orders_history'::regclass order by 1"
+    )
+    shop.warehouse.run("create index on snapshots.orders_history (dbt_scd_id)")
+    assert ("dbt_scd_id",) in shop.warehouse.run(indexed)
+    (migration,) = MIGRATIONS.glob("*_versions_found_by_their_key.sql")
+    with transaction("loader") as cursor:
+        cursor.execute(migration.read_text())
+    assert shop.warehouse.run(indexed) == [("load_id",), ("order_id",)]

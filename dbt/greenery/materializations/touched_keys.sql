@@ -32,7 +32,7 @@
     {%- endset -%}
     {%- if source.through -%}
         select {{ key }} as key
-        from {{ ref(source.through) }}
+        from {{ this if source.through == model.name else ref(source.through) }}
         where {{ source.column }} in (select news.key from ({{ news }}) as news)
     {%- else -%}
         {{ news }}

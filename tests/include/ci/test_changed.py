@@ -86,7 +86,8 @@ class Branch:
             file.write_text(textwrap.dedent(text).strip() + "\n")
         shutil.copytree(PROJECT / "macros", self.before / "macros")
         shutil.copy(PROJECT / "profiles.yml", self.before)
-        (self.before / "macros" / "postgres__snapshot_staging_table.sql").unlink()
+        for macro in (self.before / "macros").glob("postgres__snapshot_*.sql"):
+            macro.unlink()
         shutil.copytree(self.before, self.after)
         warehouse.run(PUBLISHED)
 

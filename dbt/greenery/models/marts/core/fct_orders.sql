@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='order_id',
-    indexes=[{'columns': ['user_id']}, {'columns': ['session_id']}, {'columns': ['ordered_date']}],
+    indexes=[{'columns': ['user_id']}, {'columns': ['ordered_date']}],
     meta={'build': {
         'key': 'order_id',
         'touched_by': [

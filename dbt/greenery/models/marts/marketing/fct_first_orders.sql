@@ -1,12 +1,13 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='user_id',
+    indexes=[{'columns': ['session_id']}],
     meta={'build': {
         'key': 'user_id',
         'touched_by': [
             {'model': 'fct_orders'},
             {'model': 'fct_user_orders'},
-            {'model': 'fct_user_sessions', 'column': 'session_id', 'through': 'fct_orders'},
+            {'model': 'fct_user_sessions', 'column': 'session_id', 'through': 'fct_first_orders'},
         ],
     }}
 ) }}
@@ -39,6 +40,7 @@ final as (
         -- ids
         buyers.user_id,
         orders.order_id,
+        orders.session_id,
 
         -- strings
         orders.order_status,
