@@ -103,8 +103,8 @@ def _set_prices(file: Path, prices: Mapping[str, str]) -> None:
             writer.writerow(row | {"price": prices.get(row["product_id"], row["price"])})
 
 
-# When autovacuum comes to a table, by its defaults. Of what was inserted it counts the share that no
-# earlier vacuum has frozen (PostgreSQL 18).
+# When autovacuum comes to a table, by its defaults. Of what was inserted it counts the share that
+# no earlier vacuum has frozen (PostgreSQL 18).
 _IS_DUE = {
     "vacuum": "n_dead_tup > 50 + 0.2 * reltuples or n_ins_since_vacuum"
     " > 1000 + 0.2 * reltuples * (1 - coalesce(relallfrozen / nullif(relpages, 0)::float, 0))",
