@@ -81,28 +81,29 @@ def finish(cursor: Cursor, table: Table) -> None:
 
 
 def index(cursor: Cursor, table: Table) -> None:
-    """Make the indexes by which marts find what a load touched, if they are not there yet.
+    """See that marts find by an index what a load touched: make what is missing.
 
     After the rows of a first load, because one go over all of them is cheaper.
     """
     cursor.execute(
-        "select a.attname, am.amname from pg_index i "
+        "select a.attname, am.amname, i.indexrelid from pg_index i "
         "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
         "join pg_class c on c.oid = i.indexrelid "
         "join pg_am am on am.oid = c.relam where i.indrelid = %s::regclass",
         [name_of(table).as_string(cursor)],
     )
-    present = cursor.fetchall()
+    found = cursor.fetchall()
+    present = {(column, kind) for column, kind, _ in found}
     # Rows of what only happens lie together by load, so the smallest kind of index will do. A row
     # that changes goes where there is room: such an index would lead to a good part of the table.
     if table.cursor and ("_load_id", "brin") not in present:
-        cursor.execute(
-            sql.SQL("create index on {} using brin (_load_id) with (autosummarize)").format(
-                name_of(table)
-            )
-        )
+        cursor.execute(sql.SQL("create index on {} using brin (_load_id)").format(name_of(table)))
     elif not table.cursor and ("_load_id", "btree") not in present:
         cursor.execute(sql.SQL("create index on {} (_load_id)").format(name_of(table)))
+    for _, kind, oid in found:
+        if kind == "brin":
+            # until then every reader of a load also reads all that came since the last vacuum
+            cursor.execute("select brin_summarize_new_values(%s)", [oid])
     indexed = {name for name, _ in present}
     for name in table.change_key:
         if name not in indexed:

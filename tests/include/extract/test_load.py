@@ -100,6 +100,19 @@ def test_a_table_from_before_gets_the_index_that_it_lacks(shop: Shop):
     assert "btree (_load_id)" in {text.split(" USING ")[1] for (text,) in definitions}
 
 
+def test_rows_of_a_load_are_in_the_index_of_loads_at_once(shop: Shop):
+    """Of a table to which rows are only added; that index leaves new pages to a vacuum."""
+    visits = replace(VISITS, cursor="seconds")
+    shop.write("visits/1.csv", drop_of(1))
+    shop.load(visits)
+    page = "x" * 1000
+    shop.write("visits/2.csv", HEADER + "".join(f"{n},{page},5\n" for n in range(2, 3000)))
+    shop.load(visits)
+    assert shop.rows("select pg_relation_size('raw.visits') / 8192 / 128") > [(1,)]
+    missing = "select brin_summarize_new_values('raw.visits__load_id_idx')"
+    assert shop.rows(missing) == [(0,)]
+
+
 def test_every_file_taken_up_has_a_row_in_ops_load(shop: Shop):
     shop.write("visits.csv", HEADER + "a,home,5\n")
     (result,) = shop.load()
