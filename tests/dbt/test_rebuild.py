@@ -163,8 +163,13 @@ def test_a_day_of_the_shop_is_built_anew_in_every_mart_that_has_it(
         "fct_daily_performance_by_product": ("date_day", "order_count = 77"),
     }
     (day,) = warehouse.run("select min(ordered_date)::text from marts_build.fct_orders")[0]
+    # events of a visit are mended together: on the next day too, which would then be added up anew
+    whole = {
+        "fct_events": "where session_id not in (select session_id from marts_build.fct_events"
+        " group by 1 having count(distinct event_date) > 1)"
+    }
     for mart, (_, damage) in damaged.items():
-        warehouse.run(f"update marts_build.{mart} set {damage}")
+        warehouse.run(f"update marts_build.{mart} set {damage} {whole.get(mart, '')}")
     with transaction("transformer") as cursor:
         zone = days.business_timezone()
         plan = plan_day(cursor, lineage, declared_tables(), day, zone)
@@ -178,8 +183,7 @@ def test_a_day_of_the_shop_is_built_anew_in_every_mart_that_has_it(
         )
         (left, of_the_day) = warehouse.run(f"{wrong} where {damage}")[0]
         assert of_the_day == 0, mart
-        # a visit of the day has events on the next: mended with it, they have that day added up too
-        assert left > 0 or mart == "fct_daily_performance_by_product", mart
+        assert left > 0, mart
 
 
 def have_built_of_shop(lineage, plan) -> list[Cost]:

@@ -214,16 +214,19 @@ def test_what_is_new_is_counted_before_it_is_compared(shop):
     shop.snapshot()
     shop.deliver(2, {"orders": [order("shipped", order_id=f"o{number}") for number in range(9)]})
     shop.warehouse.run(
-        "create table public.expected (rows real); grant insert on public.expected to transformer;"
+        "create table public.expected (rows real, page_cost text);"
+        " grant insert on public.expected to transformer;"
         "create function public.note() returns event_trigger language plpgsql as $$ begin"
-        " insert into public.expected select reltuples from pg_class"
+        " insert into public.expected select reltuples, current_setting('random_page_cost')"
+        " from pg_class"
         " where oid = to_regclass('pg_temp.snapshot_news')"
         " and current_query() like '%orders_history__dbt_tmp%'; end $$;"
         "create event trigger note on ddl_command_end when tag in ('CREATE TABLE AS')"
         " execute function public.note()"
     )
     shop.snapshot()
-    assert shop.warehouse.run("select rows from public.expected") == [(9,)]
+    # and they are looked up, as few rows are
+    assert shop.warehouse.run("select rows, page_cost from public.expected") == [(9, "0.11")]
 
 
 def test_history_from_before_loses_its_index_of_hashes(shop):

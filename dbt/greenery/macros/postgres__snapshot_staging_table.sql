@@ -10,8 +10,9 @@
 {% macro postgres__snapshot_staging_table(strategy, source_sql, target_relation) -%}
     {%- set news = 'pg_temp.snapshot_news' -%}
     {% do run_query(
-        'select ' ~ few_by_keys() ~ '; drop table if exists ' ~ news ~ '; create temporary table snapshot_news as select * from ('
-        ~ source_sql ~ ') as present where load_id > (select coalesce(max(load_id), 0) from '
+        'select ' ~ few_by_keys() ~ '; drop table if exists ' ~ news
+        ~ '; create temporary table snapshot_news as select * from (' ~ source_sql
+        ~ ') as present where load_id > (select coalesce(max(load_id), 0) from '
         ~ target_relation ~ '); analyze ' ~ news
     ) %}
     {%- set key = strategy.unique_key -%}
