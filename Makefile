@@ -4,8 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
 LOCAL := $(BIN)/python -m include.local
-export AGAINST BY DAY DAYS KEY LOGIN MODEL NAME REASON SAMPLE SLACK SOURCE TABLE TEST UNTIL USER_ID
+# Values reach the programs by the environment alone, as they were typed: make would expand a `$` in what
+# stands on its command line, and a shell what stands in a recipe. No recipe names a variable of the user's.
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(eval override $(name) := $$(value $(name)))))
+export AGAINST ARGS BY CONFIRM_SHRUNK DAY DAYS END FROM KEY LOGIN MODEL NAME PICTURES PYTHON REASON SAMPLE SLACK
+export SOURCE TABLE TEST TO UNTIL USER_ID WORKERS YES
 export GREENERY_DATA ?= ../shared/greenery
+# becomes `python -m …` with the words of ARGS after the others
+WITH_ARGS := $(BIN)/python -m include.local.with_args
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
@@ -14,7 +20,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
 run: $(SET_UP) ## one run on demo data, or on SOURCE: a folder of CSV files, or postgresql://...
-	@$(LOCAL) run $(if $(CONFIRM_SHRUNK),--confirm-shrunk $(CONFIRM_SHRUNK))
+	@$(LOCAL) run
 
 up: $(SET_UP) ## start scheduler and Airflow UI on loopback
 	@$(LOCAL) up
@@ -23,16 +29,16 @@ slack: $(SET_UP) ## start a fake Slack that shows alerts in a browser; make run 
 	@$(LOCAL) slack
 
 scenario: $(SET_UP) ## break a demo run and show what Slack hears: make scenario NAME=null_key; no name lists them
-	@$(LOCAL) scenario $(if $(PICTURES),--pictures "$(PICTURES)") $(if $(NAME),"$$NAME")
+	@$(LOCAL) scenario
 
 down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down
 
 dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_orders"
-	@$(LOCAL) dbt $(ARGS)
+	@$(WITH_ARGS) include.local dbt
 
 psql: $(SET_UP) ## open psql on the warehouse (reads every schema); ARGS="-c 'select 1'"
-	@$(LOCAL) psql $(ARGS)
+	@$(WITH_ARGS) include.local psql
 
 ci-changed: $(SET_UP) ## build and test changed models, and diff their marts: AGAINST=main SAMPLE=2021-02-10
 	@$(LOCAL) ci-changed
@@ -41,60 +47,59 @@ warehouse-url: $(SET_UP) ## print a libpq URL that may read every schema
 	@$(LOCAL) warehouse-url
 
 replay-quarantine: $(SET_UP) ## try rows in quarantine again, of all tables or of TABLE=name
-	@$(LOCAL) replay-quarantine $(if $(TABLE),--table "$$TABLE")
+	@$(LOCAL) replay-quarantine
 
 forget: $(SET_UP) ## remove a person for good: make forget USER_ID=...
-	@$(LOCAL) forget "$$USER_ID"
+	@$(LOCAL) forget
 
-WHY = $(if $(REASON),--reason "$$REASON") $(if $(BY),--by "$$BY")
 rollback: $(SET_UP) ## show the publication before the last one, and hold it: REASON="..." BY=name
-	@$(LOCAL) rollback $(WHY)
+	@$(LOCAL) rollback
 
 release: $(SET_UP) ## let the next run publish again after a rollback
-	@$(LOCAL) release $(WHY)
+	@$(LOCAL) release
 
 override: $(SET_UP) ## let a failing test through: TEST=name REASON="..." DAYS=7; alone: list them; TEST=name END=1
-	@$(LOCAL) override $(if $(TEST),--test "$$TEST") $(if $(UNTIL),--until "$$UNTIL") $(if $(DAYS),--days "$$DAYS") $(if $(END),--end) $(WHY)
+	@$(LOCAL) override
 
 rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=name KEY=value; YES=1 does not ask
-	@$(LOCAL) rebuild $(if $(DAY),--day "$$DAY") $(if $(MODEL),--model "$$MODEL") $(if $(KEY),--key "$$KEY") $(if $(YES),--yes)
+	@$(LOCAL) rebuild
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
-	@$(BIN)/python -m include.demo $(ARGS)
+	@$(WITH_ARGS) include.demo
 
 reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo data
 	@$(LOCAL) reset
 
 # which tests stay together, and which come first: tests/conftest.py
-PYTEST = $(BIN)/python -m pytest --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+PYTEST = $(WITH_ARGS) pytest --numprocesses "$${WORKERS:-2}" --dist loadfile --no-loadscope-reorder
 test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/docker --timeout=1200 --durations=0 --durations-min=5
 
 bench-marts: $(SET_UP) ## CPU of one more day and of a full refresh; ARGS="1000000 5000000 20000000"
-	@AIRFLOW_HOME=$(CURDIR)/.local/airflow $(BIN)/python -m benchmarks.marts $(ARGS)
+	@AIRFLOW_HOME="$$PWD/.local/airflow" $(WITH_ARGS) benchmarks.marts
 
 bench-load: $(SET_UP) .venv-bench/set-up ## the loader beside its peers: make bench-load ARGS="--help"
-	@$(BIN)/python -m benchmarks.load $(ARGS)
+	@$(WITH_ARGS) benchmarks.load
 
 # the peers live by themselves, pinned, and never in what the project needs
 .venv-bench/set-up: benchmarks/requirements.txt $(SET_UP)
-	@$(PYTHON) -m venv .venv-bench
+	@"$$PYTHON" -m venv .venv-bench
 	@VIRTUAL_ENV=.venv-bench $(BIN)/uv pip install --quiet --compile-bytecode --requirement benchmarks/requirements.txt \
 	    || .venv-bench/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
 	@touch $@
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
-	@sh include/docker/backup.sh save "$(or $(TO),backups/$(shell date -u +%Y-%m-%dT%H%M%S))"
+	@sh include/docker/backup.sh save "$${TO:-backups/$$(date -u +%Y-%m-%dT%H%M%S)}"
 
 restore: ## put a backup back: make restore FROM=folder
-	@sh include/docker/backup.sh restore "$(or $(FROM),$(error Name the backup: make restore FROM=folder))"
+	@sh include/docker/backup.sh restore "$${FROM:?Name the backup: make restore FROM=folder}"
 
 lint: $(SET_UP)
 	@$(BIN)/ruff check .
@@ -118,10 +123,10 @@ install = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode -
 
 # uv takes seconds where pip takes a minute; where it can't reach the registry, pip's settings may
 $(SET_UP): requirements.txt requirements-dev.txt constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; $$PYTHON is $$("$$PYTHON" --version). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "Setting up $(VENV) ..." >&2
-	@$(PYTHON) -m venv $(VENV)
+	@"$$PYTHON" -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	@$(call install,requirements-dev.txt)
 	@touch $(SET_UP)

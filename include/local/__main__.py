@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from include.local import clients, postgres, services, slack
+from include.local import clients, postgres, services, slack, variables
 from include.local.home import Home, environment
 
 
@@ -18,28 +18,26 @@ def main() -> int:
     run = commands.add_parser("run", help="one run of the DAG, on demo data or the shop's own")
     run.add_argument(
         "--confirm-shrunk",
-        nargs="+",
+        action="append",
         default=[],
         metavar="TABLE",
-        help="tables whose snapshot may lose more than half of its rows",
+        help="a table whose snapshot may lose more than half of its rows; may be repeated",
     )
     up = commands.add_parser("up", help="start scheduler and Airflow UI")
     for command in (run, up):
         command.add_argument(
             "--source",
-            # a password on the command line could be read by every user of the machine
-            default=os.environ.get("SOURCE"),
             help="folder with the shop's CSV files, a URL of one, or postgresql://… of its "
-            "database; SOURCE in the environment says the same",
+            "database, whose password only SOURCE in the environment hides from other users",
         )
         command.add_argument(
             "--slack",
-            default=os.environ.get("SLACK"),
-            help="`local`: tell the fake Slack; SLACK in the environment says the same",
+            help="`local`: tell the fake Slack",
         )
     commands.add_parser("slack", help="start the fake Slack, which shows alerts in a browser")
     scenario = commands.add_parser("scenario", help="break a demo run and show what Slack hears")
-    scenario.add_argument("name", nargs="?", default="", help="without it: list them")
+    name = os.environ.get("NAME", "")
+    scenario.add_argument("name", nargs="?", default=name, help="without it: list them")
     scenario.add_argument("--pictures", type=Path, help="folder for pictures of what arrives")
     commands.add_parser("down", help="stop Airflow, Postgres and the fake Slack")
     commands.add_parser("dbt", add_help=False, help="run dbt into your own schemas")
@@ -49,11 +47,15 @@ def main() -> int:
     again = commands.add_parser("replay-quarantine", help="try rows in quarantine again")
     again.add_argument("--table", default="", help="only the rows of this table")
     forget = commands.add_parser("forget", help="remove a person for good")
-    forget.add_argument("person_id", nargs="?", default="", metavar="USER_ID")
+    person = os.environ.get("USER_ID", "")
+    forget.add_argument("person_id", nargs="?", default=person, metavar="USER_ID")
     for name in OPERATE:
         commands.add_parser(name, add_help=False, help="see include/operate/__main__.py")
     commands.add_parser("reset", help="forget everything: warehouse, runs, demo data")
-    arguments, arguments.handed_on = parser.parse_known_args()
+    given = sys.argv[1:]
+    if given and not {"-h", "--help"} & {*given}:
+        given[1:1] = variables.arguments(given[0], os.environ)
+    arguments, arguments.handed_on = parser.parse_known_args(given)
     if arguments.handed_on and arguments.command not in (
         *("dbt", "psql"),
         *OPERATE,

@@ -12,6 +12,8 @@ DAG_ID = "greenery_elt"
 UNFINISHED = ("queued", "running")
 ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 PARSE_TIMEOUT = 120
+# Airflow gives no more at once, whatever is asked for
+PAGE = 100
 
 
 class DagBrokenError(Exception):
@@ -31,6 +33,17 @@ class AirflowApi:
         response.raise_for_status()
         return response.json() if response.content else {}
 
+    def pages(self, path: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
+        """Yield all that a list has under ``key``, however many pages it takes."""
+        seen = 0
+        while True:
+            page = {"limit": PAGE, "offset": seen, "order_by": "id", **params}
+            answer = self.call("GET", path, params=page)
+            yield from answer[key]
+            seen += len(answer[key])
+            if not answer[key] or seen >= answer["total_entries"]:
+                return
+
     def wait_for_dag(self) -> None:
         """Have the DAG file parsed as it is on disk now, and wait until that is done.
 
@@ -48,7 +61,7 @@ class AirflowApi:
             before = None
         deadline = time.monotonic() + PARSE_TIMEOUT
         while time.monotonic() < deadline:
-            errors = self.call("GET", "/importErrors")["import_errors"]
+            errors = [*self.pages("/importErrors", "import_errors")]
             if errors:
                 raise DagBrokenError("\n".join(error["stack_trace"].strip() for error in errors))
             dag = self._find_dag()
@@ -64,8 +77,8 @@ class AirflowApi:
         return None if response.status_code == httpx.codes.NOT_FOUND else response.json()
 
     def unfinished_runs(self) -> list[str]:
-        runs = self.call("GET", f"/dags/{self._dag_id}/dagRuns", params={"state": list(UNFINISHED)})
-        return [run["dag_run_id"] for run in runs["dag_runs"]]
+        runs = self.pages(f"/dags/{self._dag_id}/dagRuns", "dag_runs", state=list(UNFINISHED))
+        return [run["dag_run_id"] for run in runs]
 
     def trigger(self, conf: dict[str, Any] | None = None) -> str:
         """Start a run now and return its id."""
@@ -81,7 +94,7 @@ class AirflowApi:
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run as the API gives them."""
         path = f"/dags/{self._dag_id}/dagRuns/{run_id}/taskInstances"
-        return self.call("GET", path, params={"limit": 1000})["task_instances"]
+        return [*self.pages(path, "task_instances")]
 
     def clear(self, run_id: str, task_ids: list[str], *, downstream: bool = False) -> None:
         """Have tasks of a run done again, with what comes after them if asked."""
@@ -96,14 +109,14 @@ class AirflowApi:
 
     def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
         """Yield each task instance once, when it has ended, until the run has ended."""
-        told: set[str] = set()
+        told: set[tuple[str, int]] = set()
         over = False
         while not over:
             over = self.state(run_id) not in UNFINISHED
             ended = [task for task in self.tasks(run_id) if task["state"] in ENDED]
             for task in sorted(ended, key=lambda task: task["end_date"] or ""):
-                if task["task_id"] not in told:
-                    told.add(task["task_id"])
+                if (key := (task["task_id"], task["map_index"])) not in told:
+                    told.add(key)
                     yield task
             if not over:
                 time.sleep(interval)

@@ -1,0 +1,66 @@
+"""Airflow gives at most a page at a time: whoever wants all asks on."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from include.local.api import PAGE, AirflowApi
+
+
+def instance(number: int) -> dict:
+    task, place = divmod(number, 2)
+    return {"task_id": f"t{task}", "map_index": place, "state": "success", "end_date": None}
+
+
+class Airflow(BaseHTTPRequestHandler):
+    """Gives a page of what there is, as Airflow does, whatever is asked for."""
+
+    def do_GET(self) -> None:
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        offset, limit = int(query.get("offset", ["0"])[0]), int(query.get("limit", ["50"])[0])
+        size = self.server.size
+        if path.endswith("/run"):
+            answer = {"state": "success"}
+        elif path.endswith("taskInstances"):
+            answer = self.page("task_instances", [instance(n) for n in range(size)], offset, limit)
+        elif path.endswith("dagRuns"):
+            runs = [{"dag_run_id": str(n)} for n in range(size)]
+            answer = self.page("dag_runs", runs, offset, limit)
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def page(self, key: str, all_: list, offset: int, limit: int) -> dict:
+        part = all_[offset : offset + min(limit, PAGE)]
+        return {key: part, "total_entries": len(all_)}
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("size", [0, 1, PAGE, PAGE + 1, 7 * PAGE - 1])
+def test_every_task_and_every_run_is_seen_however_many_there_are(server, size):
+    server.size = size
+    api = AirflowApi(f"http://127.0.0.1:{server.server_port}")
+    assert api.tasks("run") == [instance(n) for n in range(size)]
+    # each instance of a mapped task is told, too
+    assert [*api.follow("run")] == [instance(n) for n in range(size)]
+    assert api.unfinished_runs() == [str(n) for n in range(size)]
