@@ -43,6 +43,7 @@ def is_quiet(cursor: Cursor, run_id: str) -> bool:
         """
         select
             not exists (select from ops.incident where state = 'open')
+            and not exists (select from ops.notification where state <> 'sent')
             and not exists (select from ops.incident where first_run_id = %(run_id)s)
             and not exists (select from ops.task_failure where run_id = %(run_id)s)
             and not exists (

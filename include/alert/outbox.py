@@ -129,6 +129,14 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
     return replace(row, slack_channel=row.slack_channel or parents_channel)
 
 
+def make_due() -> None:
+    """Have all that waits tried at once, for later nobody may be there to try."""
+    with short_transaction() as cursor:
+        cursor.execute(
+            "update ops.notification set next_try_at = '-infinity' where state <> 'sent'"
+        )
+
+
 def mark_attempt(row: Row) -> None:
     """Write down that the message may be in Slack from now on."""
     with short_transaction() as cursor:

@@ -16,7 +16,7 @@ from include.local.api import AirflowApi
 from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
 from include.local.source import OtherSourceError, choose_source, identity, refuse_other_source
-from include.local.told import wait_until_told
+from include.local.told import send_what_waits, wait_until_told, what_waits
 
 
 def run(
@@ -46,17 +46,20 @@ def run(
         begun = time.monotonic()
         run_id = api.trigger({"confirm_shrunk": list(confirm_shrunk)})
         with _ended_as_failed_when_interrupted(api, run_id, server):
-            for task in api.follow(run_id):
-                tell.task(task, time.monotonic() - begun)
+            tell.tasks((task, time.monotonic() - begun) for task in api.follow(run_id))
             seconds = time.monotonic() - begun
             state = api.state(run_id)
             if os.environ.get(local_slack.VARIABLE):
                 wait_until_told(server, run_id, state)
+            send_what_waits(server)
     with (
         contextlib.closing(server.connect("analyst")) as connection,
         connection.cursor() as cursor,
     ):
-        return tell.end_of_run(cursor, home, run_id, state, seconds, page)
+        is_good = tell.end_of_run(cursor, home, run_id, state, seconds, page)
+    if waits := what_waits(server, airflow_is_up=services.is_up(home)):
+        print(f"\n{waits}")
+    return is_good
 
 
 @contextlib.contextmanager

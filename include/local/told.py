@@ -1,14 +1,20 @@
-"""Wait until Slack was told of a run: Airflow's callbacks run in a process that we may end."""
+"""Slack is told of a run before its Airflow, which sends the messages, is ended."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 
+from include.alert.words import count
 from include.local.postgres import Server
+
+log = logging.getLogger(__name__)
 
 # the callback itself takes 10 s at most, and Airflow some time to begin it
 SECONDS = 20
+# a last attempt to send what waits
+LAST_ATTEMPT_SECONDS = 10
 
 
 def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SECONDS) -> bool:
@@ -35,3 +41,51 @@ def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SE
                 return True
             time.sleep(0.3)
     return False
+
+
+def send_what_waits(server: Server, seconds: float = LAST_ATTEMPT_SECONDS) -> None:
+    """Try once more to send what Slack lacks, now and not when it would be due. Never raises."""
+    if not _waiting(server):
+        return
+    from include.alert import delivery, outbox
+    from include.alert.bounded import Deadline, within
+    from include.alert.channel import find_channel
+
+    def send() -> None:
+        if channel := find_channel():
+            outbox.make_due()
+            delivery.deliver(channel, Deadline(seconds))
+
+    try:
+        within(seconds + 2, send)
+    except Exception as error:
+        log.info("The last attempt to tell Slack did not end: %s", type(error).__name__)
+
+
+def what_waits(server: Server, *, airflow_is_up: bool) -> str | None:
+    """Return in words how many messages wait for Slack, why, and what will send them."""
+    errors = _waiting(server)
+    if not errors:
+        return None
+    reason = next((error for error in errors if error), "none was sent yet.")
+    them = "it" if len(errors) == 1 else "them"
+    sender = (
+        f"Airflow, which is up, sends {them} within five minutes of Slack's return"
+        if airflow_is_up
+        else f"The next `make run` sends {them}, and so does `make up`, which looks each 5 minutes"
+    )
+    waits = "waits" if len(errors) == 1 else "wait"
+    said = f"{count(len(errors), 'message')} to Slack {waits}: {reason}"
+    return f"{said}\n{sender}."
+
+
+def _waiting(server: Server) -> list[str | None]:
+    """Return why each message that Slack lacks was not sent, the one tried last first."""
+    with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ops.notification') is not null")
+        if not cursor.fetchone()[0]:
+            return []
+        cursor.execute(
+            "select error from ops.notification where state <> 'sent' order by next_try_at desc"
+        )
+        return [error for (error,) in cursor]

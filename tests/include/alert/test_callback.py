@@ -11,6 +11,7 @@ from include.alert import outbox
 from include.alert.callback import (
     tell_of_failed_run,
     tell_of_failed_task,
+    tell_of_good_run,
     warn_if_nobody_is_told,
 )
 from include.alert.collect import record_dbt_results, record_task_failure
@@ -406,3 +407,12 @@ def test_what_an_error_says_calls_nobody_and_gives_no_secret_away(warehouse, sla
     assert "s3cret" not in json.dumps(message)
     assert "jane" not in json.dumps(message)
     assert TOKEN not in json.dumps(message)
+
+
+def test_a_good_run_sends_what_an_earlier_one_could_not(warehouse, slack):
+    warehouse.run(
+        "insert into ops.notification (notification_key, run_id, channel, payload, state)"
+        " values ('k', 'earlier', '#data-alerts', '{\"text\": \"bad\"}', 'failed')"
+    )
+    tell_of_good_run(run_context())
+    assert [message["text"] for message in slack.messages] == ["bad"]
