@@ -21,7 +21,7 @@ def lines(forgotten: Forgotten) -> Iterator[str]:
     if forgotten.messages:
         yield f"  {'results and messages, words hidden':<44} {_rows(forgotten.messages):>14}"
     yield ""
-    yield "Totals in the marts (fct_kpis and the like) still count the person until the next run."
+    yield "Totals in the marts still count the person until the next run."
     yield "A reload brings nothing back: ops.erased keeps a fingerprint (SHA-256) of each key."
     yield ""
     yield "What still holds the person, and what to do about it:"
