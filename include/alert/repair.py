@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from include.alert.blocks import code
 from include.alert.incidents import Incident
 from include.alert.report import SLOW_RUN, Report
+from include.alert.words import duration
+from include.warehouse.time_limit import VARIABLE, task_limit
 
 # Postgres' own words, whatever it was about to write
 FULL_DISK = "No space left on device"
@@ -17,8 +19,9 @@ def how(incidents: Sequence[Incident], report: Report) -> list[str]:
     if {incident.fingerprint for incident in incidents} == {SLOW_RUN}:
         return [
             "*To mend it:* _Open the run_ and see in the log of the task that is at work what it "
-            "waits for: a lock in the warehouse, a slow source. A task is stopped after 30 minutes "
-            "and tried again. To give up, mark the run as failed; readers keep what they have."
+            "waits for: a lock in the warehouse, a slow source. A task is stopped after "
+            f"{duration(task_limit().total_seconds())} ({VARIABLE}). To give up, mark the run as "
+            "failed; readers keep what they have."
         ]
     if all(incident.kind == "late" for incident in incidents):
         return [

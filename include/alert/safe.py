@@ -47,7 +47,6 @@ _RETRY_HELPS = re.compile(
             "deadlock detected",
             "could not serialize access",
             "lock timeout",
-            "statement timeout",
             "too many (clients|connections)",
             "remaining connection slots",
             "recovery mode",

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(days=1)
 GRACE = timedelta(minutes=30)
 MOST_AGE = EVERY + timedelta(hours=2)
-# of a run; each of its tasks may take 30 minutes
+# of a run
 MOST_TIME = timedelta(hours=2)
 
 

@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.extract.errors import SourceError
 from include.warehouse.connection import TLS
+from include.warehouse.time_limit import statement_timeout
 
 SCHEMES = ("postgres", "postgresql")
 DEFAULT_SCHEMA = "public"
@@ -142,7 +143,8 @@ def open_snapshot(database: Database, *, timeout_seconds: int = 10) -> Iterator[
             # must be an error, since it would look like a deleted one
             cursor.execute(
                 "set local timezone = 'UTC'; set local row_security = off; "
-                "set local lock_timeout = '1min'; set local statement_timeout = '29min'"
+                "set local lock_timeout = '1min'; set local statement_timeout = %s",
+                (statement_timeout(),),
             )
             # the snapshot's own xmax is no such limit: it may be the id of a transaction at work. A
             # standby gives no ids; there the overlap alone has to find what is committed late.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from include.transform.lineage import Lineage
 from include.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
 from include.warehouse import lease
 from include.warehouse.connection import CONNECTION_ID, transaction
+from include.warehouse.time_limit import task_limit
 
 OPERATOR_ARGS: dict[str, Any] = {
     "callback": record_dbt_results,
@@ -108,7 +108,7 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
         emit_datasets=False,
         cache_dir=manifest_path().parents[1],
         interceptors=[keep_lease],
-        execution_timeout=timedelta(hours=1),
+        execution_timeout=2 * task_limit(),
         **OPERATOR_ARGS,
     )
 

@@ -11,10 +11,11 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
 from psycopg2 import sql
 
+from include.warehouse.time_limit import statement_timeout
+
 CONNECTION_ID = "greenery_warehouse"
-# Airflow can't interrupt a task that waits for the server, so the server must, before Airflow's
-# own limit of 30 minutes
-SESSION = "-c timezone=UTC -c lock_timeout=5min -c statement_timeout=29min"
+# the limit of a statement comes on top, as it may be set
+SESSION = "-c timezone=UTC -c lock_timeout=5min"
 # Looking up few rows by their keys must not come to reading a whole history. A disk of today takes
 # hardly longer for a page at random, and most pages are in memory: what costs is a page's rows, not
 # the page, unlike the server's defaults say. At that price an index read from end to end would seem
@@ -63,7 +64,7 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
             user=settings.login,
             password=settings.password,
             connect_timeout=timeout_seconds,
-            options=SESSION,
+            options=f"{SESSION} -c statement_timeout={statement_timeout()}",
             **{key: value for key, value in settings.extra_dejson.items() if key in TLS},
             application_name="greenery",
         )

@@ -14,9 +14,14 @@ from typing import NoReturn
 from psycopg2.extensions import cursor as Cursor
 
 from include.warehouse.connection import transaction
+from include.warehouse.time_limit import task_limit
 
-# longer than the longest task with its retries, so that a live run never loses it
 LENGTH = timedelta(hours=2)
+
+
+def _length() -> timedelta:
+    """Return what is longer than the longest task with its retries: a live run never loses it."""
+    return max(LENGTH, 4 * task_limit())
 
 
 class LeaseHeldError(Exception):
@@ -48,7 +53,7 @@ def take(cursor: Cursor, run_id: str) -> None:
             or lease.released_at is not null
             or lease.expires_at < clock_timestamp()
         """,
-        {"run_id": run_id, "length": LENGTH},
+        {"run_id": run_id, "length": _length()},
     )
     if cursor.rowcount == 0:
         cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
@@ -76,7 +81,7 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
         where run_id = %s
         returning horizon_load_id
         """,
-        (LENGTH, run_id),
+        (_length(), run_id),
     )
     row = cursor.fetchone()
     if row is None:

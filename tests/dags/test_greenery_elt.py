@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg2
 import pytest
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from include.extract.task import declared_tables
 from include.transform.dbt_config import manifest_path
@@ -83,6 +86,21 @@ def test_every_task_has_an_owner_retries_with_back_off_a_timeout_and_an_alert(da
         assert task.retry_exponential_backoff, task.task_id
         assert timedelta() < task.execution_timeout <= timedelta(hours=1), task.task_id
         assert task.has_on_failure_callback, task.task_id
+
+
+@pytest.mark.parametrize(
+    ("error", "is_tried_again"),
+    [
+        (AirflowTaskTimeout("too long"), False),
+        (psycopg2.errors.QueryCanceled("statement timeout"), False),
+        (psycopg2.OperationalError("the connection is gone"), True),
+    ],
+    ids=["stopped by Airflow", "stopped by the server", "trouble that passes"],
+)
+def test_what_hit_its_time_limit_is_not_tried_again(dag, error, is_tried_again):
+    for task in dag.tasks:
+        decision = task.retry_policy.evaluate(error, try_number=1, max_tries=2)
+        assert (decision.action is not RetryAction.FAIL) == is_tried_again, task.task_id
 
 
 def test_there_is_one_load_task_for_each_declared_table(dag):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
@@ -165,6 +166,26 @@ class UniqueViolation(psycopg2.IntegrityError):
 def test_an_exception_is_told_in_words(error, message):
     assert in_words(error).startswith(message)
     assert "j@x.io" not in in_words(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AirflowTaskTimeout("PID 7"),
+        psycopg2.errors.QueryCanceled("canceling statement due to statement timeout"),
+    ],
+    ids=["by Airflow", "by the server"],
+)
+def test_what_took_too_long_says_how_long_and_what_lets_it_take_longer(
+    warehouse, monkeypatch, error
+):
+    monkeypatch.setenv("GREENERY_TASK_MINUTES", "45")
+    context = task_context("load_orders", exception=error)
+    context["ti"].start_date = datetime.now(UTC) - timedelta(minutes=45)
+    record_task_failure(context)
+    ((message,),) = warehouse.run("select message from ops.task_failure")
+    assert message.startswith("It ran for 45 min and was stopped")
+    assert "raise GREENERY_TASK_MINUTES in Airflow's environment, now 45" in message
 
 
 def test_a_long_text_is_cut():

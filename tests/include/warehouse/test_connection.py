@@ -76,3 +76,15 @@ def test_no_statement_outlives_the_task_that_waits_for_it():
             "select current_setting('statement_timeout'), current_setting('lock_timeout')"
         )
         assert cursor.fetchone() == ("29min", "5min")
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(
+    ("minutes", "timeout"),
+    [("180", "179min"), ("1", "54s"), ("0.001", "54ms"), ("soon", "29min"), ("-5", "29min")],
+)
+def test_a_statement_may_take_a_bit_less_than_a_task(monkeypatch, minutes, timeout):
+    monkeypatch.setenv("GREENERY_TASK_MINUTES", minutes)
+    with transaction("loader") as cursor:
+        cursor.execute("show statement_timeout")
+        assert cursor.fetchone() == (timeout,)
