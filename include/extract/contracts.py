@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from include.extract import references
 from include.extract.overlap import overlap_of
 
 DATA_TYPES = {
@@ -22,7 +22,9 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
     *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
+    *("references", "key_downstream", "day"),
 }
+INSTANTS = ("timestamptz", "date")
 
 
 class ContractError(Exception):
@@ -45,7 +47,10 @@ class Table:
     it before the last one is read again, an interval or a number. ``person`` names the column by
     which a person's rows are found: the person's id, or the key of a parent table that has such a
     column. ``is_shared`` rows may belong to several people, who point to them by that column, and
-    go with the last one. ``is_parent``: other tables have its key in a column.
+    go with the last one. ``is_parent``: other tables have its key in a column. ``references`` are
+    columns that hold the key of another table without being called like it, with that table;
+    ``key_downstream`` are the names of the key in models, if it has others there. ``day`` is the
+    column that says on which day a row happened.
     """
 
     name: str
@@ -61,6 +66,9 @@ class Table:
     is_shared: bool = False
     overlap: str | None = None
     is_parent: bool = False
+    references: tuple[tuple[str, str], ...] = ()
+    key_downstream: tuple[str, ...] = ()
+    day: str | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -98,16 +106,14 @@ def read_contracts(path: Path) -> dict[str, Table]:
             tables[table.name] = table
     if not tables:
         raise ContractError(f"{path} declares no source table in the schema raw.")
-    return {
-        name: replace(table, is_parent=_is_parent(table, tables.values()))
-        for name, table in tables.items()
+    if fault := references.fault_of(tables):
+        raise ContractError(f"{path}: {fault}")
+    parents = {
+        parent.name
+        for columns in references.resolve(tables).values()
+        for parent in columns.values()
     }
-
-
-def _is_parent(table: Table, tables: Iterable[Table]) -> bool:
-    return len(table.primary_key) == 1 and any(
-        other.column(table.primary_key[0]) for other in tables if other.name != table.name
-    )
+    return {name: replace(table, is_parent=name in parents) for name, table in tables.items()}
 
 
 class _Reader:
@@ -152,7 +158,33 @@ class _Reader:
             self.name_of_column(extract, "person", names),
             self.is_shared(extract),
             self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
+            references=self.references(extract, names),
+            key_downstream=self.key_downstream(extract),
+            day=self.day(extract, columns),
         )
+
+    def references(self, extract: dict[str, Any], names: list[str]) -> tuple[tuple[str, str], ...]:
+        value = extract.get("references") or {}
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.error("references", "must say of columns which table's key they hold")
+        if strange := [name for name in value if name not in names]:
+            raise self.error("references", f"names `{strange[0]}`, which is not among the columns")
+        return tuple(value.items())
+
+    def key_downstream(self, extract: dict[str, Any]) -> tuple[str, ...]:
+        value = extract.get("key_downstream") or []
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(_NAME.match(str(name)) for name in listed):
+            raise self.error("key_downstream", "must be a name of a column, or a list of such")
+        if listed and len(extract["primary_key"]) != 1:
+            raise self.error("key_downstream", "asks for a primary key of one column")
+        return tuple(listed)
+
+    def day(self, extract: dict[str, Any], columns: tuple[Column, ...]) -> str | None:
+        name = self.name_of_column(extract, "day", [column.name for column in columns])
+        if name and next(c for c in columns if c.name == name).data_type not in INSTANTS:
+            raise self.error("day", f"names `{name}`, which must be a {' or '.join(INSTANTS)}")
+        return name
 
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
         if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):

@@ -57,6 +57,8 @@ def _mark(lineage: Lineage, tables: Mapping[str, Table], plan: Plan, run_id: str
     with lease.held(run_id), transaction("loader") as cursor:
         marked = mark(cursor, lineage, tables, plan, run_id)
     rows = [f"{count:,} rows of {table}" for table, count in marked.items()]
+    if not (plan.keys or any(marked.values())):
+        return f"Nothing in raw belongs to {plan.words}, so nothing was marked."
     told = ", ".join([*rows, *(f"a key of {model}" for model in plan.keys)])
     return f"Marked: {told}. The next run builds and publishes what comes out otherwise."
 
@@ -70,9 +72,20 @@ def in_words(plan: Plan, costs: list[Cost]) -> str:
     if not costs:
         lines.append("  no model has anything of it")
     lines.append("and in models after these what depends on rows that come out otherwise.")
+    if plan.without_day:
+        lines.append(
+            f"Nothing of {', '.join(plan.without_day)} is among it: their contracts tell no day "
+            "(config.meta.extract.day)."
+        )
     return "\n".join(lines)
 
 
 def business_timezone(project: Path = PROJECT) -> str:
-    """Return in which time zone a day of the business begins."""
-    return yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["business_timezone"]
+    """Return in which time zone a day of the business begins; UTC unless the project says."""
+    document = yaml.safe_load((project / "dbt_project.yml").read_text())
+    declared = document.get("vars") or {}
+    # dbt knows vars of every project, and those of one
+    for known in (declared, declared.get(document["name"]) or {}):
+        if "business_timezone" in known:
+            return known["business_timezone"]
+    return "UTC"

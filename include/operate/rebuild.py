@@ -11,7 +11,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract.contracts import Table
+from include.extract import references
+from include.extract.contracts import INSTANTS, Table
 from include.transform.lineage import Lineage
 
 COST = sql.SQL(
@@ -25,8 +26,6 @@ COST = sql.SQL(
     where {key} in (select key from touched)
     """
 )
-# when a row of a delta happened
-INSTANT = "created_at"
 
 
 class RebuildError(Exception):
@@ -35,11 +34,15 @@ class RebuildError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be marked: rows of ``raw`` by table, and keys of models (in their type's text)."""
+    """What is to be marked: rows of ``raw`` by table, and keys of models (in their type's text).
+
+    ``without_day`` are tables of which nobody knows on which day a row of theirs happened.
+    """
 
     words: str
     rows: Mapping[str, sql.Composable]
     keys: Mapping[str, str]
+    without_day: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,43 +60,86 @@ def plan_day(
 ) -> Plan:
     """Plan for what belongs to a day of the business: its rows, and models that have it as key.
 
-    Rows of a delta belong to the day of their ``created_at``, or to the day of the row whose key
-    they bear. What comes as a full snapshot has no day.
+    Rows belong to the day that their contract's ``day`` tells, or to the day of the row whose key
+    they bear. What comes as a full snapshot mostly has no day.
 
     Raises:
-        RebuildError: if that is no date.
+        RebuildError: if that is no date, or no contract tells a day.
     """
     try:
         on = date.fromisoformat(day)
     except ValueError:
         raise RebuildError(f"{day} is no date such as 2026-11-20. Nothing was done.") from None
+    if not any(day_column(table) for table in tables.values()):
+        raise RebuildError(
+            "No source table says on which day a row of it happened, so nothing of a day can be "
+            "found. Name the column in its contract: config.meta.extract.day. Nothing was done."
+        )
     cursor.execute("select relname from pg_class where relnamespace = 'raw'::regnamespace")
     loaded = {name for (name,) in cursor}
-    deltas = [t for t in tables.values() if t.load == "delta" and t.name in loaded]
+    tables = {name: table for name, table in tables.items() if name in loaded}
     rows = {
-        table.name: sql.SQL("cast(old.{} at time zone {} as date) = {}").format(
-            sql.Identifier(INSTANT), sql.Literal(timezone), sql.Literal(on.isoformat())
-        )
-        for table in deltas
-        if table.column(INSTANT)
+        table.name: _happened_on(table, on, timezone)
+        for table in tables.values()
+        if day_column(table)
     }
-    for table in deltas:
-        for parent in deltas:
-            key = parent.primary_key[0]
-            if table.name not in rows and parent.name in rows and table.column(key):
-                rows[table.name] = sql.SQL(
-                    "old.{key} in (select old.{key} from {parent} as old where {condition})"
-                ).format(
-                    key=sql.Identifier(key),
-                    parent=sql.Identifier("raw", parent.name),
-                    condition=rows[parent.name],
-                )
+    _add_children(tables, rows)
+    without = [t.name for t in tables.values() if t.load == "delta" and t.name not in rows]
     keys = {
         model: on.isoformat()
         for model in built_by_key(lineage)
         if _key_type(cursor, lineage, model) == "date"
     }
-    return Plan(f"the day {on:%-d %b %Y}", rows, keys)
+    return Plan(f"the day {on:%-d %b %Y}", rows, keys, tuple(without))
+
+
+def day_column(table: Table) -> str | None:
+    """Return the column that says on which day a row happened, None if there is no telling.
+
+    That is the contract's ``day``; else, of a delta, the cursor if it is an instant, or the only
+    instant that the table has beside its version.
+    """
+    if table.day or table.load != "delta":
+        return table.day
+    instants = [
+        column.name
+        for column in table.columns
+        if column.data_type in INSTANTS and column.name != table.version
+    ]
+    if table.cursor in instants:
+        return table.cursor
+    return instants[0] if len(instants) == 1 else None
+
+
+def _happened_on(table: Table, on: date, timezone: str) -> sql.Composable:
+    column = table.column(day_column(table) or "")
+    assert column is not None
+    name = sql.SQL("old.{}").format(sql.Identifier(column.name))
+    if column.data_type != "date":
+        name = sql.SQL("cast({} at time zone {} as date)").format(name, sql.Literal(timezone))
+    return sql.SQL("{} = {}").format(name, sql.Literal(on.isoformat()))
+
+
+def _add_children(tables: Mapping[str, Table], rows: dict[str, sql.Composable]) -> None:
+    """Add the rows of deltas that bear the key of a row that has a day, near and far."""
+    found = True
+    while found:
+        found = False
+        for name, held in references.resolve(tables).items():
+            if name in rows or tables[name].load != "delta":
+                continue
+            for column, parent in held.items():
+                if parent.name in rows and parent.load == "delta":
+                    rows[name] = sql.SQL(
+                        "old.{column} in (select old.{key} from {parent} as old where {condition})"
+                    ).format(
+                        column=sql.Identifier(column),
+                        key=sql.Identifier(parent.primary_key[0]),
+                        parent=sql.Identifier("raw", parent.name),
+                        condition=rows[parent.name],
+                    )
+                    found = True
+                    break
 
 
 def plan_key(lineage: Lineage, model: str, key: str) -> Plan:

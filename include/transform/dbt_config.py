@@ -26,7 +26,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from include.alert.collect import record_dbt_results
+from include.alert.collect import read_results, record_dbt_results
 from include.transform.gates import put_tests_before_what_depends
 from include.transform.lineage import Lineage
 from include.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
@@ -87,11 +87,30 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         project_dir=PROJECT,
         profile_config=PROFILE,
         invocation_mode=InvocationMode.DBT_RUNNER,
-        select="source:greenery",
         # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
         # of this folder; the project itself may be read-only
         cache_dir=manifest_path().parents[1],
-        **OPERATOR_ARGS,
+        **{**OPERATOR_ARGS, "callback": record_freshness},
+    )
+
+
+def record_freshness(project_dir: str | Path, context: Context, **_: Any) -> None:
+    """Keep what dbt says of each source (Cosmos calls this after dbt).
+
+    Raises:
+        AirflowFailException: if dbt had no source to check, which dbt itself takes for a success.
+    """
+    record_dbt_results(project_dir, context)
+    try:
+        if read_results(Path(project_dir) / "target"):
+            return
+    except (OSError, ValueError, KeyError):
+        # that they can't be read was told
+        return
+    raise AirflowFailException(
+        "No source was checked, so nobody would hear of data that stays away. Declare `freshness` "
+        "and `loaded_at_query` of a source table that must come daily, as "
+        "models/staging/greenery/_greenery__sources.yml does."
     )
 
 

@@ -61,7 +61,7 @@ class DailyBuild:
         if self.manifest:
             # files of debug messages and of results take longer than a small shop's models
             folders += ["--no-write-json", "--log-level-file", "none"]
-        commands = BUILD if command == "run" else (command,)
+        commands = BUILD if command == "run" else command.split()
         password = {"GREENERY_TEST_PASSWORD": self.warehouse.server.passwords["greenery"]}
         with mock.patch.dict(os.environ, {**password, "DO_NOT_TRACK": "1"}):
             done = dbtRunner(manifest=self.manifest, callbacks=[self._listen]).invoke(

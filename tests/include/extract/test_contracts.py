@@ -41,6 +41,32 @@ def test_the_shops_own_contracts_are_read():
     assert tables["users"].column("email").is_personal
 
 
+def test_a_contract_says_what_keys_are_called_elsewhere_and_which_column_tells_the_day(tmp_path):
+    said = {"references": {"b": "things"}, "key_downstream": "thing_id", "day": "b"}
+    table = read_contracts(write(tmp_path, EXTRACT | said))["things"]
+    assert (table.references, table.key_downstream) == ((("b", "things"),), ("thing_id",))
+    assert (table.day, table.is_parent) == ("b", True)
+    several = EXTRACT | {"key_downstream": ["thing_id", "part_id"]}
+    table = read_contracts(write(tmp_path, several))["things"]
+    assert table.key_downstream == ("thing_id", "part_id")
+
+
+def test_a_column_called_like_the_key_of_one_other_table_holds_it(tmp_path):
+    file = write(tmp_path)
+    document = yaml.safe_load(file.read_text())
+    (things,) = document["sources"][0]["tables"]
+    pair = EXTRACT | {"primary_key": ["a", "b"]}
+    document["sources"][0]["tables"] += [
+        things | {"name": "pairs", "config": {"meta": {"extract": pair}}},
+    ]
+    file.write_text(yaml.safe_dump(document))
+    assert [table.is_parent for table in read_contracts(file).values()] == [True, False]
+    # of two tables with such a key it can't be said
+    document["sources"][0]["tables"].append(things | {"name": "others"})
+    file.write_text(yaml.safe_dump(document))
+    assert not any(table.is_parent for table in read_contracts(file).values())
+
+
 def test_a_cursor_has_an_overlap(tmp_path):
     table = read_contracts(write(tmp_path, EXTRACT | {"cursor": "b"}))["things"]
     assert (table.cursor, table.overlap) == ("b", "1 hour")
@@ -83,6 +109,34 @@ def test_a_source_that_does_not_land_in_raw_is_none_of_the_loaders_business(tmp_
             "overlap `soon`, which must look like `1 hour`",
             id="overlap",
         ),
+        pytest.param(
+            {"extract": EXTRACT | {"references": {"c": "things"}}},
+            "references names `c`",
+            id="reference",
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"references": {"b": "nothing"}}},
+            "`b` holds a key of `nothing`, which is not declared",
+            id="reference to nothing",
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"primary_key": ["a", "b"], "references": {"b": "things"}}},
+            "primary key is not one column",
+            id="reference to a key of two",
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"references": ["b"]}}, "references must say", id="references"
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"key_downstream": 'a"'}}, "key_downstream must be", id="name"
+        ),
+        pytest.param(
+            {"extract": EXTRACT | {"primary_key": ["a", "b"], "key_downstream": "a_id"}},
+            "key_downstream asks for a primary key of one",
+            id="name of a key of two",
+        ),
+        pytest.param({"extract": EXTRACT | {"day": "c"}}, "day.*`c`", id="day"),
+        pytest.param({"extract": EXTRACT | {"day": "a"}}, "`a`, which must be a", id="day type"),
         pytest.param({"extract": None}, "extract is missing", id="no block"),
         pytest.param({"columns": [{"name": "a"}]}, "`a` has no data_type", id="no type"),
         pytest.param({"columns": [COLUMNS[0]] * 2}, "`a` is declared twice", id="twice"),
