@@ -8,16 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pendulum
-import psycopg2
-from airflow.sdk import (
-    BaseOperator,
-    ExceptionRetryPolicy,
-    RetryAction,
-    RetryRule,
-    get_current_context,
-    task,
-)
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk import BaseOperator, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.alert import dead_man
 from include.alert.callback import (
@@ -40,7 +32,7 @@ from include.warehouse import lease
 from include.warehouse.connection import transaction
 from include.warehouse.migrate import MigrationError, migrate
 from include.warehouse.shop import OtherShopError, remember_source
-from include.warehouse.time_limit import VARIABLE, task_limit
+from include.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +44,7 @@ TASK_DEFAULTS = {
     "retry_exponential_backoff": True,
     "max_retry_delay": pendulum.duration(minutes=5),
     "execution_timeout": task_limit(),
-    # what took too long once would do so again
-    "retry_policy": ExceptionRetryPolicy(
-        rules=[
-            RetryRule(
-                exception=[AirflowTaskTimeout, psycopg2.errors.QueryCanceled],
-                action=RetryAction.FAIL,
-                reason=f"It would take as long again. {VARIABLE} sets how long a task may take.",
-            )
-        ]
-    ),
+    "retry_policy": NotAfterItsTimeLimit(),
     "on_failure_callback": [record_task_failure, tell_of_failed_task],
 }
 

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from include.alert import sample, store, words
 from include.alert.bounded import within
 from include.alert.safe import database_words, dbt_words, plain, retry_helps
 from include.alert.store import NodeResult, TaskFailure
-from include.alert.words import duration
-from include.warehouse.time_limit import VARIABLE, task_limit
+from include.warehouse.time_limit import VARIABLE, is_out_of_time, ran_for, task_limit
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +64,8 @@ def record_task_failure(context: Mapping[str, Any]) -> None:
     """
     try:
         ti = context["ti"]
-        started_at = getattr(ti, "start_date", None)
-        ran_for = datetime.now(UTC) - started_at if started_at else None
-        message = in_words(context.get("exception"), ran_for)
+        error = context.get("exception")
+        message = _too_long(error, context) if is_out_of_time(error, context) else in_words(error)
         failure = TaskFailure(ti.task_id, ti.try_number, message, getattr(ti, "log_url", None))
         within(FAILURE_SECONDS, store.keep_task_failure, ti.run_id, failure)
     except Exception as error:
@@ -90,10 +87,18 @@ def _result(result: Mapping[str, Any]) -> NodeResult:
         kind=words.kind_of(result["unique_id"]),
         status=str(result["status"]),
         failures=result.get("failures"),
-        message=dbt_words(result.get("message") or result.get("error")) or _freshness(result),
+        message=_message(result),
         execution_seconds=result.get("execution_time"),
         compiled_sql=result.get("compiled_code"),
     )
+
+
+def _message(result: Mapping[str, Any]) -> str | None:
+    said = dbt_words(result.get("message") or result.get("error"))
+    if said and "due to statement timeout" in said:
+        took = words.duration(result.get("execution_time") or 0)
+        return f"{said} after {took}; {VARIABLE} says how long a task may take"
+    return said or _freshness(result)
 
 
 def _freshness(result: Mapping[str, Any]) -> str | None:
@@ -153,20 +158,15 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
     )
 
 
-def in_words(error: BaseException | str | None, ran_for: timedelta | None = None) -> str:
-    """Return what an exception says to people: no stack trace, nothing from a row.
-
-    Args:
-        ran_for: how long the task that raised it was at work.
-    """
+def in_words(error: BaseException | str | None) -> str:
+    """Return what an exception says to people: no stack trace, nothing from a row."""
     if error is None:
         return f"It {words.WITHOUT_A_WORD}."
     if isinstance(error, str):
         return plain(error)
     name = type(error).__name__
-    is_statement = isinstance(error, psycopg2.errors.QueryCanceled) and ran_for is not None
-    if isinstance(error, AirflowTaskTimeout) or is_statement:
-        return _too_long(error, ran_for)
+    if isinstance(error, AirflowTaskTimeout):
+        return "It ran longer than it may and was stopped."
     if isinstance(error, psycopg2.Error):
         return f"{name}: {database_words(str(error))}"
     if name == "CosmosDbtRunError":
@@ -176,13 +176,15 @@ def in_words(error: BaseException | str | None, ran_for: timedelta | None = None
     return text if ours and text else f"{name}: {text}".rstrip(": ")
 
 
-def _too_long(error: BaseException, ran_for: timedelta | None) -> str:
-    """Return how long something took before it was stopped, and what lets it take longer."""
-    took = "longer than it may" if ran_for is None else f"for {duration(ran_for.total_seconds())}"
-    by_server = "" if isinstance(error, AirflowTaskTimeout) else f" ({database_words(str(error))})"
+def _too_long(error: BaseException | None, context: Mapping[str, Any]) -> str:
+    """Return how long a task took before it was stopped, and what lets it take longer."""
+    took = ran_for(context)
+    how_long = f"for {words.duration(took.total_seconds())}" if took else "longer than it may"
+    is_ours = isinstance(error, psycopg2.Error)
+    by_server = f" ({database_words(str(error))})" if is_ours else ""
     return (
-        f"It ran {took} and was stopped{by_server}; trying again would take as long. If it was at "
-        f"work all along, raise {VARIABLE} in Airflow's environment, now "
+        f"It ran {how_long} and was stopped{by_server}; trying again would take as long. If it was "
+        f"at work all along, raise {VARIABLE} in Airflow's environment, now "
         f"{task_limit().total_seconds() / 60:g}, and clear it. If it waited, find for what: a lock "
         "in the warehouse, a slow source."
     )

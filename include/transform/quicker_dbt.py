@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from include.transform.manifest import newest_manifest
+from include.warehouse.time_limit import statement_timeout
 
 
 def make_dbt_quicker() -> None:
@@ -70,7 +71,10 @@ def keep_connections() -> None:
         is_new = connection.state != "open"
         opened = open_connection(cls, connection)
         if is_new:
-            # the role that dbt has set; else the first rollback would take it back
+            with opened.handle.cursor() as cursor:
+                # Airflow can't interrupt the thread that waits for the server
+                cursor.execute("set statement_timeout to %s", (statement_timeout(),))
+            # that, and the role that dbt has set; else the first rollback would take them back
             opened.handle.commit()
         return opened
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+from airflow.sdk import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 log = logging.getLogger(__name__)
 
@@ -36,3 +42,32 @@ def statement_limit() -> timedelta:
 def statement_timeout() -> str:
     """Return the same as the server's setting ``statement_timeout``."""
     return f"{max(1, round(statement_limit().total_seconds() * 1000))}ms"
+
+
+def ran_for(context: Mapping[str, Any] | None) -> timedelta | None:
+    """Return how long the task of a context has been at work, None where that is not known."""
+    started_at = getattr((context or {}).get("ti"), "start_date", None)
+    return datetime.now(UTC) - started_at if started_at else None
+
+
+def is_out_of_time(error: Any, context: Mapping[str, Any] | None) -> bool:
+    """Tell whether a task was stopped because it took too long.
+
+    What a task calls may catch Airflow's signal and raise an error of its own, as dbt does.
+    """
+    if isinstance(error, AirflowTaskTimeout | psycopg2.errors.QueryCanceled):
+        return True
+    took = ran_for(context)
+    limit = getattr((context or {}).get("task"), "execution_timeout", None)
+    return took is not None and limit is not None and took >= limit
+
+
+class NotAfterItsTimeLimit(RetryPolicy):
+    """What took too long once would do so again; all else is tried as often as its task says."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
+    ) -> RetryDecision:
+        if not is_out_of_time(exception, context):
+            return RetryDecision.default()
+        return RetryDecision.fail(f"It would take as long again. {VARIABLE} says how long it may.")

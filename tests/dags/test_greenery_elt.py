@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowTaskTimeout
+from cosmos.exceptions import CosmosDbtRunError
 
 from include.extract.task import declared_tables
 from include.transform.dbt_config import manifest_path
@@ -89,17 +91,20 @@ def test_every_task_has_an_owner_retries_with_back_off_a_timeout_and_an_alert(da
 
 
 @pytest.mark.parametrize(
-    ("error", "is_tried_again"),
+    ("error", "minutes", "is_tried_again"),
     [
-        (AirflowTaskTimeout("too long"), False),
-        (psycopg2.errors.QueryCanceled("statement timeout"), False),
-        (psycopg2.OperationalError("the connection is gone"), True),
+        (AirflowTaskTimeout("too long"), 30, False),
+        (psycopg2.errors.QueryCanceled("statement timeout"), 29, False),
+        (CosmosDbtRunError("dbt did not complete: Timeout, PID 7"), 61, False),
+        (psycopg2.OperationalError("the connection is gone"), 29, True),
     ],
-    ids=["stopped by Airflow", "stopped by the server", "trouble that passes"],
+    ids=["stopped by Airflow", "stopped by the server", "stopped in dbt", "trouble that passes"],
 )
-def test_what_hit_its_time_limit_is_not_tried_again(dag, error, is_tried_again):
+def test_what_hit_its_time_limit_is_not_tried_again(dag, error, minutes, is_tried_again):
     for task in dag.tasks:
-        decision = task.retry_policy.evaluate(error, try_number=1, max_tries=2)
+        started_at = datetime.now(UTC) - timedelta(minutes=minutes)
+        context = {"task": task, "ti": SimpleNamespace(start_date=started_at)}
+        decision = task.retry_policy.evaluate(error, 1, 2, context)
         assert (decision.action is not RetryAction.FAIL) == is_tried_again, task.task_id
 
 

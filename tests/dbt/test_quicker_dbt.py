@@ -116,6 +116,17 @@ def test_what_a_node_leaves_open_is_gone_for_the_next(build):
     assert not known
 
 
+def test_a_model_that_takes_too_long_is_stopped_by_the_server(build, monkeypatch):
+    monkeypatch.setenv("GREENERY_TASK_MINUTES", "0.02")
+    (build.project / "models/a_long_one.sql").write_text(
+        "{{ config(materialized='table') }} select pg_sleep(60) is null as one"
+    )
+    (build.project / "models/one.sql").unlink()
+    make_dbt_quicker()
+    with pytest.raises(AssertionError, match="statement timeout"):
+        build("build", "--threads", "1")
+
+
 def test_a_broken_connection_is_not_given_to_the_next_node(build):
     (build.project / "models/a_broken.sql").write_text(
         "{% do run_query('reset role; select pg_terminate_backend(pg_backend_pid())') %} select 1"

@@ -190,3 +190,12 @@ def test_what_took_too_long_says_how_long_and_what_lets_it_take_longer(
 
 def test_a_long_text_is_cut():
     assert len(in_words(ValueError("x" * 3_000_000))) < 1100
+
+
+def test_a_model_that_the_server_stopped_fails_for_good_and_says_what_to_raise(warehouse, tmp_path):
+    header = "Database Error in model orders (models/orders.sql)"
+    message = f"{header}\n  canceling statement due to statement timeout"
+    stopped = {**MODEL, "status": "error", "message": message, "execution_time": 1740.0}
+    said = "statement timeout after 29 min; GREENERY_TASK_MINUTES says how long"
+    with pytest.raises(AirflowFailException, match=said):
+        record_dbt_results(write_results(tmp_path, stopped), task_context(TASK))
