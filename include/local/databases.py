@@ -24,12 +24,13 @@ def bootstrap(server: Any) -> None:
             for database in (WAREHOUSE, METADATA):
                 if database not in present:
                     cursor.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-            if METADATA not in present:
-                cursor.execute(
-                    sql.SQL("create role {0} login; alter database {0} owner to {0}").format(
-                        sql.Identifier(METADATA)
-                    )
-                )
+            # by itself: whoever made the database may have been killed before the role was there
+            cursor.execute("select 1 from pg_roles where rolname = %s", (METADATA,))
+            if not cursor.fetchone():
+                cursor.execute(sql.SQL("create role {} login").format(sql.Identifier(METADATA)))
+            cursor.execute(
+                sql.SQL("alter database {0} owner to {0}").format(sql.Identifier(METADATA))
+            )
     with contextlib.closing(server.connect("postgres")) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute(BOOTSTRAP.read_text())

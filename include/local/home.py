@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from include.local import postgres
+from include.local import files, postgres
 from include.local.databases import METADATA, WAREHOUSE
 from include.local.postgres import Server
 
@@ -56,11 +56,7 @@ class Home:
         settings = json.loads(file.read_text()) if file.exists() else {}
         if anew or name not in settings:
             settings[name] = make()
-            self.state.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_suffix(".new")
-            with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-                json.dump(settings, out, indent=1)
-            temporary.replace(file)
+            files.write(file, json.dumps(settings, indent=1))
         return settings[name]
 
     @property

@@ -16,12 +16,14 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from pwd import struct_passwd
 
 import psycopg2
 
+from include.local import files, postmaster
 from include.local.account import PostgresError, is_reachable, run_as_server, server_account
 from include.local.databases import LOGINS, WAREHOUSE, bootstrap
 
@@ -36,6 +38,12 @@ SERVER_SETTINGS = {
     # the models are small queries: compiling them costs more than it saves
     "jit": "off",
 }
+
+
+# of a data folder that is being made, and of one that is whole but not yet in use
+MAKING, MADE = "making-", "data.made"
+# the file that names a server's home outside of the state folder
+ELSEWHERE = "postgres-home"
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,19 @@ def start(state: Path) -> Server:
     state.mkdir(parents=True, exist_ok=True)
     with _locked(state):
         server = _read(state) or _create(state)
-        if not Path(server.home, "data", "PG_VERSION").exists():
+        _take_into_use(server)
+        if not (_data(server) / "PG_VERSION").exists():
             raise PostgresError(
                 f"The data folder {server.home} of the local Postgres is gone. "
                 "`make reset` starts over with an empty warehouse."
             )
-        if not _is_running(server):
+        process = postmaster.running(_data(server))
+        if process and postmaster.wait_until_ready(process, _data(server)):
+            # who started it may have been killed before the port was noted
+            server = replace(server, port=postmaster.port(_data(server)))
+            _write(state, server)
+        else:
+            postmaster.clear(_data(server))
             server = _start_on_a_free_port(state, server)
         bootstrap(server)
     return server
@@ -77,11 +92,13 @@ def start(state: Path) -> Server:
 def stop(state: Path) -> bool:
     """Stop the server of the state folder. Return whether one was running."""
     with _locked(state):
-        server = _read(state)
-        if server is None or not _is_running(server):
-            return False
-        _pg_ctl(server, "stop", "--mode=fast")
-    return True
+        ended = [_end(home) for home in _homes(state)]
+    return any(ended)
+
+
+def is_running(state: Path) -> bool:
+    """Tell whether the server of the state folder is there, ready or not."""
+    return any(postmaster.running(home / "data") for home in _homes(state))
 
 
 def remove(state: Path) -> None:
@@ -89,10 +106,10 @@ def remove(state: Path) -> None:
     if not state.exists():
         return
     stop(state)
-    server = _read(state)
-    if server is not None:
-        shutil.rmtree(server.home, ignore_errors=True)
-        _settings_file(state).unlink()
+    for home in _homes(state):
+        shutil.rmtree(home, ignore_errors=True)
+    for file in (_settings_file(state), state / ELSEWHERE):
+        file.unlink(missing_ok=True)
 
 
 def binary(name: str, server: Server | None = None) -> str:
@@ -136,11 +153,11 @@ def _read(state: Path) -> Server | None:
 
 
 def _write(state: Path, server: Server) -> None:
-    file = _settings_file(state)
-    temporary = file.with_suffix(".new")
-    with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(asdict(server), out, indent=1)
-    temporary.replace(file)
+    files.write(_settings_file(state), json.dumps(asdict(server), indent=1))
+
+
+def _data(server: Server) -> Path:
+    return Path(server.home, "data")
 
 
 @contextlib.contextmanager
@@ -151,42 +168,88 @@ def _locked(state: Path) -> Iterator[None]:
 
 
 def _create(state: Path) -> Server:
+    """Make a server's data in a folder of its own, which the last step takes into use.
+
+    Whenever that is interrupted, the next time begins anew or goes on: what is half made is never
+    found under the name of what is whole.
+    """
     account = server_account()
+    _remove_unfinished(state)
+    home = _new_home(state, account)
+    server = Server(str(home), 0, {login: secrets.token_urlsafe(24) for login in LOGINS})
+    making = Path(tempfile.mkdtemp(prefix=MAKING, dir=home))
+    password_file = making / "password"
+    password_file.write_text(server.passwords["postgres"])
+    for path in (home, making, password_file) if account else ():
+        os.chown(path, account.pw_uid, account.pw_gid)
+    run_as_server(
+        making,
+        binary("initdb", server),
+        "--pgdata=data",
+        "--username=postgres",
+        "--pwfile=password",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        # byte order: sorts and indexes on text keys cost half
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+    )
+    password_file.unlink()
+    (making / "data").rename(home / MADE)
+    making.rmdir()
+    _write(state, server)
+    return server
+
+
+def _take_into_use(server: Server) -> None:
+    """Give data that is whole, and whose passwords are known, the name that counts."""
+    made = Path(server.home, MADE)
+    if made.exists() and not _data(server).exists():
+        made.rename(_data(server))
+
+
+def _new_home(state: Path, account: struct_passwd | None) -> Path:
     home = state / "postgres"
     home.mkdir(exist_ok=True)
     if account and not (is_reachable(home) and is_reachable(_wheel() / "bin" / "postgres")):
         # Below a folder that is closed to others (such as /root) the server's account can reach
         # nothing, and opening that folder is not ours to do. So server and data go elsewhere.
         home.rmdir()
-        home = Path(tempfile.mkdtemp(prefix="greenery-postgres-", dir="/var/tmp"))
+        home = Path("/var/tmp", f"greenery-postgres-{secrets.token_hex(8)}")
+        files.write(state / ELSEWHERE, str(home))
+        home.mkdir(mode=0o700)
         _copy_wheel(home / "server")
     home.chmod(0o700)
-    if account:
-        os.chown(home, account.pw_uid, account.pw_gid)
+    return home
 
-    server = Server(str(home), 0, {login: secrets.token_urlsafe(24) for login in LOGINS})
-    password_file = home / "password"
-    password_file.write_text(server.passwords["postgres"])
-    if account:
-        os.chown(password_file, account.pw_uid, account.pw_gid)
-    try:
-        run_as_server(
-            home,
-            binary("initdb", server),
-            "--pgdata=data",
-            "--username=postgres",
-            "--pwfile=password",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            # byte order: sorts and indexes on text keys cost half
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-        )
-    finally:
-        password_file.unlink()
-    _write(state, server)
-    return server
+
+def _homes(state: Path) -> list[Path]:
+    """Return where a server of the state folder is, or was when its making was interrupted."""
+    homes = {state / "postgres"}
+    if server := _read(state):
+        homes.add(Path(server.home))
+    if (state / ELSEWHERE).exists():
+        homes.add(Path((state / ELSEWHERE).read_text()))
+    return sorted(home for home in homes if home.exists())
+
+
+def _end(home: Path) -> bool:
+    process = postmaster.running(home / "data")
+    if process:
+        postmaster.stop(process, home / "data")
+    return process is not None
+
+
+def _remove_unfinished(state: Path) -> None:
+    """Take away what was left when the server was being made; never what may hold data."""
+    for home in _homes(state):
+        if (home / "data").exists():
+            raise PostgresError(
+                f"{home} holds a warehouse, but {_settings_file(state)} with its passwords is "
+                "gone. Put that file back, or `make reset` to start over with an empty warehouse."
+            )
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _pg_ctl(
@@ -194,12 +257,6 @@ def _pg_ctl(
 ) -> subprocess.CompletedProcess[str]:
     program = binary("pg_ctl", server)
     return run_as_server(Path(server.home), program, "--pgdata=data", *arguments, check=check)
-
-
-def _is_running(server: Server) -> bool:
-    # pg_ctl can't be run in a folder that somebody has deleted
-    is_there = Path(server.home).exists()
-    return is_there and _pg_ctl(server, "status", check=False).returncode == 0
 
 
 def free_port() -> int:
@@ -224,7 +281,7 @@ def _start_on_a_free_port(state: Path, server: Server) -> Server:
             check=False,
         )
         if started.returncode == 0:
-            server = Server(server.home, port, server.passwords)
+            server = replace(server, port=port)
             _write(state, server)
             return server
     log = Path(server.home, "log").read_text().splitlines()[-15:]
