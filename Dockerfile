@@ -5,10 +5,9 @@ ARG AIRFLOW_IMAGE=apache/airflow:${AIRFLOW_VERSION}-python${PYTHON_VERSION}
 FROM ${AIRFLOW_IMAGE}
 
 # asyncpg: Airflow's API asks its own Postgres by it
-COPY --chown=airflow:0 requirements.txt constraints.txt /tmp/requirements/
-RUN pip install --no-cache-dir --disable-pip-version-check \
-        --requirement /tmp/requirements/requirements.txt asyncpg \
-        --constraint /tmp/requirements/constraints.txt \
+COPY --chown=airflow:0 requirements.txt constraints.txt overrides.txt /tmp/requirements/
+RUN uv pip install --no-cache --requirement /tmp/requirements/requirements.txt asyncpg \
+        --constraint /tmp/requirements/constraints.txt --override /tmp/requirements/overrides.txt \
     && rm -r /tmp/requirements
 
 # a new volume takes over the owner of the folder that it is mounted on

@@ -113,24 +113,27 @@ format: $(SET_UP) ## put Python and SQL into the house style
 
 # kept apart: 120 MB that only a landing folder in a bucket needs
 $(VENV)/set-up-s3: $(SET_UP) requirements-s3-test.txt requirements-s3.txt
-	@$(call install,requirements-s3-test.txt)
+	@$(call install,requirements-s3-test.txt) || $(call install-by-pip,constraints.txt)
 	@touch $@
 
 setup: $(SET_UP) ## make .venv with everything pinned
 
-install = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --requirement $(1) --constraint constraints.txt \
-	|| $(BIN)/pip install --quiet --disable-pip-version-check --requirement $(1) --constraint constraints.txt
+# constraints.txt has every pin with its hashes; overrides.txt what is left out of them
+install = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --requirement $(1) \
+	--constraint constraints.txt --override overrides.txt
+# pip knows no overrides, so it takes the whole list as it stands and resolves nothing
+install-by-pip = $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(1)
 
-# uv takes seconds where pip takes a minute; where it can't reach the registry, pip's settings may
-$(SET_UP): requirements.txt requirements-dev.txt constraints.txt
+# uv takes seconds where pip takes a minute; where uv can't be had or can't reach the registry, pip may
+$(SET_UP): requirements.txt requirements-dev.txt constraints.txt overrides.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Python 3.11 or newer is needed; $$PYTHON is $$("$$PYTHON" --version). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "Setting up $(VENV) ..." >&2
 	@"$$PYTHON" -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(call install,requirements-dev.txt)
+	@sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
+	@{ $(call install-by-pip,$(VENV)/uv.txt) && $(call install,requirements-dev.txt); } || $(call install-by-pip,constraints.txt)
 	@touch $(SET_UP)
 
 lock: $(SET_UP) ## renew constraints.txt from the requirements
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
-	    --no-header --no-annotate requirements-dev.txt requirements-s3-test.txt --output-file constraints.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --override overrides.txt requirements-dev.txt requirements-s3-test.txt --output-file constraints.txt

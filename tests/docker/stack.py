@@ -18,7 +18,14 @@ from include.local.api import DAG_ID, AirflowApi, DagBrokenError
 from include.local.postgres import free_port
 from tests.support.installation import ROOT, copy_checkout
 
-FILES = ("docker-compose.yml", "Dockerfile", ".dockerignore", "requirements.txt", "constraints.txt")
+FILES = (
+    "docker-compose.yml",
+    "Dockerfile",
+    ".dockerignore",
+    "requirements.txt",
+    "constraints.txt",
+    "overrides.txt",
+)
 SERVICES = ("warehouse", "metadata", "api-server", "scheduler", "dag-processor", "triggerer")
 FIRST_RUN_SECONDS = 480
 

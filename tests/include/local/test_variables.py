@@ -53,7 +53,7 @@ def checkout(tmp_path) -> Path:
     bin_folder = folder / ".venv/bin"
     bin_folder.mkdir(parents=True)
     (folder / "Makefile").write_text((ROOT / "Makefile").read_text())
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt", "overrides.txt"):
         (folder / name).touch()
     for name in ("requirements-s3-test.txt", "requirements-s3.txt"):
         (folder / name).touch()
