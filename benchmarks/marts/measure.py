@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 from benchmarks.marts.footprint import OwnMemory, ask
 from benchmarks.marts.run import Run
 from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of, vacuum
 from include.local import postgres
 from include.local.home import warehouse_connection
+from include.transform.environment import environment_with
 from include.warehouse.migrate import migrate
 
 
@@ -51,7 +50,7 @@ def warehouse(folder: Path, *, autovacuum: str = "off") -> Iterator[tuple[postgr
         "GREENERY_SETTLE_SECONDS": "0",
         "GREENERY_DBT_TARGET": str(folder / "dbt"),
     }
-    with mock.patch.dict(os.environ, settings):
+    with environment_with(settings):
         migrate()
         yield server, landing
 
@@ -88,7 +87,7 @@ def one_price_changed(folder: Path) -> Measured:
 
 
 def full_refresh(folder: Path) -> Measured:
-    everything = mock.patch.dict(os.environ, {"GREENERY_TEST_EVERYTHING": "1"})
+    everything = environment_with({"GREENERY_TEST_EVERYTHING": "1"})
     with warehouse(folder) as (server, _), everything:
         return _measure(server, Run(server, folder), "--full-refresh")
 

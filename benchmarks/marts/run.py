@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import psutil
 from dbt.cli.main import dbtRunner
@@ -16,6 +15,7 @@ from dbt.cli.main import dbtRunner
 from include.local import postgres
 from include.publish.publish import publish
 from include.transform.dbt_config import manifest_path, open_profile
+from include.transform.environment import environment_with
 from include.transform.lineage import Lineage
 from include.transform.manifest import PROJECT
 from include.transform.quicker_dbt import make_dbt_quicker
@@ -42,7 +42,7 @@ class Run:
 
     def dbt(self, *command: str) -> Any:
         """Run a dbt command as the daily run does and return its results."""
-        with open_profile() as (profiles, environment), mock.patch.dict(os.environ, environment):
+        with open_profile() as (profiles, environment), environment_with(environment):
             done = dbtRunner(manifest=getattr(self, "manifest", None)).invoke(
                 [
                     *("--quiet", *command, "--project-dir", str(PROJECT), "--target", "prod"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
-from unittest import mock
 
+from include.transform.environment import environment_with
 from include.transform.manifest import PROJECT, ensure_manifest, parse_arguments
 from include.transform.quicker_dbt import make_dbt_quicker
 
@@ -46,7 +45,7 @@ def warm_up() -> None:
             open_profile() as (profiles_file, environment),
             tempfile.TemporaryDirectory() as scratch,
             # the profile's password, only for as long as it is needed
-            mock.patch.dict(os.environ, environment),
+            environment_with(environment),
         ):
             shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
             arguments = parse_arguments(PROJECT, profiles_file, Path(scratch))
