@@ -1,16 +1,17 @@
 """
-### Test everything that is built
+### Test everything that is built, and verify what is published
 
-**What** Runs every test of the dbt project on all rows. The daily run tests what came since the
-last publication, because what was there before has passed. What that can't see is found here: rows
-that were changed behind the loader's back, a test that was rewritten under its old name. Builds and
-publishes nothing.
+**What** Runs every test of the dbt project on all rows, and compares every mart that readers see
+with the build it was published from. The daily run tests what came since the last publication,
+because what was there before has passed. What that can't see is found here: rows that were changed
+behind the loader's back, a test that was rewritten under its old name, a mart that something other
+than a publication has changed. Builds and publishes nothing.
 
 **When** Every Sunday at noon UTC, and when somebody triggers it. While the daily run is at work it
 waits, up to an hour; the daily run in turn can't begin before it ends.
 
 **Rerun** As often as one likes. What fails is tested whole by the next daily run, which does not
-publish until it is mended.
+publish until it is mended. A mart that was changed is put right by the next publication.
 
 **Who hears** What fails is one message in Slack (connection `greenery_slack`).
 """
@@ -20,7 +21,7 @@ from airflow.sdk import chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from include.alert.callback import tell_of_failed_run
-from include.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test
+from include.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test, verify_marts
 from include.transform.dbt_config import full_test_task
 
 
@@ -35,7 +36,8 @@ from include.transform.dbt_config import full_test_task
     tags=["greenery"],
 )
 def full_test():
-    chain(begin_full_test(), full_test_task("test_everything"), end_full_test().as_teardown())
+    work = [full_test_task("test_everything"), verify_marts()]
+    chain(begin_full_test(), work, end_full_test().as_teardown())
 
 
 full_test()

@@ -62,9 +62,26 @@ def remember(cursor: Cursor, versions: Mapping[str, int]) -> None:
     for model, version in versions.items():
         cursor.execute(
             "insert into ops.model_watermark (model, source, position) values (%s, %s, %s) "
-            "on conflict (model, source) do update set position = excluded.position",
+            "on conflict (model, source) do update "
+            "set position = excluded.position, is_doubtful = false",
             (READER, model, version),
         )
+
+
+def in_doubt(cursor: Cursor) -> set[str]:
+    """Return the marts that something other than publish has changed since the last publication."""
+    cursor.execute(
+        "select source from ops.model_watermark where model = %s and is_doubtful", (READER,)
+    )
+    return {mart for (mart,) in cursor}
+
+
+def doubt(cursor: Cursor, mart: str) -> None:
+    """Have the next publication compare all of a mart, since something else has changed it."""
+    cursor.execute(
+        "update ops.model_watermark set is_doubtful = true where model = %s and source = %s",
+        (READER, mart),
+    )
 
 
 def forget(cursor: Cursor) -> None:

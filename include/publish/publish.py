@@ -62,6 +62,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
             for mart, present in {**dict.fromkeys(lineage.marts), **published}.items()
         }
         versions = changes.read_versions(cursor, lineage.built_by_changes)
+        trusted = versions.keys() - changes.in_doubt(cursor)
         counts = {}
         # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
@@ -72,7 +73,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 touched = kept_for = None
                 if done[mart] == "rows":
                     kept_for = publication_id
-                    if mart in versions and changes.collect(
+                    if mart in trusted and changes.collect(
                         cursor, mart, build[mart], versions[mart]
                     ):
                         touched = changes.TOUCHED

@@ -54,13 +54,13 @@ def make_equal(
         "old": sql.Identifier(MARTS, mart),
         "new": build or sql.Identifier(BUILD, mart),
         "touched": touched,
-        "same_key": _join(" and ", "new.{0} = old.{0}", structure.key),
-        "is_new": _join(" and ", "new.{0} = touched.{0}", structure.key),
-        "is_old": _join(" and ", "old.{0} = touched.{0}", structure.key),
-        "columns": _join(", ", "{0}", structure.columns),
-        "new_columns": _join(", ", "new.{0}", structure.columns),
-        "old_columns": _join(", ", "old.{0}", structure.columns),
-        "assignments": _join(", ", "{0} = new.{0}", structure.columns),
+        "same_key": join_names(" and ", "new.{0} = old.{0}", structure.key),
+        "is_new": join_names(" and ", "new.{0} = touched.{0}", structure.key),
+        "is_old": join_names(" and ", "old.{0} = touched.{0}", structure.key),
+        "columns": join_names(", ", "{0}", structure.columns),
+        "new_columns": join_names(", ", "new.{0}", structure.columns),
+        "old_columns": join_names(", ", "old.{0}", structure.columns),
+        "assignments": join_names(", ", "{0} = new.{0}", structure.columns),
         "new_key": row_key("new", structure.key),
         "old_key": row_key("old", structure.key),
         "kept": KEPT,
@@ -127,7 +127,8 @@ def row_key(row: str, columns: Iterable[str]) -> sql.Composable:
     return sql.SQL("jsonb_build_object({})").format(pairs)
 
 
-def _join(separator: str, template: str, columns: Iterable[str]) -> sql.Composable:
+def join_names(separator: str, template: str, columns: Iterable[str]) -> sql.Composable:
+    """Return SQL in which the template stands once for each column, ``{0}`` being its name."""
     return sql.SQL(separator).join(
         sql.SQL(template).format(sql.Identifier(column)) for column in columns
     )

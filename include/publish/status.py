@@ -143,6 +143,15 @@ def tell_failed(
     )
 
 
+def add_warning(cursor: Cursor, mart: str, sentence: str) -> None:
+    """Add a sentence to the warnings of a mart, once, until the next publication."""
+    cursor.execute(
+        "update marts.data_status set warnings = concat_ws(' ', warnings, %(sentence)s) "
+        "where mart = %(mart)s and position(%(sentence)s in coalesce(warnings, '')) = 0",
+        {"mart": mart, "sentence": sentence},
+    )
+
+
 def tell_held_back(
     cursor: Cursor, run_id: str, why: str, at: datetime, marts: Iterable[str]
 ) -> None:

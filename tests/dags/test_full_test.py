@@ -45,7 +45,7 @@ def test_it_runs_weekly_once_at_a_time_and_raises_the_alarm(dag):
 
 
 def test_its_tasks_have_an_owner_retries_a_timeout_and_an_alert(dag):
-    assert len(dag.tasks) == 3
+    assert len(dag.tasks) == 4
     for task in dag.tasks:
         assert task.owner == "data-platform"
         assert task.retries >= 1
