@@ -109,13 +109,12 @@ def _freshness(result: Mapping[str, Any]) -> str | None:
 
 def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
     """Return results with owner and tags, and failed tests with some of their rows."""
-    failed = [r for r in results if r.kind == "test" and r.status == "fail" and r.compiled_sql]
     nodes = _nodes(target / "manifest.json")
-    tests = [
-        (nodes[r.unique_id], r.compiled_sql or "")
-        for r in failed[:MOST_SAMPLES]
-        if nodes.get(r.unique_id)
-    ]
+    known = [r for r in results if r.kind == "test" and r.compiled_sql and r.unique_id in nodes]
+    failed = [r for r in known if r.status == "fail"]
+    # of a warning only why it is no more than that
+    failed += [r for r in known if r.status == "warn" and "excuse" in (r.compiled_sql or "")]
+    tests = [(nodes[r.unique_id], r.compiled_sql or "") for r in failed[:MOST_SAMPLES]]
     samples = sample.take(tests, nodes) if tests else {}
     return [
         replace(
@@ -154,6 +153,8 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
             result.failures,
             result.message,
         )
+        + words.such_as(result.sample)
+        + words.excused(result.sample, are_more=True)
         for result in hopeless
     )
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from include.alert import columns
 from include.alert.bounded import Deadline, within
+from include.alert.columns import Node, Nodes
 from include.alert.safe import plain, shorten
+from include.extract import redact
+from include.extract.redact import HIDDEN, Kind, kind_of_ids
 from include.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
@@ -20,41 +24,18 @@ MOST_ROWS = 5
 VALUE_LIMIT = 60
 # all samples of a task together
 SECONDS = 2
-# what tests call the column that they test, and what they count
-ALIASES = {"unique_field", "value_field", "parent_key"}
-COUNTS = {"unique": {"n_records"}, "accepted_values": {"n_records"}}
-COUNTS["unique_combination"] = {"row_count"}
+# how many values of a column tell what its ids look like
+VALUES_LOOKED_AT = 500
+# distinct failing values whose rows are looked for
+MOST_VALUES = 100
+# Postgres' own number of a type of text
+_TEXT = {18, 19, 25, 1042, 1043}
 
-Node = Mapping[str, Any]
 Sample = dict[str, Any]
 
 
-def shown_columns(test: Node, nodes: Mapping[str, Node]) -> set[str]:
-    """Return the columns of a test's failing rows that may be shown.
-
-    A column may, if every tested model that has it says ``meta.slack_sample: true`` and none calls
-    it personal. A name that no model knows is not shown.
-    """
-    attached = test.get("attached_node")
-    tested = [attached] if attached else test.get("reads") or test["depends_on"]["nodes"]
-    allowed: dict[str, bool] = {}
-    for unique_id in tested:
-        for name, column in (nodes.get(unique_id, {}).get("columns") or {}).items():
-            allowed[name] = allowed.get(name, True) and _may_be_shown(column)
-    shown = {name for name, is_allowed in allowed.items() if is_allowed}
-    metadata = test.get("test_metadata") or {}
-    if test.get("column_name") in shown:
-        shown |= ALIASES
-    return shown | COUNTS.get(metadata.get("name"), set())
-
-
-def _may_be_shown(column: Mapping[str, Any]) -> bool:
-    meta = {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
-    return meta.get("slack_sample") is True and not meta.get("pii")
-
-
 def take(
-    tests: Iterable[tuple[Node, str]], nodes: Mapping[str, Node], seconds: float = SECONDS
+    tests: Iterable[tuple[Node, str]], nodes: Nodes, seconds: float = SECONDS
 ) -> dict[str, Sample]:
     """Return samples by unique id, of as many tests as time allows. Never raises.
 
@@ -76,7 +57,7 @@ def take(
 
 def _take(
     tests: Iterable[tuple[Node, str]],
-    nodes: Mapping[str, Node],
+    nodes: Nodes,
     deadline: Deadline,
     samples: dict[str, Sample],
 ) -> None:
@@ -96,28 +77,114 @@ def _take(
                 )
 
 
-def _sample(
-    cursor: Cursor, test: Node, compiled: str, nodes: Mapping[str, Node], deadline: Deadline
-) -> Sample:
-    shown = shown_columns(test, nodes)
+def _sample(cursor: Cursor, test: Node, compiled: str, nodes: Nodes, deadline: Deadline) -> Sample:
+    key = columns.key_of(test.get("attached_node") or "", nodes)
     query = _query(test, compiled, nodes)
-    # never fetched, so never in an error or a log either
+    types = _types(cursor, query, deadline)
+    if with_key := _with_key(test, query, list(types), key, nodes):
+        cursor.execute("savepoint with_key")
+        try:
+            found = _rows(cursor, test, with_key, nodes, deadline)
+            return found | _more(cursor, query, types, key, deadline)
+        except psycopg2.Error as error:
+            cursor.execute("rollback to savepoint with_key")
+            log.info("Failing rows without their key: %s", type(error).__name__)
+    found = _rows(cursor, test, query, nodes, deadline)
+    return found | _more(cursor, query, types, key, deadline)
+
+
+def _types(cursor: Cursor, query: sql.Composable, deadline: Deadline) -> dict[str, int]:
+    """Return the columns of a query with the numbers of their types."""
     _stop_at(cursor, deadline)
     cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
-    names = [column.name for column in cursor.description]
+    return {column.name: column.type_code for column in cursor.description}
+
+
+def _rows(
+    cursor: Cursor, test: Node, query: sql.Composable, nodes: Nodes, deadline: Deadline
+) -> Sample:
+    types = _types(cursor, query, deadline)
+    said = columns.said_columns(test, nodes)
+    shown = columns.shown_columns(test, nodes) | said
+    kinds = {
+        # what is no text can't hold a person's words
+        name: _kind(cursor, test, name, nodes, deadline) if type_code in _TEXT else None
+        for name, type_code in types.items()
+        if name in shown - said
+    }
+    # what may not be shown is never fetched, so never in an error or a log either
     values = [
         sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
         if name in shown
-        else sql.SQL("'•••'")
-        for name in names
+        else sql.Literal(HIDDEN)
+        for name in types
     ]
     _stop_at(cursor, deadline)
     cursor.execute(
-        sql.SQL("select {} from ({}) as failing limit {}").format(
-            sql.SQL(", ").join(values), query, sql.Literal(MOST_ROWS)
+        sql.SQL("select {} from ({}) as failing {} limit {}").format(
+            sql.SQL(", ").join(values),
+            query,
+            # what nothing excuses first
+            sql.SQL("order by failing.excuse nulls first" if "excuse" in types else ""),
+            sql.Literal(MOST_ROWS),
         )
     )
-    return {"columns": names, "rows": [[_value(value) for value in row] for row in cursor]}
+    rows = [
+        [_value(value, kinds.get(name)) for name, value in zip(types, row, strict=True)]
+        for row in cursor
+    ]
+    return {"columns": list(types), "rows": rows}
+
+
+def _more(
+    cursor: Cursor,
+    query: sql.Composable,
+    types: Mapping[str, int],
+    key: Sequence[str],
+    deadline: Deadline,
+) -> Sample:
+    """Return the names of the row's key, and how many rows each excuse of a test excuses."""
+    more: Sample = {"key": list(key)} if key else {}
+    if "excuse" in types:
+        _stop_at(cursor, deadline)
+        cursor.execute(
+            sql.SQL(
+                "select excuse, count(*) from ({}) as failing where excuse is not null "
+                "group by 1 order by 2 desc, 1"
+            ).format(query)
+        )
+        more["excuses"] = dict(cursor.fetchall())
+    return more
+
+
+def _kind(cursor: Cursor, test: Node, name: str, nodes: Nodes, deadline: Deadline) -> Kind:
+    """Return what a column of text holds: as it is declared, else as its ids look."""
+    tested = columns.tested(test)
+    if name in columns.ALIASES and test.get("column_name"):
+        name = test["column_name"]
+    kind = columns.declared_kind(name, tested, nodes)
+    if kind.accepted or kind.data_type != "text":
+        return kind
+    for unique_id in tested:
+        node = nodes.get(unique_id, {})
+        if node.get("relation_name") and name in (node.get("columns") or {}):
+            return _kind_of_ids(cursor, node["relation_name"], name, deadline)
+    return kind
+
+
+def _kind_of_ids(cursor: Cursor, relation: str, name: str, deadline: Deadline) -> Kind:
+    cursor.execute("savepoint ids")
+    try:
+        _stop_at(cursor, deadline)
+        cursor.execute(
+            sql.SQL("select left({0}::text, 200) from {1} where {0} is not null limit {2}").format(
+                sql.Identifier(name), sql.SQL(relation), sql.Literal(VALUES_LOOKED_AT)
+            )
+        )
+        return kind_of_ids(value for (value,) in cursor)
+    except psycopg2.Error:
+        cursor.execute("rollback to savepoint ids")
+        return Kind()
 
 
 def _stop_at(cursor: Cursor, deadline: Deadline) -> None:
@@ -126,7 +193,7 @@ def _stop_at(cursor: Cursor, deadline: Deadline) -> None:
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{milliseconds}ms",))
 
 
-def _query(test: Node, compiled: str, nodes: Mapping[str, Node]) -> sql.Composable:
+def _query(test: Node, compiled: str, nodes: Nodes) -> sql.Composable:
     """Return the query of failing rows; `not_null` itself would only show that nothing is there."""
     metadata = test.get("test_metadata") or {}
     relation = nodes.get(test.get("attached_node") or "", {}).get("relation_name")
@@ -137,5 +204,44 @@ def _query(test: Node, compiled: str, nodes: Mapping[str, Node]) -> sql.Composab
     return sql.SQL(compiled.strip().rstrip(";"))
 
 
-def _value(value: str | None) -> str:
-    return "" if value is None else shorten(" ".join(plain(value).split()), VALUE_LIMIT)
+def _with_key(
+    test: Node, query: sql.Composable, names: Sequence[str], key: Sequence[str], nodes: Nodes
+) -> sql.Composable | None:
+    """Return a query of the rows whose value fails, with their key; None if it is there already.
+
+    Tests of one column often tell its failing values alone, which nobody can find a row by.
+    """
+    tested = test.get("column_name")
+    relation = nodes.get(test.get("attached_node") or "", {}).get("relation_name")
+    given = next((name for name in names if name == tested or name in columns.ALIASES), None)
+    has_key = set(key) <= {tested if name in columns.ALIASES else name for name in names}
+    if not (tested and relation and given and key) or has_key:
+        return None
+    more = [name for name in names if name != given and name not in (*key, tested)]
+    where = (test.get("config") or {}).get("where") or "true"
+    if "{{" in where:
+        return None
+    return sql.SQL(
+        "select {key}, rows.{tested}{more} from (select * from {relation} where {where}) as rows "
+        "join (select distinct {given}{distinct} from ({query}) as found limit {most}) as failing "
+        "on rows.{tested} = failing.{given}"
+    ).format(
+        key=sql.SQL(", ").join(sql.SQL("rows.{}").format(sql.Identifier(name)) for name in key),
+        tested=sql.Identifier(tested),
+        more=sql.SQL("").join(
+            sql.SQL(", failing.{}").format(sql.Identifier(name)) for name in more
+        ),
+        relation=sql.SQL(relation),
+        where=sql.SQL(where),
+        given=sql.Identifier(given),
+        distinct=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(name)) for name in more),
+        query=query,
+        most=sql.Literal(MOST_VALUES),
+    )
+
+
+def _value(value: str | None, kind: Kind | None) -> str:
+    if value is None or value == HIDDEN:
+        return value or ""
+    text = " ".join(plain(value).split())
+    return shorten(redact.shown(text, kind) if kind else text, VALUE_LIMIT)

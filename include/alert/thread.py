@@ -11,7 +11,8 @@ from include.alert.incidents import Incident
 from include.alert.report import Report
 from include.alert.safe import shorten
 from include.alert.store import NodeResult
-from include.alert.words import count
+from include.alert.words import count, listed
+from include.extract.redact import HIDDEN
 
 # the rest stands in the run
 MOST_REPLIES = 10
@@ -57,10 +58,15 @@ def _sql(compiled: str, log: str | None) -> str:
 
 
 def _table(sample: dict[str, Any], failures: int | None) -> str:
-    """Return rows as an aligned table; columns that may not be shown hold dots alone."""
+    """Return rows as an aligned table; columns that may not be shown hold dots alone.
+
+    Where nothing may be shown, a table says nothing: then it is said how many and by which key.
+    """
     names, rows = sample["columns"], sample["rows"]
     # what may be shown comes first
-    shown = [i for i in range(len(names)) if any(row[i] != "•••" for row in rows)]
+    shown = [i for i in range(len(names)) if any(row[i] not in ("", HIDDEN) for row in rows)]
+    if not shown:
+        return _unseen(sample, failures)
     order = shown + [i for i in range(len(names)) if i not in shown]
     rest = len(order) - MOST_COLUMNS
     order = order[:MOST_COLUMNS]
@@ -73,9 +79,19 @@ def _table(sample: dict[str, Any], failures: int | None) -> str:
         # one character may become five
         text = shorten(text, TABLE_LIMIT // 5)
     of = f" of {failures:,}" if failures and failures > len(cells) - 1 else ""
-    said = f"Failing rows, {len(cells) - 1}{of}; ••• hides what may not leave the warehouse:"
+    said = f"Failing rows, {len(cells) - 1}{of}; {HIDDEN} hides what may not leave the warehouse:"
     more = f"\nand {rest:,} more columns" if rest > 0 else ""
     return f"{said}\n{blocks.preformatted(text)}{more}"
+
+
+def _unseen(sample: dict[str, Any], failures: int | None) -> str:
+    number = count(max(failures or 0, len(sample["rows"])), "row")
+    key = [code(name) for name in sample.get("key") or []]
+    find = f"; the key of a row is {listed(key)}" if key else ""
+    return (
+        f"Failing: {number}. None of their values may leave the warehouse{find}. "
+        "Ask there with the SQL that found it."
+    )
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> str:

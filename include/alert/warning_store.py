@@ -9,7 +9,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from include.alert.digest import Warned
-from include.alert.words import count, failed_test, name_of
+from include.alert.words import count, excused, failed_test, name_of
 from include.publish import pin
 
 
@@ -35,13 +35,13 @@ def tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[
     cursor.execute(
         """
         with latest as (
-            select distinct on (unique_id) unique_id, status, failures, owner
+            select distinct on (unique_id) unique_id, status, failures, owner, sample
             from ops.node_result
             where run_id = any (%s)
             order by unique_id, finished_at desc
         )
         select
-            unique_id, failures, owner,
+            unique_id, failures, owner, sample,
             (
                 select min(warned.finished_at)
                 from ops.node_result as warned
@@ -64,11 +64,11 @@ def tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[
         (run_ids,),
     )
     found = []
-    for unique_id, failures, owner, since in cursor:
+    for unique_id, failures, owner, sample, since in cursor:
         if unique_id.startswith("source."):
             sentence = f"`{name_of(unique_id)}` is older than it should be"
         else:
-            sentence = failed_test(unique_id, nodes.get(unique_id), failures)
+            sentence = failed_test(unique_id, nodes.get(unique_id), failures) + excused(sample)
         found.append(Warned("test", sentence, since, owner))
     return found
 

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.alert.safe import shorten
+from include.extract.redact import HIDDEN
 
 FAILING = {"fail", "error", "runtime error"}
+# of a failing row in a sentence
+MOST_CELLS = 6
 WITHOUT_A_WORD = "ended without a word: killed, or out of memory? Its log may tell"
 
 Node = Mapping[str, Any]
@@ -90,6 +93,27 @@ def failed_test(unique_id: str, node: Node | None, failures: int | None) -> str:
     number = None if failures is None else abs(failures)
     rule, noun = _rule(unique_id, node or {})
     return rule if number is None else f"{rule}: {count(number, *noun)}"
+
+
+def such_as(sample: Mapping[str, Any] | None) -> str:
+    """Return what may be shown of the first failing row, as the end of a sentence, or nothing."""
+    for row in (sample or {}).get("rows") or []:
+        pairs = zip(sample["columns"], row, strict=True)  # type: ignore[index]
+        cells = [f"{name} {value}" for name, value in pairs if value not in ("", HIDDEN)]
+        if cells:
+            return f", such as {', '.join(cells[:MOST_CELLS])}"
+    return ""
+
+
+def excused(sample: Mapping[str, Any] | None, *, are_more: bool = False) -> str:
+    """Return why rows without a parent are no error, as the end of a sentence, or nothing.
+
+    Args:
+        are_more: than the rows that were told before.
+    """
+    excuses = (sample or {}).get("excuses") or {}
+    told = [f"of {number:,} it is {excuse}" for excuse, number in excuses.items()]
+    return f"; as to the parent, {'besides, ' if are_more else ''}{listed(told)}" if told else ""
 
 
 def node_in_words(

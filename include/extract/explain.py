@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from include.extract import structure
+from include.extract import redact, structure
 from include.extract.contracts import Column, Table
 from include.extract.errors import RefusedFileError
 from include.extract.records import Record
@@ -113,6 +113,9 @@ def _value(column: Column, header: list[str], record: Record | None) -> str:
     if len(fields) != len(header) or column.name not in header:
         return "the value"
     value = fields[header.index(column.name)]
+    # a row of the right length may have shifted all the same
+    if not redact.fits(value, redact.Kind(column.data_type)):
+        return f"the value {redact.HIDDEN}"
     if len(value) > SHOW_CHARACTERS:
         value = f"{value[:SHOW_CHARACTERS]}…"
     return f"the value {value!r}"

@@ -267,3 +267,12 @@ def test_a_thousand_warnings_are_one_legible_message():
     assert payload["text"].endswith("and 997 more")
     assert "1,000 warnings" in payload["text"]
     assert payload == digest.build(many[::-1], date(2026, 11, 22), "http://x/runs")
+
+
+def test_a_warning_of_missing_parents_says_what_excuses_them(shop, slack):
+    shop.ran("run 1", TODAY, {NOT_NULL: ("warn", -3)})
+    sample = {"columns": ["excuse"], "rows": [["deleted"]], "excuses": {"deleted": 3}}
+    shop.warehouse.run("update ops.node_result set sample = %s", (json.dumps(sample),))
+    tell()
+    (message,) = slack.messages
+    assert "3 rows; as to the parent, of 3 it is deleted" in json.dumps(message)

@@ -43,6 +43,15 @@ def test_failing_rows_are_an_aligned_table_with_what_may_be_shown_first():
     ]
 
 
+@pytest.mark.parametrize("rows", [[["•••", "•••"]] * 5, [["•••", ""]] * 5])
+def test_a_table_of_dots_alone_is_words_instead(rows):
+    sample = {"columns": ["email", "note"], "rows": rows, "key": ["user_id"]}
+    assert reply(sample=sample)[1] == (
+        "Failing: 12 rows. None of their values may leave the warehouse; the key of a row is "
+        "`user_id`. Ask there with the SQL that found it."
+    )
+
+
 def test_sql_is_cut_by_lines_and_says_how_many_are_left():
     text = reply(sql="\n".join(f"select {i}" for i in range(100)))[1]
     assert "select 29\n```" in text

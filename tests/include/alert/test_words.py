@@ -173,3 +173,25 @@ def test_a_node_that_could_not_run_says_so(unique_id, status, message, sentence)
 )
 def test_names_are_listed_as_people_do_and_never_cut_for_one(names, text):
     assert words.listed(names, most=2) == text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["o17", "•••", "-5"]], ", such as order_id o17, total -5"),
+        ([["•••", "•••", ""], ["o18", "", "•••"]], ", such as order_id o18"),
+        ([["•••", "•••", "•••"]], ""),
+        ([], ""),
+    ],
+    ids=["one", "the first that may be seen", "none that may be seen", "no row"],
+)
+def test_a_failing_row_ends_the_sentence_as_far_as_it_may_be_shown(rows, said):
+    assert words.such_as({"columns": ["order_id", "user_id", "total"], "rows": rows}) == said
+
+
+def test_rows_without_a_parent_say_what_excuses_them():
+    sample = {"excuses": {"deleted": 2, "in quarantine": 1}}
+    said = "of 2 it is deleted and of 1 it is in quarantine"
+    assert words.excused(sample) == f"; as to the parent, {said}"
+    assert words.excused(sample, are_more=True) == f"; as to the parent, besides, {said}"
+    assert words.excused(None) == words.such_as(None) == ""
