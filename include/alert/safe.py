@@ -83,7 +83,7 @@ def shorten(text: str, limit: int) -> str:
 
 def database_words(text: str, limit: int = LIMIT) -> str:
     """Return a database error's own sentence, with whatever might be a value hidden."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text[: 20 * LIMIT].splitlines() if line.strip()]
     if not lines or _ROW_LINE.match(lines[0]):
         return "the database refused it"
     return plain(_without_values(lines[0]), limit)
@@ -96,6 +96,7 @@ def dbt_words(message: str | None, limit: int = LIMIT) -> str | None:
     """
     if not message:
         return None
+    message = message[: 20 * LIMIT]
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     if lines and _DATABASE_HEADER.match(lines[0]):
         sentence = database_words("\n".join(lines[1:])) if lines[1:] else ""
