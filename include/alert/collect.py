@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
-from include.alert import sample, store, words
+from include.alert import sample, store, suspect, words
 from include.alert.bounded import within
 from include.alert.safe import database_words, dbt_words, plain, retry_helps
 from include.alert.store import NodeResult, TaskFailure
@@ -116,15 +116,25 @@ def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
     failed += [r for r in known if r.status == "warn" and "excuse" in (r.compiled_sql or "")]
     tests = [(nodes[r.unique_id], r.compiled_sql or "") for r in failed[:MOST_SAMPLES]]
     samples = sample.take(tests, nodes) if tests else {}
+    broken = next((r for r in results if r.status == "error" and r.unique_id in nodes), None)
     return [
         replace(
             result,
+            # one is enough: what comes after it was not tried
+            message=_with_suspicion(result, nodes) if result is broken else result.message,
             owner=words.owner_of(result.unique_id, nodes),
             tags=tuple(nodes.get(result.unique_id, {}).get("tags") or ()),
             sample=samples.get(result.unique_id),
         )
         for result in results
     ]
+
+
+def _with_suspicion(result: NodeResult, nodes: Mapping[str, Any]) -> str | None:
+    told = suspect.suspicion(
+        result.unique_id, result.message, result.compiled_sql, nodes, sample.SECONDS
+    )
+    return f"{result.message}. {told}" if told else result.message
 
 
 def _nodes(manifest: Path) -> dict[str, Any]:

@@ -84,25 +84,26 @@ def _sample(cursor: Cursor, test: Node, compiled: str, nodes: Nodes, deadline: D
     if with_key := _with_key(test, query, list(types), key, nodes):
         cursor.execute("savepoint with_key")
         try:
-            found = _rows(cursor, test, with_key, nodes, deadline)
+            found = rows(cursor, test, with_key, nodes, deadline)
             return found | _more(cursor, query, types, key, deadline)
         except psycopg2.Error as error:
             cursor.execute("rollback to savepoint with_key")
             log.info("Failing rows without their key: %s", type(error).__name__)
-    found = _rows(cursor, test, query, nodes, deadline)
+    found = rows(cursor, test, query, nodes, deadline)
     return found | _more(cursor, query, types, key, deadline)
 
 
 def _types(cursor: Cursor, query: sql.Composable, deadline: Deadline) -> dict[str, int]:
     """Return the columns of a query with the numbers of their types."""
-    _stop_at(cursor, deadline)
+    stop_at(cursor, deadline)
     cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
     return {column.name: column.type_code for column in cursor.description}
 
 
-def _rows(
+def rows(
     cursor: Cursor, test: Node, query: sql.Composable, nodes: Nodes, deadline: Deadline
 ) -> Sample:
+    """Return up to five rows of a query over what a test tests, with dots for what is not shown."""
     types = _types(cursor, query, deadline)
     said = columns.said_columns(test, nodes)
     shown = columns.shown_columns(test, nodes) | said
@@ -119,7 +120,7 @@ def _rows(
         else sql.Literal(HIDDEN)
         for name in types
     ]
-    _stop_at(cursor, deadline)
+    stop_at(cursor, deadline)
     cursor.execute(
         sql.SQL("select {} from ({}) as failing {} limit {}").format(
             sql.SQL(", ").join(values),
@@ -129,11 +130,11 @@ def _rows(
             sql.Literal(MOST_ROWS),
         )
     )
-    rows = [
+    masked = [
         [_value(value, kinds.get(name)) for name, value in zip(types, row, strict=True)]
         for row in cursor
     ]
-    return {"columns": list(types), "rows": rows}
+    return {"columns": list(types), "rows": masked}
 
 
 def _more(
@@ -146,7 +147,7 @@ def _more(
     """Return the names of the row's key, and how many rows each excuse of a test excuses."""
     more: Sample = {"key": list(key)} if key else {}
     if "excuse" in types:
-        _stop_at(cursor, deadline)
+        stop_at(cursor, deadline)
         cursor.execute(
             sql.SQL(
                 "select excuse, count(*) from ({}) as failing where excuse is not null "
@@ -175,7 +176,7 @@ def _kind(cursor: Cursor, test: Node, name: str, nodes: Nodes, deadline: Deadlin
 def _kind_of_ids(cursor: Cursor, relation: str, name: str, deadline: Deadline) -> Kind:
     cursor.execute("savepoint ids")
     try:
-        _stop_at(cursor, deadline)
+        stop_at(cursor, deadline)
         cursor.execute(
             sql.SQL("select left({0}::text, 200) from {1} where {0} is not null limit {2}").format(
                 sql.Identifier(name), sql.SQL(relation), sql.Literal(VALUES_LOOKED_AT)
@@ -187,7 +188,7 @@ def _kind_of_ids(cursor: Cursor, relation: str, name: str, deadline: Deadline) -
         return Kind()
 
 
-def _stop_at(cursor: Cursor, deadline: Deadline) -> None:
+def stop_at(cursor: Cursor, deadline: Deadline) -> None:
     """Have the server itself stop the next statement when the time is over."""
     milliseconds = max(1, int(1000 * deadline.left()))
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{milliseconds}ms",))
