@@ -19,8 +19,10 @@ from include.alert.callback import (
 )
 from include.alert.collect import record_task_failure
 from include.extract import replay
+from include.extract.contracts import ContractError
 from include.extract.database_history import last_load_id
 from include.extract.task import check_source, declared_tables, load_table
+from include.privacy import rules
 from include.publish.pin import PublicationPinnedError
 from include.publish.publish import close_run, publish
 from include.publish.structure import PublishRefusedError
@@ -62,6 +64,7 @@ ON_REQUEST = {
 
 # trying again changes nothing about these
 FINAL = (
+    ContractError,
     lease.LeaseLostError,
     PublishRefusedError,
     OtherShopError,
@@ -121,6 +124,7 @@ def begin_run() -> int:
     Return the id of the last load before this run.
     """
     _refuse_backfill()
+    rules.check(declared_tables())
     warn_if_nobody_is_told(log)
     migrate()
     with transaction("loader") as cursor:

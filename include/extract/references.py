@@ -14,11 +14,15 @@ def resolve(tables: Mapping[str, Table]) -> dict[str, dict[str, Table]]:
     """Return by table which of its columns hold the key of which other one.
 
     That is what contracts say under ``references``, and what follows from the names: a column that
-    is called like the key of one other table, and of no more than one.
+    is called like the key of one other table (there or downstream), and of no more than one.
     """
-    single = {name: table.primary_key[0] for name, table in tables.items() if _has_one_key(table)}
-    told = Counter(single.values())
-    by_name = {key: tables[name] for name, key in single.items() if told[key] == 1}
+    called = {
+        name: {table.primary_key[0], *table.key_downstream}
+        for name, table in tables.items()
+        if has_own_key(table)
+    }
+    told = Counter(key for keys in called.values() for key in keys)
+    by_name = {key: tables[name] for name, keys in called.items() for key in keys if told[key] == 1}
     found: dict[str, dict[str, Table]] = {}
     for name, table in tables.items():
         said = {column: tables[parent] for column, parent in table.references if parent in tables}
@@ -40,10 +44,11 @@ def fault_of(tables: Mapping[str, Table]) -> str | None:
             )
             if parent not in tables:
                 return f"{where}, which is not declared."
-            if not _has_one_key(tables[parent]):
+            if len(tables[parent].primary_key) != 1:
                 return f"{where}, whose primary key is not one column."
     return None
 
 
-def _has_one_key(table: Table) -> bool:
-    return len(table.primary_key) == 1
+def has_own_key(table: Table) -> bool:
+    """Tell whether one column identifies a row, and is not another table's key itself."""
+    return len(table.primary_key) == 1 and table.primary_key[0] not in dict(table.references)

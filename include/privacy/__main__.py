@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
+import psycopg2
+
 from include.extract.contracts import ContractError
 from include.extract.task import declared_tables
-from include.privacy.forget import UnknownPersonError, forget
+from include.privacy.forget import ForgetError, forget
 from include.privacy.tell import lines
 from include.warehouse.connection import WarehouseUnreachableError
 from include.warehouse.lease import LeaseHeldError
@@ -15,9 +17,9 @@ from include.warehouse.migrate import MigrationError, migrate
 
 EXPECTED = (
     ContractError,
+    ForgetError,
     LeaseHeldError,
     MigrationError,
-    UnknownPersonError,
     WarehouseUnreachableError,
 )
 
@@ -33,6 +35,13 @@ def main(person_id: str) -> int:
         forgotten = forget(person_id.strip(), declared_tables(), run_id)
     except EXPECTED as error:
         print(error, file=sys.stderr)
+        return 1
+    except psycopg2.OperationalError as error:
+        first_line = str(error).partition("\n")[0]
+        print(
+            f"The warehouse broke off: {first_line}. Try again; it does no harm to do it twice.",
+            file=sys.stderr,
+        )
         return 1
     print("\n".join(lines(forgotten)))
     return 0

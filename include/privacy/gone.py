@@ -13,6 +13,23 @@ from include.privacy.rules import Rules
 GONE = sql.Identifier("pg_temp", "_gone")
 
 
+def cast(value: sql.Composable, data_type: str) -> sql.Composed:
+    """Return the SQL of a text as a type; null where it can't be one.
+
+    A text of another length would be cut to fit, and then find somebody else.
+    """
+    if data_type.startswith("char"):
+        data_type = "text"
+    return sql.SQL("case when pg_input_is_valid({0}, {1}) then cast({0} as {2}) end").format(
+        value, sql.Literal(data_type), sql.SQL(data_type)
+    )
+
+
+def text(value: str) -> sql.Composed:
+    """Return the SQL of a text that the server does not look at before it must: see ``cast``."""
+    return sql.SQL("(select {}::text offset 0)").format(sql.Literal(value))
+
+
 def prepare(cursor: Cursor) -> None:
     """Make the list, readable for every role that has copies to look through."""
     cursor.execute(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
-
-# a shorter word is found by its column only: it would be found in everybody's text
-SHORTEST_WORD = 4
+from include.privacy.words import is_telling, words_in
 
 
 def fields_of(row_text: str, columns: Sequence[str] | None) -> dict[str, str]:
@@ -23,15 +22,9 @@ def fields_of(row_text: str, columns: Sequence[str] | None) -> dict[str, str]:
         return {}
     if len(rows) != 1 or len(rows[0]) != len(columns or ()):
         return {}
-    return dict(zip(columns, (field.strip() for field in rows[0]), strict=True))
-
-
-def words_in(values: Iterable[str]) -> re.Pattern[str] | None:
-    """Return a pattern that finds any of the values as a word of its own."""
-    long_enough = sorted({v for v in values if len(v) >= SHORTEST_WORD}, key=len, reverse=True)
-    if not long_enough:
-        return None
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, long_enough))})(?![\w-])")
+    # a header may be written otherwise than the contract
+    names = [column.strip().lower() for column in columns or ()]
+    return dict(zip(names, (field.strip() for field in rows[0]), strict=True))
 
 
 def belongs(
@@ -46,12 +39,28 @@ def belongs(
     return bool(words and words.search(row_text))
 
 
-def wipe(
-    cursor: Cursor, table: Table, wanted: Mapping[str, set[str]]
-) -> tuple[int, dict[str, set[str]]]:
-    """Wipe the person's rows of a table; return how many, and the values of their key columns.
+def may_belong(row_text: str, wanted: Mapping[str, set[str]]) -> bool:
+    """Tell whether a broken row has a field that may be the person's key, or just a number."""
+    short = {value for values in wanted.values() for value in values if not is_telling(value)}
+    return bool(short) and any(
+        field.strip() in short for field in re.split(r"[,;\t\r\n]", row_text)
+    )
 
-    An open row counts as resolved then. ``wanted`` has the person's values by column.
+
+@dataclass(frozen=True)
+class Wiped:
+    """How many rows were wiped, the values of their key columns, and ids of rows to look at."""
+
+    rows: int
+    keys: Mapping[str, set[str]]
+    undecided: list[int]
+
+
+def wipe(cursor: Cursor, table: Table, wanted: Mapping[str, set[str]]) -> Wiped:
+    """Wipe the person's rows of a table. ``wanted`` has the person's values by column.
+
+    An open row counts as resolved then. A broken row in which a short key may stand in any place
+    is left alone: it may be somebody else's.
     """
     cursor.execute(
         "select quarantine_id, row_text, row_key, source_columns from ops.quarantine"
@@ -62,6 +71,7 @@ def wipe(
     wanted = {column: values - {""} for column, values in wanted.items()}
     words = words_in(value for values in wanted.values() for value in values)
     found: list[int] = []
+    undecided: list[int] = []
     keys: dict[str, set[str]] = {column: set() for column in table.primary_key}
     for quarantine_id, row_text, row_key, columns in cursor:
         fields = fields_of(row_text, columns)
@@ -70,10 +80,12 @@ def wipe(
             found.append(quarantine_id)
             for column, values in keys.items():
                 values.update(filter(None, [(fields | key).get(column)]))
+        elif not fields and may_belong(row_text, wanted):
+            undecided.append(quarantine_id)
     cursor.execute(
         "update ops.quarantine set row_text = '', row_key = null,"
         " reason = 'Its person was forgotten.', resolution = coalesce(resolution, 'erased'),"
         " resolved_at = coalesce(resolved_at, now()) where quarantine_id = any (%s)",
         (found,),
     )
-    return len(found), keys
+    return Wiped(len(found), keys, undecided)

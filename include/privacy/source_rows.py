@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
-from include.privacy.gone import GONE
+from include.privacy.gone import GONE, cast, text
 from include.privacy.rules import Rules
 
 DELETE = sql.SQL(
@@ -29,32 +31,37 @@ DELETE = sql.SQL(
 
 
 def remove_own(cursor: Cursor, rules: Rules, table: Table, person_id: str, run_id: str) -> int:
-    """Delete the rows that bear the person's id; return how many.
-
-    Raises:
-        psycopg2.DataError: if the id can't be one.
-    """
+    """Delete the rows that bear the person's id; return how many."""
     condition = sql.SQL("old.{} = {}").format(
-        sql.Identifier(table.person), _cast(table, sql.Literal(person_id))
+        sql.Identifier(table.person), cast(text(person_id), _type(table, table.person))
     )
     return _remove(cursor, rules, table, condition, run_id)
 
 
 def remove_parts(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
     """Delete the rows that belong to rows of another table that go; return how many."""
-    condition = _in_gone(table, sql.SQL("= {}").format(sql.Literal(rules.keys[table.person].name)))
+    owner = rules.owner(table)
+    condition = _in_gone(table, [(owner.name, owner.primary_key[0])])
     return _remove(cursor, rules, table, condition, run_id)
 
 
 def remove_shared(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
     """Delete the rows that those who go pointed to, and nobody else does; return how many."""
-    conditions = [_in_gone(table, sql.SQL("<> {}").format(sql.Literal(table.name)))]
-    for other in rules.tables:
-        if table.person in rules.points_to(other) and _columns(cursor, other):
+    pointing = rules.columns_of(table)
+    conditions = [_in_gone(table, [(other.name, column) for other, column in pointing])]
+    for other, column in pointing:
+        if column in _columns(cursor, other):
+            is_same = _type(other, column) == _type(table, table.person)
             conditions.append(
                 sql.SQL(
-                    "not exists (select from {raw} as other where other.{key} = old.{key})"
-                ).format(raw=sql.Identifier("raw", other.name), key=sql.Identifier(table.person))
+                    "not exists (select from {raw} as other"
+                    " where other.{column}{as_text} = old.{key}{as_text})"
+                ).format(
+                    raw=sql.Identifier("raw", other.name),
+                    column=sql.Identifier(column),
+                    key=sql.Identifier(table.person),
+                    as_text=sql.SQL("" if is_same else "::text"),
+                )
             )
     return _remove(cursor, rules, table, sql.SQL(" and ").join(conditions), run_id)
 
@@ -72,8 +79,9 @@ def _remove(
         (run_id, table.name),
     )
     (load_id,) = cursor.fetchone()
-    keys = dict.fromkeys((*table.change_key, *table.primary_key))
     personal = [column.name for column in table.columns if column.is_personal]
+    # what marts follow by; the key of a row must be told, whatever it is
+    keys = dict.fromkeys([*(set(table.change_key) - {*personal}), *table.primary_key])
     noted = dict.fromkeys((table.person, *table.primary_key, *rules.points_to(table), *personal))
     cursor.execute(
         DELETE.format(
@@ -98,22 +106,21 @@ def _remove(
     return rows
 
 
-def _in_gone(table: Table, table_name: sql.Composable) -> sql.Composed:
+def _in_gone(table: Table, columns: Sequence[tuple[str, str]]) -> sql.Composed:
+    """Return the condition that a row's ``person`` is on the list for any of these columns."""
+    listed = sql.SQL(", ").join(sql.SQL("({}, {})").format(*map(sql.Literal, c)) for c in columns)
     return sql.SQL(
-        "old.{column} in (select {value} from {gone}"
-        " where table_name {name} and column_name = {key})"
+        "old.{column} in (select {value} from {gone} where (table_name, column_name) in ({listed}))"
     ).format(
         column=sql.Identifier(table.person),
-        value=_cast(table, sql.Identifier("value")),
+        value=cast(sql.Identifier("value"), _type(table, table.person)),
         gone=GONE,
-        name=table_name,
-        key=sql.Literal(table.person),
+        listed=listed if columns else sql.SQL("(null, null)"),
     )
 
 
-def _cast(table: Table, value: sql.Composable) -> sql.Composed:
-    data_type = table.column(table.person).data_type
-    return sql.SQL("cast({} as {})").format(value, sql.SQL(data_type))
+def _type(table: Table, column: str) -> str:
+    return table.column(column).data_type
 
 
 def _pairs(template: str, names: set[str]) -> sql.Composed:

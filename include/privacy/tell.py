@@ -28,8 +28,17 @@ def lines(forgotten: Forgotten) -> Iterator[str]:
     yield "  the shop itself and its landing files: delete the person there, and old files."
     yield "  backups made before now: delete them when yours allow it (30 days is usual). After a"
     yield "    restore, run this again: the backup does not know that the person was forgotten."
-    yield "  raw.change_log: keys of what was deleted, no names, until marts have followed."
+    yield "  raw.change_log: keys of what was deleted, no names, until the next run has published."
     yield "  the server's write-ahead log and free pages, until it has used them again."
+    yield "  logs of Airflow, of dbt and of the server: no rows stand there by intention, but look"
+    yield "    through them, and delete old ones (docs/operations.md)."
+    for place in forgotten.doubtful:
+        yield f"  {place}."
+    if forgotten.undecided:
+        ids = ", ".join(map(str, forgotten.undecided))
+        yield f"  ops.quarantine: broken rows that may be theirs; look at quarantine_id {ids}."
+    for name in forgotten.not_vacuumed:
+        yield f"  {name}: in use, so deleted rows stay on the disk until the server clears it."
     for name in forgotten.elsewhere:
         yield f"  {name}: not the daily run's own; its owner must rebuild or drop it."
 

@@ -36,8 +36,9 @@ def set_up(cursor: Cursor, rules: Rules) -> None:
             for value in gone.values(cursor, table.name, [column])[column]:
                 rows.add((table.name, column, value))
     for table in rules.parts:  # also those that have not come yet
-        parent = rules.keys[table.person].name
-        for value in gone.values(cursor, parent, [table.person])[table.person]:
+        owner = rules.owner(table)
+        (key,) = owner.primary_key
+        for value in gone.values(cursor, owner.name, [key])[key]:
             rows.add((table.name, table.person, value))
     execute_values(
         cursor,

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NoReturn
 
+from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor
 
 from include.warehouse.connection import transaction
 from include.warehouse.time_limit import task_limit
 
 LENGTH = timedelta(hours=2)
+# for a load that is at work under a lease that was given back
+WAIT = timedelta(seconds=60)
 
 
 def _length() -> timedelta:
@@ -36,8 +39,27 @@ def take(cursor: Cursor, run_id: str) -> None:
     """Take the lease for a run, or keep it if the run has it already.
 
     Raises:
-        LeaseHeldError: if another run holds it and it has not expired.
+        LeaseHeldError: if another run holds it and it has not expired, or still has a load at work.
     """
+    # only read: a load that is at work has the row locked until it ends
+    cursor.execute(
+        "select from ops.run_lease"
+        " where run_id <> %s and released_at is null and expires_at >= clock_timestamp()",
+        (run_id,),
+    )
+    if cursor.rowcount:
+        _refuse_held(cursor)
+    try:
+        cursor.execute("select set_config('lock_timeout', %s, true)", (f"{WAIT.seconds}s",))
+        _take(cursor, run_id)
+    except errors.LockNotAvailable:
+        raise LeaseHeldError(
+            "A load of a run that gave the warehouse back is still at work in it, for more than "
+            f"{WAIT.seconds} seconds. Nothing was changed. Try again once it has ended."
+        ) from None
+
+
+def _take(cursor: Cursor, run_id: str) -> None:
     cursor.execute(
         """
         insert into ops.run_lease as lease (run_id, taken_at, expires_at)
@@ -56,14 +78,18 @@ def take(cursor: Cursor, run_id: str) -> None:
         {"run_id": run_id, "length": _length()},
     )
     if cursor.rowcount == 0:
-        cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
-        holder, taken_at, expires_at = cursor.fetchone()
-        raise LeaseHeldError(
-            f"The run {holder} has been at work in this warehouse since "
-            f"{taken_at:%d %b %H:%M} UTC. "
-            f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, or at once "
-            "as the role loader by: update ops.run_lease set released_at = now()"
-        )
+        _refuse_held(cursor)
+
+
+def _refuse_held(cursor: Cursor) -> NoReturn:
+    cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
+    holder, taken_at, expires_at = cursor.fetchone()
+    raise LeaseHeldError(
+        f"The run {holder} has been at work in this warehouse since "
+        f"{taken_at:%d %b %H:%M} UTC. "
+        f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, or at once "
+        "as the role loader by: update ops.run_lease set released_at = now()"
+    )
 
 
 def renew(cursor: Cursor, run_id: str) -> int | None:

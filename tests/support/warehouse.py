@@ -116,10 +116,12 @@ def make_template(server: Server) -> None:
 
 
 @contextlib.contextmanager
-def fresh_warehouse(server: Server, database: str | None = None) -> Iterator[Warehouse]:
+def fresh_warehouse(
+    server: Server, database: str | None = None, template: str = TEMPLATE
+) -> Iterator[Warehouse]:
     """Yield a warehouse that nobody else uses, as `greenery_warehouse` of this process."""
     warehouse = Warehouse(server, database or f"test_{os.getpid()}_{next(_numbers)}")
-    _create_database(server, warehouse.database, TEMPLATE)
+    _create_database(server, warehouse.database, template)
     # a copy lacks the settings and grants of the database itself
     _bootstrap(server, warehouse.database)
     try:
