@@ -39,7 +39,7 @@ def take(cursor: Cursor, run_id: str) -> None:
     """Take the lease for a run, or keep it if the run has it already.
 
     Raises:
-        LeaseHeldError: if another run holds it and it has not expired, or still has a load at work.
+        LeaseHeldError: if another run holds it and it has not expired.
     """
     # only read: a load that is at work has the row locked until it ends
     cursor.execute(
@@ -49,17 +49,6 @@ def take(cursor: Cursor, run_id: str) -> None:
     )
     if cursor.rowcount:
         _refuse_held(cursor)
-    try:
-        cursor.execute("select set_config('lock_timeout', %s, true)", (f"{WAIT.seconds}s",))
-        _take(cursor, run_id)
-    except errors.LockNotAvailable:
-        raise LeaseHeldError(
-            "A load of a run that gave the warehouse back is still at work in it, for more than "
-            f"{WAIT.seconds} seconds. Nothing was changed. Try again once it has ended."
-        ) from None
-
-
-def _take(cursor: Cursor, run_id: str) -> None:
     cursor.execute(
         """
         insert into ops.run_lease as lease (run_id, taken_at, expires_at)
@@ -165,10 +154,17 @@ def held(run_id: str) -> Iterator[None]:
     """Have the warehouse to oneself for a while, for work that is no daily run.
 
     Raises:
-        LeaseHeldError: if a run, or other such work, is at it.
+        LeaseHeldError: if a run, or other such work, is at it, or a load of one that has ended.
     """
     with transaction("loader") as cursor:
-        take(cursor, run_id)
+        try:
+            cursor.execute("select set_config('lock_timeout', %s, true)", (f"{WAIT.seconds}s",))
+            take(cursor, run_id)
+        except errors.LockNotAvailable:
+            raise LeaseHeldError(
+                "A load of a run that gave the warehouse back is still at work in it, for more "
+                f"than {WAIT.seconds} seconds. Nothing was changed. Try again once it has ended."
+            ) from None
     try:
         yield
     finally:
