@@ -89,6 +89,14 @@ def database_words(text: str, limit: int = LIMIT) -> str:
     return plain(_without_values(lines[0]), limit)
 
 
+def without_rows(text: str) -> str:
+    """Return what dbt writes into a log without what a database error quotes of a row."""
+    if "Database Error" not in text:
+        return text
+    lines = [line for line in text.splitlines() if not _ROW_LINE.match(line)]
+    return "\n".join(_without_values(line) for line in lines if not _CARET_LINE.match(line))
+
+
 def dbt_words(message: str | None, limit: int = LIMIT) -> str | None:
     """Return dbt's message on a node without anything that may come from a row.
 

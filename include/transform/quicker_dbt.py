@@ -1,5 +1,7 @@
 """Where we reach into dbt: what its commands do over and over that our tasks do not need.
 
+And what they would write into a log that is no place for it.
+
 No setting of dbt's leaves it out. Without all of this the models and tests of a small shop take
 more than twice the CPU time (docs/benchmarks.md).
 """
@@ -11,6 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from include.alert.safe import without_rows
 from include.transform.manifest import newest_manifest
 from include.warehouse.time_limit import statement_timeout
 
@@ -23,6 +26,7 @@ def make_dbt_quicker() -> None:
     _drop_what_no_log_takes()
     _make_events_when_read()
     _make_calendars_once()
+    _keep_rows_out_of_the_log()
 
 
 def _write_the_small_manifest() -> None:
@@ -144,3 +148,20 @@ def _make_calendars_once() -> None:
 
     if not hasattr(parsedatetime.Constants, "cache_info"):
         parsedatetime.Constants = functools.cache(parsedatetime.Constants)
+
+
+def _keep_rows_out_of_the_log() -> None:
+    """Have dbt's own log, which the task's log takes, tell a database error without its values.
+
+    `invalid input syntax for type integer: "…"` may quote a name.
+    """
+    from dbt_common.events.logger import _Logger
+
+    write_line = _Logger.write_line
+
+    def write_without_rows(self: Any, message: Any) -> None:
+        if message.info.level == "error":
+            message.info.msg = without_rows(message.info.msg)
+        write_line(self, message)
+
+    _Logger.write_line = write_without_rows

@@ -15,7 +15,7 @@ from dbt.parser import manifest as parser
 from dbt.task import runnable
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients.agate_helper import build_type_tester
-from dbt_common.events import base_types, event_manager
+from dbt_common.events import base_types, event_manager, logger
 from dbt_common.events.base_types import EventLevel
 
 from include.transform.quicker_dbt import make_dbt_quicker
@@ -30,6 +30,7 @@ REACHED_INTO = (
     (event_manager.EventManager, "fire_event"),
     (base_types.BaseEvent, "__init__"),
     (parsedatetime, "Constants"),
+    (logger._Logger, "write_line"),
 )
 # in which session of Postgres a model was built, by whom, and what it still knows of others
 SESSION = """{{ config(materialized='table') }}
@@ -114,6 +115,19 @@ def test_what_a_node_leaves_open_is_gone_for_the_next(build):
     ((_, who, known),) = sessions(build, "next")
     assert who == "transformer"
     assert not known
+
+
+def test_what_a_database_error_quotes_of_a_row_is_in_no_log(build, capfd):
+    (build.project / "models/a_name.sql").write_text(
+        "{{ config(materialized='table') }} select cast(name as integer) as one"
+        " from (values ('Jane Doe'), ('7')) as people (name)"
+    )
+    make_dbt_quicker()
+    with pytest.raises(AssertionError, match="invalid input syntax"):
+        build("build", "--threads", "1")
+    logged = "".join(capfd.readouterr())
+    assert "invalid input syntax for type integer: …" in logged
+    assert "Jane" not in logged
 
 
 def test_a_model_that_takes_too_long_is_stopped_by_the_server(build, monkeypatch):
