@@ -12,10 +12,11 @@ from psycopg2.extras import execute_values
 
 from include.extract import erased, keys, raw_table
 from include.extract.contracts import Table
+from include.extract.glued import BELOW, Headers
 from include.extract.quarantine import BadRow, key_of
-from include.extract.records import Record
+from include.extract.records import Record, record_of
 from include.extract.staging import NEW, NUMBER, Target
-from include.extract.structure import BAD_TEXT
+from include.extract.structure import NO_TEXT
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 _BY_LOAD = sql.SQL("coalesce(load.replay_of, old._load_id) >= {origin}")
@@ -36,20 +37,20 @@ class Waiting:
     text: str
     reason: str
 
-    def record(self) -> Record:
+    def record(self, table: Table) -> Record:
         """Return it as it would be cut from a file."""
         raw = self.text.encode()
-        if BAD_TEXT in self.reason:
+        if NO_TEXT.search(self.reason):
             # what was no text is kept as \xNN: unless mended, it is no text again
             raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), raw)
-        is_closed = raw.count(b'"') % 2 == 0
-        return Record(self.number, self.line, self.line + raw.count(b"\n"), 0, raw, is_closed)
+        return record_of(raw, table.delimiter.encode(), number=self.number, line=self.line)
 
 
 @dataclass(frozen=True)
 class Batch:
     """All rows of one load that wait and may be tried again. ``names`` is the header they had."""
 
+    table: Table
     source_file: str
     names: tuple[str, ...]
     rows: tuple[Waiting, ...]
@@ -58,12 +59,22 @@ class Batch:
     def numbers(self) -> set[int]:
         return {row.number for row in self.rows}
 
-    def records(self) -> list[Record]:
-        return [row.record() for row in self.rows]
+    def sort_out(self) -> tuple[list[BadRow], list[Record]]:
+        """Part the rows: headers, and what stood below one, stay; the others may be judged."""
+        headers = Headers(self.table, self.names)
+        bad, records = [], []
+        for row in self.rows:
+            record = row.record(self.table)
+            if BELOW in row.reason or headers.find(record):
+                bad.append(BadRow(record, (row.reason,)))
+            else:
+                records.append(record)
+        return bad, records
 
     def too_long(self, numbers: Collection[int]) -> list[BadRow]:
         reason = "the key is longer than an index can hold"
-        return [BadRow(row.record(), (reason,)) for row in self.rows if row.number in numbers]
+        rows = (row.record(self.table) for row in self.rows if row.number in numbers)
+        return [BadRow(record, (reason,)) for record in rows]
 
     def settle(
         self,
@@ -134,6 +145,7 @@ def take(cursor: Cursor, table: Table, origin_id: int) -> Batch:
     cursor.execute("select source_columns from ops.load where load_id = %s", (origin_id,))
     (names,) = cursor.fetchone() or (None,)
     return Batch(
+        table,
         found[0][-1] if found else "",
         tuple(names or table.column_names),
         tuple(Waiting(number, *row[:-1]) for number, row in enumerate(found, 1)),

@@ -66,7 +66,7 @@ def load_file(
             "%s is still being written (or was just taken away): left for the next run.", file.path
         )
         return LoadResult(table.name, file.path, "left"), {}
-    message = explain(refused, table, file.path, lambda: _records(loader.landing, file))
+    message = explain(refused, table, file.path, lambda: _records(loader.landing, file, table))
     with loader.transaction() as cursor:
         history.record_failure(
             cursor,
@@ -170,6 +170,6 @@ def _has_moved(landing: Landing, file: SourceFile) -> bool:
         return True
 
 
-def _records(landing: Landing, file: SourceFile) -> Iterator[Record]:
-    with open_stream(landing, file) as stream:
-        yield from read_records(stream)
+def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Record]:
+    with open_stream(landing, file, table) as stream:
+        yield from read_records(stream, stream.delimiter, first_line=stream.first_line)

@@ -1,60 +1,83 @@
-"""A file in pieces of whole records: cut at the speed of C, whatever stands in them."""
+"""A file in pieces of whole records: cut at the speed of C, unless a quote breaks the rule."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from include.extract.errors import RefusedFileError
-from include.extract.records import Record, count_records, cut_records, line_end
-from include.extract.stream import CHUNK_BYTES, Readable
+from include.extract.quoting import QUOTE, Cut, Grammar, QuoteCheck, grammar
+from include.extract.records import (
+    Record,
+    check_length,
+    count_records,
+    cut_records,
+    line_end,
+    read_on,
+)
+from include.extract.stream import CHUNK_BYTES, Text
 
 PART_BYTES = 4 << 20
-# memory stays bounded: a record that is longer can only be loaded while no other row is bad
-RECORD_BYTES = 64 << 20
+# in a piece that was cut in Python
+PART_RECORDS = 50_000
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole records of a file. ``line`` is the first one's; ``end`` is how the header ends."""
+    """Whole records of a file. ``line`` is the first one's; ``end`` is how the header ends.
+
+    ``cuts`` are its records where some break the rule of quotes; without them all keep it.
+    """
 
     header: bytes
     data: bytes
     line: int
     end: bytes
+    delimiter: bytes
+    cuts: tuple[Cut, ...] | None = None
 
     def records(self, number: int) -> Iterator[Record]:
         """Cut it; ``number`` is that of its first record."""
-        return cut_records(self.data, self.end, number=number, line=self.line)
+        return cut_records(
+            *(self.data, self.end, self.cuts),
+            delimiter=self.delimiter,
+            number=number,
+            line=self.line,
+        )
+
+    def count(self) -> int:
+        """Return the number of its records."""
+        return count_records(self.data, self.end) if self.cuts is None else len(self.cuts)
 
 
-def read_chunks(stream: Readable) -> Iterator[Chunk]:
+def read_chunks(stream: Text) -> Iterator[Chunk]:
     """Yield what comes after the header in pieces of about 4 MiB.
 
     Raises:
         RefusedFileError: if a record is longer than 64 MiB, as one is whose quote is never closed.
     """
-    rest = stream.read(CHUNK_BYTES)
+    rest, is_last = read_on(stream, b"", CHUNK_BYTES)
     end = line_end(rest)
-    header = next(cut_records(rest, end, number=0, line=1)).raw
+    rules = grammar(stream.delimiter, end)
+    header = rest[: rules.cut(rest, 0).stop]
     rest = rest[len(header) :]
-    line = 1 + header.count(end[-1:])
-    while data := stream.read(CHUNK_BYTES):
-        rest += data
-        if len(rest) < PART_BYTES:
-            continue
-        if cut := _after_last_record(rest, end[-1:]):
-            yield Chunk(header, rest[:cut], line, end)
-            line += rest.count(end[-1:], 0, cut)
-            rest = rest[cut:]
-        elif len(rest) > RECORD_BYTES:
-            raise RefusedFileError("structure", "RecordTooLong")
-    if rest:
-        yield Chunk(header, rest, line, end)
+    line = stream.first_line + header.count(rules.end)
+    while True:
+        if not is_last:
+            rest, is_last = read_on(stream, rest, PART_BYTES)
+        place = 0
+        for stop, cuts in _pieces(rest, rules, stream.delimiter, is_last=is_last):
+            yield Chunk(header, rest[place:stop], line, end, stream.delimiter, cuts)
+            line += rest.count(rules.end, place, stop)
+            place = stop
+        if is_last:
+            return
+        rest = rest[place:]
+        check_length(rest, line)
 
 
-def find_records(stream: Readable, numbers: Collection[int]) -> dict[int, Record]:
+def find_records(stream: Text, numbers: Collection[int]) -> dict[int, Record]:
     """Return the records with these numbers, 1 being the first one after the header."""
     found: dict[int, Record] = {}
     wanted = sorted(set(numbers))
@@ -62,7 +85,7 @@ def find_records(stream: Readable, numbers: Collection[int]) -> dict[int, Record
     for chunk in read_chunks(stream):
         if place == len(wanted):
             break
-        after = number + count_records(chunk.data, chunk.end)
+        after = number + chunk.count()
         inside = set(wanted[place : bisect_left(wanted, after)])
         if inside:
             found |= {one.number: one for one in chunk.records(number) if one.number in inside}
@@ -70,11 +93,33 @@ def find_records(stream: Readable, numbers: Collection[int]) -> dict[int, Record
     return found
 
 
+def _pieces(
+    data: bytes, rules: Grammar, delimiter: bytes, *, is_last: bool
+) -> Iterator[tuple[int, tuple[Cut, ...] | None]]:
+    """Yield where to cut data that begins with a record, and the cuts inside of each piece."""
+    stop = len(data) if is_last else _after_last_record(data, rules.end)
+    if not data or (stop and _keeps_rule(data, stop, delimiter)):
+        if data:
+            yield stop, None
+        return
+    cuts = rules.cuts(data, is_last=is_last)
+    start = 0
+    while piece := list(islice(cuts, PART_RECORDS)):
+        stop = piece[-1].stop
+        yield stop, tuple(Cut(c.stop - start, max(c.broken - start, -1)) for c in piece)
+        start = stop
+
+
+def _keeps_rule(data: bytes, stop: int, delimiter: bytes) -> bool:
+    check = QuoteCheck(delimiter)
+    return check.accepts(data[:stop]) and not check.is_open
+
+
 def _after_last_record(data: bytes, end: bytes) -> int:
     """Return the place after the last line end outside quotes, or 0 if there is none."""
-    is_open, stop = data.count(b'"') % 2 == 1, len(data)
+    is_open, stop = data.count(QUOTE) % 2 == 1, len(data)
     while True:
-        quote = data.rfind(b'"', 0, stop)
+        quote = data.rfind(QUOTE, 0, stop)
         if not is_open and (place := data.rfind(end, quote + 1, stop)) >= 0:
             return place + 1
         if quote < 0:

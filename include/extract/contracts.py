@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from include.extract import references
+from include.extract import file_format, references
 from include.extract.overlap import overlap_of
 
 DATA_TYPES = {
@@ -22,6 +22,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
 _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
     *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
+    *file_format.KEYS,
     *("references", "key_downstream", "day"),
 }
 INSTANTS = ("timestamptz", "date")
@@ -50,7 +51,8 @@ class Table:
     go with the last one. ``is_parent``: other tables have its key in a column. ``references`` are
     columns that hold the key of another table without being called like it, with that table;
     ``key_downstream`` are the names of the key in models, if it has others there. ``day`` is the
-    column that says on which day a row happened.
+    column that says on which day a row happened. ``delimiter``, ``encoding`` (empty is UTF-8) and
+    ``null_text`` say how its files are written.
     """
 
     name: str
@@ -69,6 +71,9 @@ class Table:
     references: tuple[tuple[str, str], ...] = ()
     key_downstream: tuple[str, ...] = ()
     day: str | None = None
+    delimiter: str = ","
+    encoding: str = ""
+    null_text: str = ""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -161,7 +166,14 @@ class _Reader:
             references=self.references(extract, names),
             key_downstream=self.key_downstream(extract),
             day=self.day(extract, columns),
+            **self.format(extract),
         )
+
+    def format(self, extract: dict[str, Any]) -> dict[str, str]:
+        try:
+            return file_format.read_format(extract)
+        except ValueError as error:
+            raise self.error("config.meta.extract", str(error)) from None
 
     def references(self, extract: dict[str, Any], names: list[str]) -> tuple[tuple[str, str], ...]:
         value = extract.get("references") or {}

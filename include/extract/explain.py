@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 
 from include.extract import redact, structure
 from include.extract.contracts import Column, Table
 from include.extract.errors import RefusedFileError
+from include.extract.glued import AGAIN, Headers
+from include.extract.header import match_names
 from include.extract.records import Record
 
 SHOW_CHARACTERS = 60
@@ -30,36 +33,49 @@ def explain(
             f"{path} is damaged or cut short: it can't be unpacked as gzip. "
             "Nothing of this file was loaded. Deliver it again."
         )
-    found = list(_find(refused, read))
-    what = _what(refused, table, _header(read) if found else [], found)
+    header: list[str] = []
+    found: list[Record] = []
+    try:
+        # it was readable a moment ago; if it is no more, the message does without the line
+        with contextlib.suppress(OSError):
+            header = _header(table, read)
+            found = list(_find(refused, Headers(table, header), read))
+    except RefusedFileError as error:
+        if error.kind == "file":
+            return explain(error, table, path, read)
+    what = _what(refused, table, header, found)
     return f"{path}{_where(found)}{what} {refused.remedy}"
 
 
-def _header(read: Callable[[], Iterator[Record]]) -> list[str]:
-    return [name.strip() for record in itertools.islice(read(), 1) for name in record.fields()]
+def _header(table: Table, read: Callable[[], Iterator[Record]]) -> list[str]:
+    names = [name for record in itertools.islice(read(), 1) for name in record.fields()]
+    return match_names(table, names)
 
 
-def _find(refused: RefusedFileError, read: Callable[[], Iterator[Record]]) -> Iterator[Record]:
-    try:
-        for record in read():
-            if refused.kind == "duplicate":
-                if record.number in refused.records:
-                    yield record
-                if record.number >= max(refused.records, default=0):
-                    return
-            elif refused.kind == "encoding":
-                if record.has_bad_text():
-                    yield record
-                    return
-            elif refused.kind == "end_marker":
-                if structure.MARKER.search(record.raw):
-                    yield record
-                    return
-            elif not record.is_closed or record.server_line >= (refused.server_line or 1 << 62):
+def _find(
+    refused: RefusedFileError, headers: Headers, read: Callable[[], Iterator[Record]]
+) -> Iterator[Record]:
+    for record in read():
+        if refused.kind == "duplicate":
+            if record.number in refused.records:
+                yield record
+            if record.number >= max(refused.records, default=0):
+                return
+        elif refused.kind == "encoding":
+            if record.has_bad_text():
                 yield record
                 return
-    except (OSError, RefusedFileError):
-        return  # it was readable a moment ago; then the message does without the line
+        elif refused.kind == "end_marker":
+            if structure.MARKER.search(record.raw):
+                yield record
+                return
+        elif refused.kind == "header":
+            if record.number and headers.find(record):
+                yield record
+                return
+        elif not record.is_closed or record.server_line >= (refused.server_line or 1 << 62):
+            yield record
+            return
 
 
 def _where(found: list[Record]) -> str:
@@ -78,16 +94,17 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
         again = f" and again on line {found[1].line}" if len(found) > 1 else ""
         return f": the key ({keys}) of this row is there{again or ' twice'}, it must be unique."
     if refused.kind == "encoding":
-        return f": {structure.BAD_TEXT}. Save the file as UTF-8."
+        what = structure.bad_text(record, table) if record else "the text is not UTF-8"
+        return f": {what}."
     if refused.kind == "end_marker":
         return f": {structure.BAD_MARKER}. It needs Postgres 18."
     if refused.kind == "limit":
         return ": a row is larger than the server can take."
-    if refused.kind == "structure":
+    if record is not None and record.number and Headers(table, header).find(record):
+        return f": {AGAIN}"
+    if refused.kind in ("structure", "quotes") or (record and not record.is_closed):
         return _structure(record, len(header))
     column = table.column(refused.column or "")
-    if record is not None and not record.is_closed:
-        return _structure(record, len(header))
     if column is None:
         return ": a value does not fit its column."
     if refused.kind == "key":
@@ -100,7 +117,7 @@ def _structure(record: Record | None, expected: int) -> str:
     if record is None:
         return ": this is not valid CSV."
     if not record.is_closed:
-        return f": {structure.NEVER_CLOSED}."
+        return f": {structure.broken_quotes(record)}."
     fault = structure.wrong_count(record, expected) or structure.OTHER_END
     return f": {fault}{'' if fault.endswith('?') else '.'}"
 

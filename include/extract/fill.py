@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import erased, keys, slow, staging
+from include.extract import erased, glued, keys, slow, staging
 from include.extract.chunks import find_records
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
@@ -19,7 +19,9 @@ from include.extract.staging import Target
 from include.extract.stream import open_stream
 
 # a file that can't be unpacked or read is not the fault of some of its rows
-_ABOUT_ROWS = ("type", "key", "structure", "encoding", "limit", "end_marker")
+_ABOUT_ROWS = (
+    *("type", "key", "structure", "encoding", "limit", "end_marker", "quotes", "header"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,10 @@ def fill(
         RefusedFileError: if it can't be read, or has more bad rows than the contract allows.
     """
     tombstones = erased.read_tombstones(cursor, table)
-    with open_stream(landing, file, cursor.connection.server_version) as stream:
+    with open_stream(landing, file, table, for_server=cursor.connection.server_version) as stream:
         header = read_header(table, stream)
-        # COPY can't leave out a column or a row
-        is_direct = is_missing and not header.unknown and not tombstones
+        # COPY can't leave out a column or a row, nor see that a text of a key is empty
+        is_direct = is_missing and not (header.unknown or tombstones or table.null_text)
         with savepoint(cursor, "at_once") as attempt:
             if is_direct:
                 target = staging.open_raw(cursor, table, load_id)
@@ -66,36 +68,38 @@ def fill(
                 target = staging.open_new(cursor, table, header.names, is_numbered=is_numbered)
             options = "header true, freeze true" if is_direct else "header true"
             columns = staging.places(table, header.names)
-            rows_read = staging.copy(cursor, target.name, columns, stream, options=options)
+            rows_read = staging.copy(cursor, table, target.name, columns, stream, options=options)
             sha256 = stream.sha256()
+            forgotten = 0 if is_direct else erased.drop_erased(cursor, table, tombstones)
+            refusal = keys.add(cursor, table, target)
+            glued.refuse_hidden(cursor, table, target, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
     if attempt.refused:
         if attempt.refused.kind not in _ABOUT_ROWS or table.on_bad_row == "stop":
             raise attempt.refused
         is_direct = False
-        with open_stream(landing, file) as stream:
+        with open_stream(landing, file, table) as stream:
             target, rows_read = slow.fill(cursor, table, header.names, stream, quarantine)
             sha256 = stream.sha256()
         quarantine.check_share(rows_read)
-    forgotten = quarantine.erased
-    if not is_direct:
-        forgotten += erased.drop_erased(cursor, table, tombstones)
-    _add_key(cursor, landing, file, target, quarantine, rows_read)
+        forgotten = quarantine.erased + erased.drop_erased(cursor, table, tombstones)
+        refusal = keys.add(cursor, table, target)
+    if refusal:
+        _drop_losers(cursor, landing, file, target, quarantine, rows_read, refusal)
     rows = rows_read - quarantine.rows - forgotten
     return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
 
 
-def _add_key(
+def _drop_losers(
     cursor: Cursor,
     landing: Landing,
     file: SourceFile,
     target: Target,
     quarantine: Quarantine,
     rows_read: int,
+    refusal: str,
 ) -> None:
     table = quarantine.table
-    if (refusal := keys.add(cursor, table, target)) is None:
-        return
     allowed = allowed_rows(table, rows_read) - quarantine.rows
     losers = keys.find_losers(cursor, table, target, max(allowed, SHOW_ROWS) + 1)
     if not losers:
@@ -116,7 +120,7 @@ def _bad_rows(
     landing: Landing, file: SourceFile, table: Table, losers: list[Loser]
 ) -> list[BadRow]:
     numbers = {number for loser in losers for number in (loser.number, loser.winner) if number}
-    with open_stream(landing, file) as stream:
+    with open_stream(landing, file, table) as stream:
         records = find_records(stream, numbers)
     column = table.primary_key[0]
     names = ", ".join(table.primary_key)

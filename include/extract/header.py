@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from include.extract import looks
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
-from include.extract.records import read_records
-from include.extract.stream import CHUNK_BYTES, Stream
+from include.extract.quoting import grammar
+from include.extract.records import Record, line_end, record_at_start
+from include.extract.stream import Stream
 
-_LOOKS = (
-    (b"\x1f\x8b", "It looks like gzip: name it .csv.gz."),
-    (b"PK\x03\x04", "It looks like a zip file or a spreadsheet: export it as CSV."),
-    (b"\xff\xfe", "It looks like UTF-16: save it as UTF-8."),
-    (b"\xfe\xff", "It looks like UTF-16: save it as UTF-8."),
-    (b"<", "It looks like HTML or XML, not like CSV."),
-    (b"{", "It looks like JSON, not like CSV."),
-    (b"[", "It looks like JSON, not like CSV."),
-)
+# of 1: names that differ by a typing error or an ending
+NEAR = 0.75
 
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a file in its order.
+    """The columns of a file in its order, those that the contract has by the contract's names.
 
-    ``unknown`` are those the contract does not name, ``missing`` those it has and the file has not.
+    ``unknown`` are those the contract does not name, ``missing`` those it has and the file has not;
+    ``loose`` are pairs of a column and its name in the file, where case or blanks differ.
     """
 
     names: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    loose: tuple[tuple[str, str], ...] = ()
 
 
 def read_header(table: Table, stream: Stream) -> Header:
@@ -42,62 +39,87 @@ def read_header(table: Table, stream: Stream) -> Header:
     """
     if stream.is_empty:
         raise RefusedFileError("file", "is empty: 0 bytes, expected at least a header")
-    first = next(read_records(_Head(stream.head)), None)
-    if first is None or not first.is_closed or first.has_bad_text():
-        raise _no_header(table, table.column_names, stream.head)
-    text = first.text.decode("utf-8")
-    row = next(csv.reader(io.StringIO(text, newline="")), [])
-    return check_header(table, [name.strip() for name in row], stream.head)
+    first = record_at_start(stream.head, stream.delimiter)
+    if first is None or first.has_bad_text():
+        raise _no_header(table, table.column_names, stream)
+    if not first.is_closed:
+        raise _broken_header(table, first, stream)
+    names = first.fields() or [""]
+    return check_header(table, names, stream)
 
 
-def check_header(table: Table, names: list[str], head: bytes = b"") -> Header:
-    """Match a header with the contract, by name.
+def check_header(table: Table, given: Sequence[str], stream: Stream) -> Header:
+    """Match a header with the contract, by name without case and blanks.
 
     The names that a file gives are repeated only if the header is a true one: the first line of a
     file without a header is somebody's data.
     """
+    names = match_names(table, given)
     needed = [*table.primary_key, *([table.version] if table.version else [])]
     if any(name not in names for name in needed):
         lacking = [name for name in table.column_names if name not in names]
-        raise _no_header(table, lacking, head)
+        raise _no_header(table, lacking, stream, names)
     # a column without a name, as spreadsheets leave behind, can be there as often as it likes
     if twice := next((name for name in names if name and names.count(name) > 1), None):
-        raise RefusedFileError("file", f"has the column `{twice}` twice in its header")
-    unknown = tuple(name for name in names if table.column(name) is None)
+        spelled = [
+            name.strip() for name, column in zip(given, names, strict=True) if column == twice
+        ]
+        ways = " and ".join(f"`{name}`" for name in dict.fromkeys(spelled))
+        how = (
+            "" if len(set(spelled)) == 1 else f" (as {ways}, which differ in case and blanks alone)"
+        )
+        raise RefusedFileError("file", f"has the column `{twice}` twice in its header{how}")
     return Header(
-        tuple(names), unknown, tuple(name for name in table.column_names if name not in names)
+        tuple(names),
+        tuple(name for name in names if table.column(name) is None),
+        tuple(name for name in table.column_names if name not in names),
+        tuple(
+            (column, name)
+            for name, column in zip(given, names, strict=True)
+            if table.column(column) and name != column
+        ),
     )
 
 
-def _no_header(table: Table, missing: list[str] | tuple[str, ...], head: bytes) -> RefusedFileError:
+def match_names(table: Table, given: Sequence[str]) -> list[str]:
+    """Return the names of a header, those of the contract's columns as the contract has them."""
+    return [folded if table.column(folded := fold(name)) else name.strip() for name in given]
+
+
+def fold(name: str) -> str:
+    """Return a name without case and marks, and without blanks around it; one inside is ``_``."""
+    return "_".join(name.replace("\ufeff", "").casefold().split())
+
+
+def nearest(name: str, columns: Collection[str]) -> str:
+    """Return which of these columns a name was probably meant to be, or an empty string."""
+    return next(iter(difflib.get_close_matches(fold(name), columns, 1, NEAR)), "")
+
+
+def _broken_header(table: Table, first: Record, stream: Stream) -> RefusedFileError:
+    if looks.format_of(stream.head):
+        return _no_header(table, table.column_names, stream)
+    what = grammar(stream.delimiter, line_end(stream.head)).fault(first.text, first.broken)
+    return RefusedFileError(
+        "file", f"has a header (line {stream.first_line}) that is not valid CSV: {what}"
+    )
+
+
+def _no_header(
+    table: Table, missing: Sequence[str], stream: Stream, names: Sequence[str] = ()
+) -> RefusedFileError:
     listed = ", ".join(f"`{name}`" for name in missing)
     keys = [name for name in table.primary_key if name in missing]
     columns = "the column" if len(missing) == 1 else "the columns"
-    reason = f"lacks {columns} {listed} in its header (line 1)"
+    reason = f"lacks {columns} {listed} in its header (line {stream.first_line})"
     if keys and len(missing) < len(table.columns):
         reason += f"; `{keys[0]}` is part of its key"
-    return RefusedFileError("file", reason, remedy=_hint(table, head))
+    for place, name in enumerate(names, 1):
+        if table.column(name) is None and (meant := nearest(name, missing)):
+            reason += f"; did you mean `{meant}` by column {place}?"
+    return RefusedFileError("file", reason, remedy=_remedy(table, stream))
 
 
-def _hint(table: Table, head: bytes) -> str:
-    start = head.lstrip()
-    look = next((text for signature, text in _LOOKS if start.startswith(signature)), "")
-    line = head.split(b"\n", 1)[0]
-    if not look and b"\0" in head:
-        look = "It looks like a binary file."
-    elif not look and b"," not in line and len(table.columns) > 1:
-        for separator, name in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars")):
-            if separator in line:
-                look = f"Its fields are parted by {name}; expected commas."
+def _remedy(table: Table, stream: Stream) -> str:
     end = "Nothing of this file was loaded. Mend it and run again."
-    return f"{look} {end}" if look else end
-
-
-class _Head:
-    """The first chunk of a file, as something to read."""
-
-    def __init__(self, data: bytes) -> None:
-        self._file = io.BytesIO(data)
-
-    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
-        return self._file.read(size)
+    return " ".join(part for part in (looks.describe(table, stream.head), end) if part)

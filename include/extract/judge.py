@@ -35,7 +35,7 @@ def stage_records(
     knows_marker = cursor.connection.server_version < 180000
     bad, right = [], []
     for record in records:
-        faults = faults_of(record, len(names), end, knows_marker=knows_marker)
+        faults = faults_of(record, table, len(names), end, knows_marker=knows_marker)
         if faults:
             bad.append(BadRow(record, tuple(faults)))
         else:
@@ -84,8 +84,9 @@ def _stage_at_once(
     records: Sequence[Record],
 ) -> list[BadRow]:
     cursor.execute(sql.SQL("truncate {}").format(TEXT))
-    data = b"".join(b"%d,%b\n" % (record.number, record.text) for record in records)
-    staging.copy(cursor, TEXT, columns, io.BytesIO(data), options="header false")
+    line = b"%d" + table.delimiter.encode() + b"%b\n"
+    data = b"".join(line % (record.number, record.text) for record in records)
+    staging.copy(cursor, table, TEXT, columns, io.BytesIO(data), options="header false")
     given = [column for column in table.columns if column.name in names]
     by_number = {record.number: record for record in records}
     bad = [
@@ -122,7 +123,9 @@ def _find_faults(
         name = sql.Identifier(column.name)
         if column.name in table.primary_key:
             reason = f"column {column.name}: is empty, but it is part of the key"
-            faults.append((column.name, sql.SQL("{} is null").format(name), reason))
+            # a file with a null text of its own has empty texts as well
+            is_empty = sql.SQL("coalesce({}, '') = ''").format(name)
+            faults.append((column.name, is_empty, reason))
         if column.data_type != "text":
             is_wrong = sql.SQL("not pg_input_is_valid({}, {})").format(
                 name, sql.Literal(column.data_type)

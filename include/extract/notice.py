@@ -7,7 +7,7 @@ import logging
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
-from include.extract.header import Header
+from include.extract.header import Header, nearest
 from include.extract.history import LoadResult
 
 logger = logging.getLogger(__name__)
@@ -41,11 +41,20 @@ def tell(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> No
 
     path, raw = result.source_file, f"raw.{table.name}"
     for name in dict.fromkeys(name or "(without a name)" for name in header.unknown):
+        meant = nearest(name, header.missing)
         note(
             "unknown_column",
             name,
-            f"{path} has a column that {raw} does not: {name}. It is ignored; declare it in "
-            "_greenery__sources.yml to load it.",
+            f"{path} has a column that {raw} does not: {name}. "
+            + (f"Did you mean `{meant}`? " if meant else "")
+            + "It is ignored; declare it in _greenery__sources.yml to load it.",
+        )
+    for column, name in header.loose:
+        note(
+            "loose_column",
+            f"{name} is {column}",
+            f"{path} calls the column {column} of {raw} `{name}`. It is loaded: names are matched "
+            "without case and blanks. Spell it as the contract does to be safe.",
         )
     for name in header.missing:
         note(

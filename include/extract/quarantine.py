@@ -110,7 +110,7 @@ class Quarantine:
             return False
         hashes = set().union(*self.tombstones.values())
         # in a broken row a value may stand in any place
-        return any(hashlib.sha256(v.encode()).hexdigest() in hashes for v in record.fields())
+        return any(hashlib.sha256(v.encode()).hexdigest() in hashes for v in record.words())
 
 
 def key_of(table: Table, names: Sequence[str], record: Record) -> Json | None:

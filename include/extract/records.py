@@ -1,26 +1,31 @@
 """Which lines of a file a record stands on: cut in Python, slowly, only where a load was refused.
 
-Records are cut as the server cuts them: every quote toggles, a line end outside quotes ends one.
+Records are cut by the letter of RFC 4180 (``quoting``).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from include.extract.stream import CHUNK_BYTES, Readable
+from include.extract.errors import RefusedFileError
+from include.extract.quoting import QUOTE, Cut, grammar
+from include.extract.stream import BOM, CHUNK_BYTES, Readable
 
-KEEP_BYTES = 1 << 20
+# memory stays bounded: a record that is longer can only be loaded while no other row is bad
+RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record as it stands in the file. Lines are counted as an editor does, the header is line 1.
+    """A record as it stands in the file. Lines are counted as an editor does.
 
     ``number`` is 0 for the header; ``server_line`` is what COPY calls the place; ``raw`` is the
-    record with its line end, cut to as many bytes as the reader was asked to keep.
+    record with its line end. ``broken`` is where in it the first field begins whose quotes break
+    the rule, or -1.
     """
 
     number: int
@@ -28,43 +33,66 @@ class Record:
     last_line: int
     server_line: int
     raw: bytes
-    is_closed: bool
+    broken: int = -1
+    delimiter: bytes = b","
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its quotes keep the rule."""
+        return self.broken < 0
 
     @property
     def text(self) -> bytes:
-        """The record without its line end; an open one is left as it is."""
-        return self.raw.rstrip(b"\r\n") if self.is_closed else self.raw
+        """The record without its line end."""
+        return self.raw.rstrip(b"\r\n")
 
     def field_count(self) -> int:
         """Return the number of fields as the server counts them."""
-        return 1 + sum(part.count(b",") for part in self.text.split(b'"')[::2])
+        return 1 + sum(part.count(self.delimiter) for part in self.text.split(QUOTE)[::2])
 
     def fields(self) -> list[str]:
-        """Return the fields, or an empty list if Python reads the record otherwise."""
+        """Return the fields; of a record with broken quotes those before the broken one."""
+        if not self.is_closed:
+            return self._read(self.raw[: self.broken])[:-1]
+        fields = self._read(self.text)
+        return fields if len(fields) == self.field_count() else []
+
+    def lenient_fields(self) -> list[str]:
+        """Return the fields as a reader sees them that forgives stray quotes and marks."""
+        return self._read(self.text.replace(BOM, b""))
+
+    def words(self) -> list[str]:
+        """Return all that could be a field, however the quotes are read."""
         text = self.text.decode("utf-8", "replace")
-        try:
-            rows = list(csv.reader(io.StringIO(text, newline="")))
-        except csv.Error:
-            return []
-        return rows[0] if len(rows) == 1 and len(rows[0]) == self.field_count() else []
+        parts = re.split(f'[\r\n"{re.escape(self.delimiter.decode())}]', text)
+        return [*self.fields(), *self.lenient_fields(), *(part.strip() for part in parts)]
 
     def has_bad_text(self) -> bool:
         """Tell whether it holds what is not UTF-8, or a zero byte."""
         return b"\0" in self.raw or not is_utf8(self.raw)
 
+    def _read(self, data: bytes) -> list[str]:
+        text = data.decode("utf-8", "replace")
+        try:
+            lines = io.StringIO(text, newline="")
+            rows = list(csv.reader(lines, delimiter=self.delimiter.decode()))
+        except csv.Error:
+            return []
+        return rows[0] if len(rows) == 1 else []
+
 
 def is_utf8(data: bytes) -> bool:
-    """Tell whether it decodes; a character cut off by our own limit at the end is forgiven."""
+    """Tell whether it decodes."""
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return len(data) >= KEEP_BYTES and error.start >= len(data) - 3
+    except UnicodeDecodeError:
+        return False
     return True
 
 
 def line_end(head: bytes) -> bytes:
     """Return how the first line of a file ends: LF, CRLF or CR. LF if it has no end."""
-    outside = head.split(b'"')[::2]
+    outside = head.split(QUOTE)[::2]
     for part in outside:
         places = [place for place in (part.find(b"\r"), part.find(b"\n")) if place >= 0]
         if places:
@@ -75,60 +103,103 @@ def line_end(head: bytes) -> bytes:
     return b"\n"
 
 
-def read_records(stream: Readable) -> Iterator[Record]:
-    """Yield the records of a file in order, the header first, each cut to 1 MiB."""
-    head = stream.read(CHUNK_BYTES)
+def read_records(
+    stream: Readable, delimiter: bytes = b",", *, first_line: int = 1
+) -> Iterator[Record]:
+    """Yield the records of a file in order, the header first, which begins on ``first_line``.
+
+    Raises:
+        RefusedFileError: if one is longer than 64 MiB, as one is whose quote is never closed.
+    """
+    data, is_last = read_on(stream, b"", CHUNK_BYTES)
+    end = line_end(data)
+    rules = grammar(delimiter, end)
+    number, line, server_line = 0, first_line, 0
+    while True:
+        stop = 0
+        for record in cut_records(
+            *(data, end, rules.cuts(data, is_last=is_last)),
+            delimiter=delimiter,
+            number=number,
+            line=line,
+            server_line=server_line,
+        ):
+            yield record
+            stop += len(record.raw)
+            number, server_line = record.number + 1, record.server_line
+        if is_last:
+            return
+        line += data.count(rules.end, 0, stop)
+        check_length(data[stop:], line)
+        data, is_last = read_on(stream, data[stop:], CHUNK_BYTES)
+
+
+def record_at_start(head: bytes, delimiter: bytes) -> Record | None:
+    """Return the first record of a file that begins with ``head``, None if it is empty."""
     end = line_end(head)
-    return _cut(_read_lines(head, stream, end[-1:]), end, keep_bytes=KEEP_BYTES)
+    return next(cut_records(head, end, delimiter=delimiter, number=0, line=1), None)
 
 
-def cut_records(data: bytes, end: bytes, *, number: int, line: int) -> Iterator[Record]:
-    """Yield the whole records of a part of a file that begins with the given number and line."""
-    lines = _read_lines(data, None, end[-1:])
-    return _cut(lines, end, number=number, line=line, keep_bytes=len(data))
+def read_on(stream: Readable, rest: bytes, size: int) -> tuple[bytes, bool]:
+    """Read to ``size`` bytes with what is left, or to its double; tell whether that was the end.
+
+    What is left may be the start of a long record, which is not looked at for each piece anew.
+    """
+    wanted = min(max(size, 2 * len(rest)), RECORD_BYTES + 1)
+    while len(rest) < wanted:
+        if not (data := stream.read(CHUNK_BYTES)):
+            return rest, True
+        rest += data
+    return rest, False
+
+
+def check_length(rest: bytes, line: int) -> None:
+    """Refuse a record that is not whole yet, and begins on this line, if it is too long."""
+    if len(rest) > RECORD_BYTES:
+        raise RefusedFileError(
+            "file",
+            f"has a row of more than {RECORD_BYTES >> 20} MiB on line {line}, as a missing quote "
+            "makes one",
+        )
+
+
+def cut_records(
+    data: bytes,
+    end: bytes,
+    cuts: Iterable[Cut] | None = None,
+    *,
+    delimiter: bytes,
+    number: int,
+    line: int,
+    server_line: int = 0,
+) -> Iterator[Record]:
+    """Yield the records of a part of a file that begins with the given number and line.
+
+    ``server_line`` is that of the record before.
+    """
+    last = end[-1:]
+    start = 0
+    for cut in grammar(delimiter, end).cuts(data) if cuts is None else cuts:
+        raw = data[start : cut.stop]
+        broken = cut.broken - start if cut.broken >= 0 else -1
+        # what COPY counts inside quotes: before it knows how lines end, and after
+        embedded = (b"\n" if end == b"\n" else b"\r") if number else b"\r"
+        server_line += 1 + raw.rstrip(b"\r\n").count(embedded)
+        ends = raw.count(last)
+        last_line = line + ends - raw.endswith(last)
+        yield Record(number, line, last_line, server_line, raw, broken, delimiter)
+        number, line, start = number + 1, line + ends, cut.stop
 
 
 def count_records(data: bytes, end: bytes) -> int:
-    """Return how many records a part of a file has, much faster than cutting them."""
-    parts = data.split(b'"')
-    is_whole = len(parts) % 2 == 1 and (not data or data.endswith(end[-1:]))
+    """Return how many records a part of a file has whose quotes keep the rule: much faster."""
+    parts = data.split(QUOTE)
+    is_whole = not data or data.endswith(end[-1:])
     return sum(part.count(end[-1:]) for part in parts[::2]) + (not is_whole)
 
 
-def _cut(
-    lines: Iterator[bytes], end: bytes, *, number: int = 0, line: int = 1, keep_bytes: int
-) -> Iterator[Record]:
-    # what COPY counts inside quotes: before it knows how lines end, and after
-    embedded, later = b"\r", b"\n" if end == b"\n" else b"\r"
-    start, current = line, line - 1
-    server_line, quotes, ends, kept = 0, 0, 0, 0
-    raw: list[bytes] = []
-    for physical in lines:
-        current += 1
-        quotes += physical.count(b'"')
-        is_closed = quotes % 2 == 0
-        ends += (physical.rstrip(b"\r\n") if is_closed else physical).count(embedded)
-        if kept < keep_bytes:
-            raw.append(physical[: keep_bytes - kept])
-            kept += len(raw[-1])
-        if not is_closed:
-            continue
-        server_line += 1 + ends
-        yield Record(number, start, current, server_line, b"".join(raw), True)
-        number, start, raw, quotes, ends, kept = number + 1, current + 1, [], 0, 0, 0
-        embedded = later
-    if quotes % 2:
-        yield Record(number, start, current, server_line + 1 + ends, b"".join(raw), False)
-
-
-def _read_lines(rest: bytes, stream: Readable | None, end: bytes) -> Iterator[bytes]:
-    """Yield the physical lines with their ends."""
-    while stream is not None and (data := stream.read(CHUNK_BYTES)):
-        *lines, rest = (rest + data).split(end)
-        for line in lines:
-            yield line + end
-    *lines, rest = rest.split(end)
-    for line in lines:
-        yield line + end
-    if rest:
-        yield rest
+def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) -> Record:
+    """Return a record that stands by itself, such as one that waits in quarantine."""
+    raw = text.encode() if isinstance(text, str) else text
+    found = grammar(delimiter, b"\n").cut(raw, 0)
+    return Record(number, line, line + raw.count(b"\n"), 0, raw, found.broken, delimiter)

@@ -96,7 +96,8 @@ def _replay_load(
     if not batch.rows:  # somebody was faster
         return None
     staging.open_new(cursor, table, batch.names, is_numbered=True)
-    bad = judge.stage_records(cursor, table, batch.names, batch.records())
+    bad, records = batch.sort_out()
+    bad += judge.stage_records(cursor, table, batch.names, records)
     erased = again.leave_out_erased(cursor, table)
     losers, too_long = again.leave_out_losers(cursor, table)
     bad += batch.too_long(too_long)

@@ -59,6 +59,7 @@ def open_new(
         )
         for column in table.columns
     ]
+    columns += [sql.SQL("check ({} <> '')").format(key) for key in emptiable_keys(table)]
     columns += [sql.SQL("{} text").format(place) for place in unknown_places(table, names)]
     if is_numbered:
         columns.append(sql.SQL("{} bigserial").format(NUMBER))
@@ -78,6 +79,12 @@ def places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
     ]
 
 
+def emptiable_keys(table: Table) -> list[sql.Identifier]:
+    """Return the columns of the key that could be an empty text, which is no key either."""
+    texts = (key for key in table.primary_key if table.column(key).data_type == "text")
+    return [sql.Identifier(key) for key in texts if table.null_text]
+
+
 def unknown_places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
     pairs = zip(names, places(table, names), strict=True)
     return [place for name, place in pairs if table.column(name) is None]
@@ -85,21 +92,27 @@ def unknown_places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
 
 def copy(
     cursor: Cursor,
+    table: Table,
     target: sql.Identifier,
     columns: Sequence[sql.Identifier],
     stream: Readable,
     *,
     options: str = "header true",
 ) -> int:
-    """Copy CSV into the columns of a table and return the number of rows.
+    """Copy CSV, as the files of ``table`` are written, into columns and return the number of rows.
 
     Raises:
         RefusedFileError: if the server refuses it. It holds none of the file's data.
         Exception: what the stream raised, if it keeps that in ``error``.
     """
+    names = sql.SQL(", ").join(columns)
+    nulls = sql.SQL("force_null ({})").format(names)
+    if table.null_text:
+        # then a quoted one is meant as text, and an empty field is an empty text
+        nulls = sql.SQL("null {}").format(sql.Literal(table.null_text))
     statement = sql.SQL(
-        "copy {} ({}) from stdin (format csv, encoding 'UTF8', force_null ({}), {})"
-    ).format(target, *[sql.SQL(", ").join(columns)] * 2, sql.SQL(options))
+        "copy {} ({}) from stdin (format csv, encoding 'UTF8', delimiter {}, {}, {})"
+    ).format(target, names, sql.Literal(table.delimiter), nulls, sql.SQL(options))
     refused: RefusedFileError | None = None
     failed: Exception | None = None
     try:

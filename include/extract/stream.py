@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import hashlib
@@ -10,17 +11,29 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Protocol
 
+from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
 from include.extract.landing import Landing, SourceFile
+from include.extract.quoting import QuoteCheck
 
 CHUNK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
 _MARKER = re.compile(rb"[\r\n]\\\.[\r\n]")
 _MARKER_AT_END = re.compile(rb"[\r\n]\\\.\Z")
+# by which Excel is told the delimiter; what is saved again by it may end in empty fields
+_SEP_LINE = re.compile(rb'"?sep=.?"?[,;|\t]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
+_MARKS = ((BOM, "UTF-8"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
 
 
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+class Text(Readable, Protocol):
+    """A file to cut into records. ``first_line`` is the line on which its header begins."""
+
+    delimiter: bytes
+    first_line: int
 
 
 class Hashing:
@@ -39,22 +52,83 @@ class Hashing:
         return self._hash.hexdigest()
 
 
+class Decoding:
+    """Passes text of another encoding on as UTF-8. What is no text in it, is none afterwards."""
+
+    def __init__(self, raw: Readable, encoding: str) -> None:
+        self._raw = raw
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="kept_as_no_text")
+        self._is_first = True
+        self._is_last = False
+
+    def read(self, size: int, /) -> bytes:
+        while not self._is_last:
+            data = self._raw.read(size)
+            if self._is_first:
+                self._check_mark(data)
+            self._is_first, self._is_last = False, not data
+            if text := self._decoder.decode(data, final=not data):
+                return text.encode("utf-8", "surrogateescape")
+        return b""
+
+    def _check_mark(self, data: bytes) -> None:
+        is_wide = self._encoding.startswith("utf")
+        for mark, encoding in _MARKS:
+            if data.startswith(mark) and not (is_wide and mark != BOM):
+                raise RefusedFileError(
+                    "file",
+                    f"begins with the byte order mark of {encoding}, but its contract says "
+                    f"`encoding: {self._encoding}`",
+                )
+
+
+def _keep_as_no_text(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    # a byte that can't begin a character of UTF-8 stays, as it is shown to whoever mends the row
+    kept = (byte if 0x80 <= byte < 0xC0 else 0xFF for byte in error.object[error.start : error.end])
+    return "".join(chr(0xDC00 + byte) for byte in kept), error.end
+
+
+codecs.register_error("kept_as_no_text", _keep_as_no_text)
+
+
 class Stream:
-    """What COPY reads: the text of a file from its first byte after the byte order mark.
+    """What COPY reads: the text of a file in UTF-8, from its first byte after the byte order mark
+    and after a line of ``sep=,``.
 
     The server swallows what a reader raises, so it is kept in ``error`` for the caller.
+    ``is_checked``: quotes that the server would read otherwise than RFC 4180 are refused.
     """
 
-    def __init__(self, raw: Readable, *, is_packed: bool, knows_marker: bool = False) -> None:
+    def __init__(
+        self,
+        raw: Readable,
+        *,
+        is_packed: bool,
+        knows_marker: bool = False,
+        delimiter: str = ",",
+        encoding: str = "",
+        is_checked: bool = False,
+    ) -> None:
         self._hashing = Hashing(raw)
         self._source: Readable = (
             gzip.GzipFile(fileobj=self._hashing, mode="rb") if is_packed else self._hashing
         )
+        if encoding:
+            self._source = Decoding(self._source, encoding)
         self._knows_marker = knows_marker
         self._before = b"\n"
+        self.delimiter = delimiter.encode()
+        self._quotes = QuoteCheck(self.delimiter) if is_checked else None
         self.error: Exception | None = None
         self.head = self._unpacked(CHUNK_BYTES).removeprefix(BOM)
         self.is_empty = not self.head
+        self.first_line = 1
+        if sep_line := _SEP_LINE.match(self.head):
+            self.head = self.head[sep_line.end() :].removeprefix(BOM)
+            self.first_line = 2
         self._rest: bytes | None = self.head
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
@@ -66,6 +140,8 @@ class Stream:
                 data = self._unpacked(size)
             if self._knows_marker:
                 self._refuse_marker(data)
+            if self._quotes:
+                self._refuse_quotes(data)
         except Exception as error:
             self.error = error
             raise
@@ -85,6 +161,10 @@ class Stream:
             raise RefusedFileError("packed") from None
         return data
 
+    def _refuse_quotes(self, data: bytes) -> None:
+        if not self._quotes.accepts(data) or (self._quotes.is_open and not data):
+            raise RefusedFileError("quotes")
+
     def _refuse_marker(self, data: bytes) -> None:
         seen = self._before + data
         self._before = seen[-3:]
@@ -103,18 +183,22 @@ def hash_file(landing: Landing, file: SourceFile) -> str:
 
 @contextlib.contextmanager
 def open_stream(
-    landing: Landing, file: SourceFile, server_version: int = 180000
+    landing: Landing, file: SourceFile, table: Table, *, for_server: int | None = None
 ) -> Iterator[Stream]:
-    """Open a landing file for reading.
+    """Open a landing file of a table for reading.
 
-    Before version 18 the server takes a line of ``\\.`` for the end of the data and drops the rest
-    without a word. Such a file is refused there.
+    With the version of a server it refuses what that one would read otherwise than it is meant:
+    quotes that break RFC 4180, and before version 18 a line of ``\\.``, which it takes for the end
+    of the data, and drops the rest without a word.
     """
     with _opened(landing, file) as raw:
         yield Stream(
             raw,
             is_packed=file.path.lower().endswith(".gz"),
-            knows_marker=server_version < 180000,
+            knows_marker=for_server is not None and for_server < 180000,
+            delimiter=table.delimiter,
+            encoding=table.encoding,
+            is_checked=for_server is not None,
         )
 
 

@@ -1,0 +1,141 @@
+"""Quotes to the letter of RFC 4180: one opens at the start of a field alone, and ends that field.
+
+To the server every quote toggles, wherever it stands, so that two stray ones pair across lines and
+it takes what is between them for one value. A file that keeps the rule is read alike by both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+QUOTE = b'"'
+NEVER_CLOSED = "a quote opens here and is never closed"
+DOUBLE_IT = 'write it as "" and put the field into quotes'
+
+
+class QuoteCheck:
+    """Tells of bytes that come piece by piece whether their quotes keep the rule.
+
+    What is inside quotes does not matter: only how each stretch outside of them begins and ends.
+    """
+
+    def __init__(self, delimiter: bytes = b",") -> None:
+        # two quotes side by side are one that is meant as a character
+        self._beside = frozenset(delimiter + b"\r\n" + QUOTE)
+        self._before = b"\n"
+        self.is_open = False
+
+    def accepts(self, data: bytes) -> bool:
+        """Take the next bytes and return whether the rule holds for them."""
+        if QUOTE not in data:
+            if self.is_open or not data:
+                return True
+            is_right = self._before != QUOTE or data[0] in self._beside
+            self._before = data[-1:]
+            return is_right
+        parts = data.split(QUOTE)
+        was_open = self.is_open
+        outside = parts[1::2] if was_open else parts[::2]
+        first, last = outside[0], outside[-1]
+        self.is_open = was_open ^ (len(parts) % 2 == 0)
+        is_right = True
+        if not was_open:
+            is_right = self._before != QUOTE or not first or first[0] in self._beside
+            outside[0] = (self._before + first)[-1:]
+        if not self.is_open:
+            outside[-1] = last[:1]
+        self._before = QUOTE if self.is_open else last[-1:] or QUOTE
+        # mostly the same few stretches between quotes come again and again
+        return is_right and all(
+            part[0] in self._beside and part[-1] in self._beside for part in set(outside) if part
+        )
+
+
+class Cut(NamedTuple):
+    """Where a record stops. ``broken`` is where its first field that breaks the rule begins, or -1.
+
+    A record that breaks the rule ends with the line on which that field begins: what a stray quote
+    opened must not swallow the records after it.
+    """
+
+    stop: int
+    broken: int
+
+
+class Grammar:
+    """How the records of a file are cut. ``end`` is how its lines end."""
+
+    def __init__(self, delimiter: bytes, end: bytes) -> None:
+        self.end = end[-1:]
+        # the other line end, outside quotes, is a fault of its own and parts fields here
+        parting = b"[" + re.escape(delimiter) + (b"\r" if self.end == b"\n" else b"\n") + b"]"
+        quoted = rb'"[^"]*+(?:""[^"]*+)*+"'
+        field = b"(?:" + quoted + b'|[^"\r\n' + re.escape(delimiter) + b"]*+)"
+        before = b"(?:" + field + parting + b")*+"
+        self._quoted = re.compile(quoted)
+        self._before = re.compile(before)
+        self._record = re.compile(before + field + b"(?:" + self.end + rb"|\Z)")
+
+    def cut(self, data: bytes, start: int, *, is_last: bool = True) -> Cut | None:
+        """Return where the record that begins at ``start`` stops, or None if more data must tell.
+
+        ``is_last``: no more comes. It looks no further than to the next line with an odd number of
+        quotes, since there a quote closes rightly or wrongly: the work stays linear.
+        """
+        if found := self._record.match(data, start):
+            stop = found.end()
+            is_whole = is_last or stop < len(data) or data.endswith(self.end)
+            return Cut(stop, -1) if is_whole else None
+        broken = self._before.match(data, start).end()
+        if not is_last and data.startswith(QUOTE, broken):
+            quoted = self._quoted.match(data, broken)
+            if quoted is None or quoted.end() == len(data):
+                return None
+        place = data.find(self.end, broken)
+        if place < 0 and not is_last:
+            return None
+        return Cut(place + 1 or len(data), broken)
+
+    def cuts(self, data: bytes, *, is_last: bool = True) -> Iterator[Cut]:
+        """Yield all cuts of data that begins with a record, as far as it can tell."""
+        start, quote = 0, data.find(QUOTE)
+        while start < len(data):
+            if 0 <= quote < start:
+                quote = data.find(QUOTE, start)
+            place = data.find(self.end, start)
+            if place >= 0 and not 0 <= quote < place:
+                found: Cut | None = Cut(place + 1, -1)
+            else:
+                found = self.cut(data, start, is_last=is_last)
+            if found is None:
+                return
+            yield found
+            start = found.stop
+
+    def fault(self, data: bytes, broken: int) -> str:
+        """Say in words what is wrong with the field at ``broken`` of a record, and what to do."""
+        field = data[broken:]
+        if not field.startswith(QUOTE):
+            before = field.partition(QUOTE)[0]
+            if before == b"=":
+                return 'a quote after = (="…", as Excel writes it): export the plain value'
+            if not before.strip():
+                return "a blank stands between the delimiter and a quote: take it away"
+            return f"a quote stands inside a field that is not quoted: {DOUBLE_IT}"
+        if b'\\"' in field:
+            return 'a backslash stands before a quote: write a quote inside a field as ""'
+        quoted = self._quoted.match(field)
+        if quoted is None:
+            return NEVER_CLOSED
+        if field[quoted.end() : quoted.end() + 1].isspace():
+            return "a blank stands between a closing quote and the delimiter: take it away"
+        return 'text stands after a closing quote: write a quote inside a field as ""'
+
+
+@lru_cache
+def grammar(delimiter: bytes, end: bytes) -> Grammar:
+    """Return the grammar of files with this delimiter and this line end; it is compiled once."""
+    return Grammar(delimiter, end)
