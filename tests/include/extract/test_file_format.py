@@ -89,7 +89,7 @@ def test_another_encoding_is_read_in_good_rows_and_bad_ones(shop: Shop, encoding
     assert shop.visits()[1] == ("b", "café", 5)
     content = text.replace('6"', "6").replace("\n", end).encode(encoding)
     shop.write(name, gzip.compress(content) if name.endswith("gz") else content)
-    with pytest.raises(SourceError, match=r"line 4, column seconds: the value 'fünf' is not"):
+    with pytest.raises(SourceError, match=r"line 4, column seconds: the value .* is not"):
         shop.load(replace(table, on_bad_row="stop"))
 
 
