@@ -65,6 +65,7 @@ def test_a_newcomer_gets_numbers_and_bad_data_rings_the_alarm(checkout, tmp_path
     assert bad.returncode == 1, bad.stdout
     assert "Nothing was published" in bad.stdout
     assert "✗ build.stg_greenery__order_items" in bad.stdout
+    assert len(re.findall(r"- \d+ tasks not done", bad.stdout)) == bad.stdout.count("not done") == 1
     assert marts(checkout) == shown
 
 
