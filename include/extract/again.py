@@ -13,13 +13,19 @@ from psycopg2.extras import execute_values
 from include.extract import erased, keys, raw_table
 from include.extract.contracts import Table
 from include.extract.glued import BELOW, Headers
+from include.extract.history import read_known
+from include.extract.names import place
 from include.extract.quarantine import BadRow, key_of
 from include.extract.records import Record, record_of
 from include.extract.staging import NEW, NUMBER, Target
 from include.extract.structure import NO_TEXT
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
-_BY_LOAD = sql.SQL("coalesce(load.replay_of, old._load_id) >= {origin}")
+_BY_LOAD = sql.SQL(
+    "case when coalesce(first.source_file, load.source_file) = any ({later}) then true "
+    "when coalesce(first.source_file, load.source_file) = any ({earlier}) then false "
+    "else coalesce(first.load_id, old._load_id) >= {origin} end"
+)
 _BY_VERSION = sql.SQL(
     "(old._deleted_at is not null and {by_load}) or old.{version} > new.{version} "
     "or (new.{version} is null and old.{version} is not null) "
@@ -174,11 +180,14 @@ def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
 def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
     """Take rows that are older than those in ``raw`` out of ``_new`` and return their numbers.
 
-    The version decides, where the contract names one. Else, and between equals, the load does: a
-    row in ``raw`` of the same load or a later one is newer. A replayed row is as old as its first
-    load.
+    The version decides, where the contract names one. Else, and between equals, the file does: a
+    row in ``raw`` is newer if its file is of a later place, or was loaded at the same time or later
+    under the same name. A replayed row is as old as its first load.
     """
-    by_load = _BY_LOAD.format(origin=sql.Literal(origin_id))
+    earlier, later = _other_paths(cursor, table, origin_id)
+    by_load = _BY_LOAD.format(
+        later=sql.Literal(later), earlier=sql.Literal(earlier), origin=sql.Literal(origin_id)
+    )
     is_older = by_load
     if table.version:
         is_older = _BY_VERSION.format(by_load=by_load, version=sql.Identifier(table.version))
@@ -189,6 +198,7 @@ def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
         sql.SQL(
             "delete from {new} as new using {raw} as old"
             " left join ops.load as load on old._load_id = load.load_id"
+            " left join ops.load as first on load.replay_of = first.load_id"
             " where {same_key} and ({is_older}) returning new.{number}"
         ).format(
             new=NEW,
@@ -199,6 +209,18 @@ def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
         )
     )
     return {number for (number,) in cursor}
+
+
+def _other_paths(cursor: Cursor, table: Table, origin_id: int) -> tuple[list[str], list[str]]:
+    """Return the files of the table before and after the one of a load, by their places."""
+    cursor.execute("select source_file from ops.load where load_id = %s", (origin_id,))
+    ((path,),) = cursor.fetchall()
+    here = place(path)
+    others = [other for other in read_known(cursor, table.name) if other != path]
+    return (
+        [other for other in others if place(other) < here],
+        [other for other in others if place(other) > here],
+    )
 
 
 def _numbers(cursor: Cursor) -> set[int]:

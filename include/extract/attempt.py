@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import history, keys, merge, notice, quarantine, raw_table, staging
+from include.extract import history, keys, late, merge, notice, quarantine, raw_table, staging
 from include.extract.contracts import Table
 from include.extract.errors import FileInMotionError, RefusedFileError, SourceError
 from include.extract.explain import explain
 from include.extract.fill import Filled, fill
 from include.extract.history import Known, LoadResult
 from include.extract.landing import Landing, SourceFile
+from include.extract.late import Late
+from include.extract.load_order import LoadOrder
 from include.extract.loader import Loader
 from include.extract.merge import Counts
 from include.extract.records import Record, read_records
@@ -32,12 +35,8 @@ _ABOUT_THE_DATA = (
 )
 
 
-def load_file(
-    loader: Loader, table: Table, file: SourceFile, earlier: Sequence[str]
-) -> tuple[LoadResult, dict[str, Known]]:
-    """Load a file and return what became of it, and what is known of the table's files now.
-
-    ``earlier`` are the paths that come before it in load order.
+def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) -> LoadResult:
+    """Load a file and return what became of it; ``order`` knows of it afterwards.
 
     Raises:
         SourceError: if the file is refused. The refusal has a row in ``ops.load`` then.
@@ -50,7 +49,7 @@ def load_file(
         )
         if settled is not None:
             file = settled
-            return _load(loader, table, file, earlier, started_at)
+            return _load(loader, table, file, order, started_at)
     except (FileInMotionError, FileNotFoundError):
         pass
     except PermissionError:
@@ -65,7 +64,7 @@ def load_file(
         logger.warning(
             "%s is still being written (or was just taken away): left for the next run.", file.path
         )
-        return LoadResult(table.name, file.path, "left"), {}
+        return LoadResult(table.name, file.path, "left")
     message = explain(refused, table, file.path, lambda: _records(loader.landing, file, table))
     with loader.transaction() as cursor:
         history.record_failure(
@@ -81,27 +80,31 @@ def load_file(
 
 
 def _load(
-    loader: Loader, table: Table, file: SourceFile, earlier: Sequence[str], started_at: datetime
-) -> tuple[LoadResult, dict[str, Known]]:
+    loader: Loader, table: Table, file: SourceFile, order: LoadOrder, started_at: datetime
+) -> LoadResult:
     with loader.transaction() as cursor:
         state = raw_table.prepare(cursor, table)
         # asked again under the lock: another load may have been faster
-        known = history.read_known(cursor, table.name)
-        decision = history.decide(file, known, earlier) if state == "ready" else "apply"
+        order.known |= history.read_known(cursor, table.name, file.path)
+        last = order.known.get(file.path)
+        decision = history.decide(file, last, order.newest_before(file.path))
+        if state != "ready":
+            decision = "apply"
         if decision == "skip":
-            return LoadResult(table.name, file.path, "skipped"), known
+            return LoadResult(table.name, file.path, "skipped")
         load_id = history.next_load_id(cursor)
         columns = None
-        if decision == "read" and _is_same(loader.landing, file, known[file.path]):
-            sha256 = known[file.path].sha256
+        if decision == "read" and last and _is_same(loader.landing, file, last):
+            sha256 = last.sha256
             result = LoadResult(table.name, file.path, "unchanged", load_id)
         else:
             filled = fill(
                 cursor, loader.landing, table, file, load_id, is_missing=state == "missing"
             )
             sha256, columns = filled.sha256, filled.header.names
+            place = late.compare(cursor, table, file.path, sha256, order, state)
             may_shrink = table.name in loader.confirm_shrunk
-            counts = _apply(cursor, table, load_id, filled, state, may_shrink=may_shrink)
+            counts = _apply(cursor, table, load_id, filled, state, place, may_shrink=may_shrink)
             raw_table.index(cursor, table)
             numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
             result = LoadResult(
@@ -109,10 +112,11 @@ def _load(
                 **numbers,
                 rows_quarantined=filled.quarantined,
             )
-            is_whole = table.load == "full_snapshot" and not filled.quarantined
+            is_snapshot = table.load == "full_snapshot" and not place.is_outdated
+            is_whole = is_snapshot and not filled.quarantined
             quarantine.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
-            if not filled.is_direct:
-                quarantine.supersede_keys(cursor, table, load_id)
+            if not filled.is_direct and not place.is_outdated:
+                quarantine.supersede_keys(cursor, table, load_id, but_of=place.kept)
             notice.tell(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
@@ -127,7 +131,9 @@ def _load(
             started_at=started_at,
             finished_at=loader.clock.now(),
         )
-        return result, history.read_known(cursor, table.name)
+        applied_id = load_id if result.status == "loaded" or not last else last.applied_id
+        order.known[file.path] = Known(file.size, file.modified_at, sha256, applied_id)
+        return result
 
 
 def _apply(
@@ -136,6 +142,7 @@ def _apply(
     load_id: int,
     filled: Filled,
     state: raw_table.State,
+    place: Late,
     *,
     may_shrink: bool,
 ) -> Counts:
@@ -144,19 +151,24 @@ def _apply(
         return Counts(inserted=filled.rows)
     if state == "missing":
         raw_table.create(cursor, table)
-    counts = merge.apply(
-        cursor,
-        table,
-        load_id,
-        filled.rows,
-        given=filled.header.names,
-        quarantined=filled.quarantined,
-        may_shrink=may_shrink,
-    )
+    held = place.hold_back(cursor, table)
+    left_out = filled.rows if place.is_outdated else 0 if place.is_rewritten else held
+    counts = Counts()
+    if not place.is_outdated:
+        counts = merge.apply(
+            cursor,
+            table,
+            load_id,
+            filled.rows - left_out,
+            given=filled.header.names,
+            quarantined=filled.quarantined,
+            may_shrink=may_shrink,
+        )
+    place.warn(cursor, table, load_id, held, counts.updated)
     if state == "missing":
         keys.add(cursor, table, staging.raw_target(table))
     erased = filled.rows_read - filled.rows - filled.quarantined
-    return replace(counts, unchanged=counts.unchanged + erased)
+    return replace(counts, unchanged=counts.unchanged + left_out + erased)
 
 
 def _is_same(landing: Landing, file: SourceFile, last: Known) -> bool:
@@ -168,8 +180,11 @@ def _has_moved(landing: Landing, file: SourceFile) -> bool:
         return landing.look(file.path) != file
     except FileNotFoundError:
         return True
+    except (PermissionError, RefusedFileError):  # that is why it was refused
+        return False
 
 
 def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Record]:
-    with open_stream(landing, file, table) as stream:
+    # a message does without the line if the file has just become another one
+    with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
         yield from read_records(stream, stream.delimiter, first_line=stream.first_line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -44,8 +44,11 @@ class LoadResult:
     rows_quarantined: int = 0
 
 
-def read_known(cursor: Cursor, table: str) -> dict[str, Known]:
-    """Return what was last loaded from each path of a table; failed loads do not count."""
+def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str, Known]:
+    """Return what was last loaded from each path of a table, or from one.
+
+    Failed loads do not count, nor what was read of a database, nor rows that were tried again.
+    """
     cursor.execute(
         """
         select latest.source_file, load.file_size, load.file_modified_at, load.file_sha256,
@@ -54,33 +57,28 @@ def read_known(cursor: Cursor, table: str) -> dict[str, Known]:
             select source_file, max(load_id) as load_id,
                 max(load_id) filter (where status = 'loaded') as applied_id
             from ops.load
-            where table_name = %s and status <> 'failed'
+            where table_name = %(table)s and (%(path)s is null or source_file = %(path)s)
+                and status <> 'failed' and cause = 'delivery' and source_snapshot is null
             group by source_file
         ) as latest
         inner join ops.load as load on latest.load_id = load.load_id
         """,
-        [table],
+        {"table": table, "path": path},
     )
     return {path: Known(*values) for path, *values in cursor}
 
 
-def decide(file: SourceFile, known: Mapping[str, Known], earlier: Iterable[str] = ()) -> Decision:
+def decide(file: SourceFile, last: Known | None, newest_before: int = 0) -> Decision:
     """Return what to do with a file: skip it unread, read it and compare its hash, or apply it.
 
-    ``earlier`` are the paths before it in load order. A file that was loaded before one of them is
-    applied again, whatever its bytes: the later file wins, also when the earlier one came late.
+    ``newest_before`` is the last load among the files before it in order. A file that was loaded
+    before that is applied again, whatever its bytes: the later file wins, also when the earlier one
+    came late.
     """
-    last = known.get(file.path)
-    if last is None:
+    if last is None or newest_before > last.applied_id:
         return "apply"
-    if any(known[path].applied_id > last.applied_id for path in earlier if path in known):
-        return "apply"
-    if file.modified_at is not None and (file.size, file.modified_at) == (
-        last.size,
-        last.modified_at,
-    ):
-        return "skip"
-    return "read"
+    is_same = (file.size, file.modified_at) == (last.size, last.modified_at)
+    return "skip" if is_same and file.modified_at is not None else "read"
 
 
 def next_load_id(cursor: Cursor) -> int:

@@ -5,46 +5,54 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from include.extract import history, raw_table
+from psycopg2.extensions import cursor as Cursor
+
+from include.extract import history, late, notice, raw_table, strays
 from include.extract.attempt import load_file
 from include.extract.contracts import Table
 from include.extract.errors import SourceError
 from include.extract.history import LoadResult
 from include.extract.landing import SourceFile
+from include.extract.load_order import LoadOrder
 from include.extract.loader import Loader
+from include.extract.strays import Stray
 
 logger = logging.getLogger(__name__)
+UNREAD = "unread_file"
 
 
-def load_table(loader: Loader, table: Table, files: Sequence[SourceFile]) -> list[LoadResult]:
+def load_table(
+    loader: Loader, table: Table, files: Sequence[SourceFile], not_read: Sequence[Stray] = ()
+) -> list[LoadResult]:
     """Load what is new among the files of a table and return what became of each.
 
     It stops at a file that is still being written, because what comes after builds on it.
 
+    Args:
+        files: in natural order of their names.
+        not_read: what else lies there; it is warned of.
+
     Raises:
         SourceError: if a file is refused, those before it stay loaded and none after it is tried;
-            or if there is no file and never was one.
+            or if there is no file, though there never was one or something that can't be read.
         psycopg2.OperationalError: if the connection was lost; trying again helps.
     """
-    paths = [file.path for file in files]
     with loader.transaction() as cursor:
+        warn_of_unread(cursor, table.name, not_read)
         known = history.read_known(cursor, table.name)
+        order = LoadOrder(known, (file.path for file in files))
+        late.warn_of_byte_order(cursor, table, order)
         has_news_for_all = raw_table.needs_change(cursor, table)
     if not files:
-        if not known:
-            raise SourceError(
-                f"There is no file for the table `{table.name}` in {loader.landing.url}, and none "
-                f"was ever loaded. Expected {table.name}.csv or {table.name}/<name>.csv."
-            )
-        logger.warning("There is no file for the table %s; it stays as it is.", table.name)
+        _check_nothing(loader, table, not_read, was_loaded=bool(known))
     results: list[LoadResult] = []
-    for place, file in enumerate(files):
-        earlier = paths[:place]
-        if not has_news_for_all and history.decide(file, known, earlier) == "skip":
+    for file in files:
+        decision = history.decide(file, order.known.get(file.path), order.newest_before(file.path))
+        if not has_news_for_all and decision == "skip":
             results.append(LoadResult(table.name, file.path, "skipped"))
             continue
         has_news_for_all = False
-        result, known = load_file(loader, table, file, earlier)
+        result = load_file(loader, table, file, order)
         logger.info(
             "%s into raw.%s: %s; rows read %d, inserted %d, updated %d, unchanged %d, deleted %d, "
             "quarantined %d.",
@@ -56,3 +64,23 @@ def load_table(loader: Loader, table: Table, files: Sequence[SourceFile]) -> lis
         if result.status == "left":
             break
     return results
+
+
+def warn_of_unread(cursor: Cursor, table_name: str, not_read: Sequence[Stray]) -> None:
+    """Warn, once, of what lies in the landing folder and is not read."""
+    for known_by, message in strays.describe(not_read):
+        notice.warn(cursor, table_name, UNREAD, known_by, message, None)
+
+
+def _check_nothing(
+    loader: Loader, table: Table, not_read: Sequence[Stray], *, was_loaded: bool
+) -> None:
+    if was_loaded and all(stray.is_unfinished for stray in not_read):
+        logger.warning("There is no file for the table %s; it stays as it is.", table.name)
+        return
+    told = "".join(f" {message}" for _, message in strays.describe(not_read)[:3])
+    never = ", and none was ever loaded" if not was_loaded else " that can be read"
+    raise SourceError(
+        f"There is no file for the table `{table.name}` in {loader.landing.url}{never}. Expected "
+        f"{table.name}.csv or {table.name}/<name>.csv.{told}"
+    )

@@ -142,11 +142,14 @@ def supersede(
     )
 
 
-def supersede_keys(cursor: Cursor, table: Table, load_id: int) -> None:
+def supersede_keys(
+    cursor: Cursor, table: Table, load_id: int, *, but_of: Sequence[str] = ()
+) -> None:
     """Close what earlier loads left open of the rows that stand in ``_new``.
 
     Also where such a row was found equal to the one in ``raw``: it came later than the one that
-    waits. Where there are versions they decide, and only a replay can read them.
+    waits, unless that is ``but_of`` a file of a later place. Where there are versions they decide,
+    and only a replay can read them.
     """
     if table.version:
         return
@@ -158,7 +161,7 @@ def supersede_keys(cursor: Cursor, table: Table, load_id: int) -> None:
         sql.SQL(
             "update ops.quarantine as old set resolved_at = now(), resolution = 'superseded' "
             "from {new} as new where old.table_name = %s and old.resolved_at is null "
-            "and old.load_id < %s and {same_key}"
+            "and old.load_id < %s and old.source_file <> all (%s) and {same_key}"
         ).format(new=NEW, same_key=same_key),
-        [table.name, load_id],
+        [table.name, load_id, list(but_of)],
     )

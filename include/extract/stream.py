@@ -9,7 +9,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import Protocol
 
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
@@ -174,7 +174,7 @@ class Stream:
 
 def hash_file(landing: Landing, file: SourceFile) -> str:
     """Return the hash of the bytes of a landing file as they are stored."""
-    with _opened(landing, file) as raw:
+    with landing.opened(file) as raw:
         hashing = Hashing(raw)
         while hashing.read(CHUNK_BYTES):
             pass
@@ -191,7 +191,7 @@ def open_stream(
     quotes that break RFC 4180, and before version 18 a line of ``\\.``, which it takes for the end
     of the data, and drops the rest without a word.
     """
-    with _opened(landing, file) as raw:
+    with landing.opened(file) as raw:
         yield Stream(
             raw,
             is_packed=file.path.lower().endswith(".gz"),
@@ -200,8 +200,3 @@ def open_stream(
             encoding=table.encoding,
             is_checked=for_server is not None,
         )
-
-
-def _opened(landing: Landing, file: SourceFile) -> IO[bytes]:
-    # the path's own open() asks all of Airflow's plugins for lineage: half a CPU second a process
-    return landing.root.fs.open((landing.root / file.path).path, "rb")

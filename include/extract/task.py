@@ -33,10 +33,11 @@ def declared_tables() -> dict[str, Table]:
     return read_contracts(CONTRACTS)
 
 
-def check_source() -> str:
+def check_source(transaction: Transaction = as_loader) -> str:
     """Look at the source and return the URL that tells this shop from another, without secrets.
 
-    Each landing file must belong to a declared table; a database must let us in.
+    Each landing file must belong to a declared table; a database must let us in. What is wrong with
+    the files of one table is left to its own task. What lies there of no table is warned of.
 
     Raises:
         SourceError: in words that say what to do.
@@ -48,7 +49,10 @@ def check_source() -> str:
         with open_snapshot(database):
             return database.url
     landing = open_landing(connection)
-    find_files(landing, declared_tables())
+    others = find_files(landing, declared_tables()).others
+    if others:
+        with transaction() as cursor:
+            load.warn_of_unread(cursor, "", list(others.values()))
     return landing.url
 
 
@@ -82,8 +86,11 @@ def load_table(
         confirm_shrunk,
         settle_seconds=float(os.environ.get("GREENERY_SETTLE_SECONDS", "2")),
     )
-    files = find_files(landing, tables)[table_name]
-    return summarize(table_name, load.load_table(loader, tables[table_name], files))
+    found = find_files(landing, tables)
+    results = load.load_table(
+        loader, tables[table_name], found.of(table_name), found.strays[table_name]
+    )
+    return summarize(table_name, results)
 
 
 def summarize(table_name: str, results: list[LoadResult]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def load_files(folder: str, url: str) -> None:
     landing = landing_at(folder)
     with timed():
         tables = declared_tables()
-        files = find_files(landing, tables)["events"]
+        files = find_files(landing, tables).of("events")
         load_table(Loader(landing, lambda: transaction(url), "bench"), tables["events"], files)
 
 

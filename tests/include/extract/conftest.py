@@ -67,7 +67,7 @@ class Shop:
 
     def write(self, path: str, content: str | bytes) -> Path:
         file = self.folder / path
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True, parents=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         self.touch(path)
         return file
@@ -88,7 +88,8 @@ class Shop:
 
     def load(self, table: Table = VISITS, **changes: Any) -> list[LoadResult]:
         loader = self.loader(**changes)
-        return load_table(loader, table, find_files(loader.landing, [table.name])[table.name])
+        found = find_files(loader.landing, [table.name])
+        return load_table(loader, table, found.of(table.name), found.strays[table.name])
 
     def rows(self, query: str) -> list[tuple]:
         return self.warehouse.run(query)

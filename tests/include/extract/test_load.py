@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import re
+import shutil
 import threading
 from dataclasses import replace
 from functools import partial
@@ -10,7 +12,7 @@ from functools import partial
 import psycopg2
 import pytest
 
-from include.extract import history, raw_table
+from include.extract import history, raw_table, staging
 from include.extract.contracts import Column
 from include.extract.errors import SourceError
 from include.extract.landing import SourceFile, find_files
@@ -179,12 +181,12 @@ def test_a_mended_drop_is_followed_by_the_later_ones_even_after_a_crash_between(
     shop.write("visits/2.csv", HEADER + "a,new,5\n")
     shop.load()
     shop.write("visits/1.csv", HEADER + "a,mended,5\n")
-    (first, second) = shop.folder.glob("visits/*.csv")
-    later = max(first, second)
+    later = shop.folder / "visits/2.csv"
     later.rename(later.with_suffix(".away"))
     shop.load()
     later.with_suffix(".away").rename(later)
-    assert shop.visits() == [("a", "mended", 5)]
+    # what is gone is still the later one
+    assert shop.visits() == [("a", "new", 5)]
     assert statuses(shop.load()) == ["skipped", "loaded"]
     assert shop.visits() == [("a", "new", 5)]
 
@@ -392,7 +394,7 @@ def test_a_refused_file_is_recorded_and_stops_the_drops_after_it(shop: Shop):
     assert shop.visits() == [("a", "home", 5)]
     rows = shop.rows("select source_file, status, error from ops.load order by load_id")
     assert [row[:2] for row in rows] == [("visits/1.csv", "loaded"), ("visits/2.csv", "failed")]
-    assert "'long' is not a valid integer" in rows[1][2]
+    assert "is not a valid integer" in rows[1][2]
 
 
 def test_a_mended_file_is_loaded_though_it_failed_before(shop: Shop):
@@ -482,7 +484,7 @@ def test_two_loads_at_once_equal_one(shop: Shop):
     outcomes: list[list[str]] = []
 
     def run() -> None:
-        files = find_files(loader.landing, ["visits"])["visits"]
+        files = find_files(loader.landing, ["visits"]).of("visits")
         start.wait()
         outcomes.append(statuses(load_table(loader, VISITS, files)))
 
@@ -514,3 +516,125 @@ def test_a_load_waits_for_another_one_of_the_same_table_before_it_takes_its_id(s
         assert cursor.fetchone() == before
     other.join()
     assert shop.visits() == [("a", "home", 6)]
+
+
+def test_what_is_not_read_is_warned_of_once(shop: Shop, caplog):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    shop.write("visits/2.zip", b"PK")
+    for _ in range(2):
+        shop.load()
+    told = "visits/2.zip is not read. Unpack it, or pack it as .csv.gz"
+    assert [message.startswith(told) for message in warnings(shop)] == [True]
+    assert caplog.text.count(told) == 1
+    shop.write("visits/3.zip", b"PK")
+    shop.load()
+    assert len(warnings(shop)) == 2
+
+
+def warnings(shop: Shop) -> list[str]:
+    query = "select message from ops.load_warning where kind = 'unread_file' order by warning_id"
+    return [message for (message,) in shop.rows(query)]
+
+
+def test_a_table_of_which_nothing_can_be_read_fails_though_it_was_loaded_before(shop: Shop):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    shop.load()
+    (shop.folder / "visits/1.csv").rename(shop.folder / "visits/1.csv.zip")
+    shop.write("other.csv", "a\n")
+    loader = shop.loader()
+    found = find_files(loader.landing, ["visits", "other"])
+    with pytest.raises(SourceError, match=r"`visits`.* that can be read.*1\.csv\.zip is not read"):
+        load_table(loader, VISITS, found.of("visits"), found.strays["visits"])
+    assert len(warnings(shop)) == 1
+
+
+def test_a_file_that_is_still_coming_is_no_reason_to_fail(shop: Shop):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    shop.load()
+    (shop.folder / "visits/1.csv").rename(shop.folder / "visits/2.csv.part")
+    shop.write("other.csv", "a\n")
+    loader = shop.loader()
+    found = find_files(loader.landing, ["visits", "other"])
+    assert load_table(loader, VISITS, found.of("visits"), found.strays["visits"]) == []
+
+
+def test_a_dangling_link_fails_its_table_at_its_place(shop: Shop):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    (shop.folder / "visits/2.csv").symlink_to("/nowhere/2.csv")
+    with pytest.raises(SourceError, match=r"^visits/2\.csv is a link to /nowhere/2\.csv, which is"):
+        shop.load()
+    assert shop.visits() == [("a", "home", 5)]
+    assert shop.rows("select source_file, status from ops.load order by 1") == [
+        ("visits/1.csv", "loaded"),
+        ("visits/2.csv", "failed"),
+    ]
+
+
+def test_a_file_whose_name_is_no_utf_8_is_loaded_once_and_shown_printable(shop: Shop, caplog):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    shop.write("visits/x.csv", HEADER + "b,home,wrong\nc,home,5\n")
+    folder = os.fsencode(shop.folder / "visits")
+    os.rename(folder + b"/x.csv", folder + b"/jan\xe9\n.csv")
+    with caplog.at_level(logging.INFO, "include.extract"):
+        assert statuses(shop.load()) == ["loaded", "loaded"]
+    shown = "visits/jan\\xe9\\u000a.csv"
+    assert f"{shown} into raw.visits: loaded" in caplog.text
+    assert shop.rows("select source_file from ops.quarantine") == [(shown,)]
+    assert statuses(shop.load()) == ["skipped", "skipped"]
+    shop.warehouse.run("delete from ops.load where source_file <> 'visits/1.csv'")
+    with pytest.raises(SourceError, match=re.escape(f"{shown}, line 2")):
+        shop.load(STRICT)
+
+
+def test_a_pipe_does_not_hold_up_the_files_beside_it(shop: Shop):
+    shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    os.mkfifo(shop.folder / "visits/2.csv")
+    shop.write("visits/3.csv", HEADER + "b,home,5\n")
+    assert statuses(shop.load()) == ["loaded", "loaded"]
+    assert warnings(shop)[0].startswith("visits/2.csv is a named pipe, and not read")
+
+
+def test_a_file_that_becomes_a_pipe_is_refused_without_waiting(shop: Shop):
+    file = shop.write("visits/1.csv", HEADER + "a,home,5\n")
+    loader = shop.loader()
+    files = find_files(loader.landing, ["visits"]).of("visits")
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(SourceError, match=r"^visits/1\.csv is a named pipe, not a file"):
+        load_table(loader, VISITS, files)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_left_for_the_next_run(shop: Shop, monkeypatch):
+    file = shop.write("visits.csv", HEADER + "a,home,5\n")
+    other = shop.write("other", HEADER + "b,shop,6\n")
+    shutil.copystat(file, other)
+    with monkeypatch.context() as patch:
+        copy = staging.copy
+
+        def replacing(*arguments, **named):
+            os.replace(other, file)
+            return copy(*arguments, **named)
+
+        patch.setattr(staging, "copy", replacing)
+        assert statuses(shop.load()) == ["left"]
+    assert statuses(shop.load()) == ["loaded"]
+    assert shop.visits() == [("b", "shop", 6)]
+
+
+def test_statements_of_a_load_do_not_grow_with_the_number_of_files(shop: Shop, monkeypatch):
+    """What is known is read once, and then of one path each; skipped files cost no statement."""
+    reads: list[tuple] = []
+    read_known = history.read_known
+
+    def counting(*arguments):
+        reads.append(arguments[1:])
+        return read_known(*arguments)
+
+    monkeypatch.setattr(history, "read_known", counting)
+    for number in range(12):
+        shop.write(f"visits/{number}.csv", f"{HEADER}{number},home,5\n")
+    shop.load()
+    assert reads == [("visits",), *(("visits", f"visits/{number}.csv") for number in range(12))]
+    reads.clear()
+    shop.load()
+    assert reads == [("visits",)]

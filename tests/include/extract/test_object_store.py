@@ -12,6 +12,7 @@ import pytest
 
 from include.extract import task
 from include.extract.errors import SourceError
+from include.extract.landing import find_files, landing_at
 
 from .conftest import Shop
 
@@ -91,6 +92,35 @@ def test_drops_in_a_bucket_are_loaded_in_the_order_of_their_names(shop: Shop, bu
     put(bucket, "promos/1.csv", "promo_id,discount,status\nA,1,active\n")
     assert task.load_table("promos", run_id="1")["files"]["loaded"] == 2
     assert shop.rows("select discount from raw.promos") == [(2,)]
+
+
+def test_folders_of_a_bucket_are_listed_by_the_thousand_and_hidden_ones_not_at_all(
+    shop: Shop, bucket, monkeypatch
+):
+    for number in range(1200):
+        put(bucket, f"events/day={number // 100}/{number}.CSV", "x\n")
+    for number in range(5):
+        put(bucket, f"_old/{number}/1.csv", "x\n")
+    put(bucket, "events/", "")
+    put(bucket, "events/day=1/", "")
+    put(bucket, "events/day=1/_SUCCESS", "")
+    put(bucket, "events/day=1/x.parquet", "x")
+    put(bucket, "promos//1.csv", PROMOS)
+    landing = landing_at("s3://shop/landing", "shop_s3")
+    calls: list[str] = []
+    session = landing.root.fs.s3.meta.events
+    session.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    found = find_files(landing, ["events", "promos"])
+    assert len(found.of("events")) == 1200
+    assert [file.path for file in found.of("events")[99:101]] == [
+        "events/day=0/99.CSV",
+        "events/day=1/100.CSV",
+    ]
+    assert [stray.path for stray in found.strays["events"]] == ["events/day=1/x.parquet"]
+    assert len(found.of("promos")) == 1
+    # the top, two pages of events, one of promos
+    assert len(calls) <= 6
+    assert task.load_table("promos", run_id="1")["rows_inserted"] == 2
 
 
 @pytest.mark.parametrize("path", ["s3://nowhere/landing", "s3://shop/nothing"])

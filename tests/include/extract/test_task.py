@@ -94,3 +94,21 @@ def test_a_shrunk_snapshot_can_be_confirmed_by_the_table_name(shop: Shop, monkey
     with pytest.raises(SourceError, match="confirm_shrunk"):
         task.load_table("promos", run_id="2")
     assert task.load_table("promos", run_id="3", confirm_shrunk=["promos"])["rows_deleted"] == 2
+
+
+def test_what_is_wrong_with_one_tables_files_does_not_stop_the_others(shop: Shop, monkeypatch):
+    set_source(monkeypatch, shop.folder)
+    shop.write("promos.csv", "promo_id,discount,status\nA,1,active\n")
+    shop.write("users (1).csv", "a\n")
+    (shop.folder / "orders.csv").symlink_to("nowhere")
+    shop.write("notes.docx", "x")
+    for _ in range(2):
+        task.check_source()
+    assert task.load_table("promos", run_id="1")["rows_inserted"] == 1
+    with pytest.raises(SourceError, match=r"^users \(1\)\.csv .*put it into users/"):
+        task.load_table("users", run_id="1")
+    with pytest.raises(SourceError, match=r"^orders\.csv is a link to nowhere"):
+        task.load_table("orders", run_id="1")
+    assert shop.rows("select table_name, kind, detail from ops.load_warning") == [
+        ("", "unread_file", "notes.docx")
+    ]
