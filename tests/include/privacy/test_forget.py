@@ -162,6 +162,52 @@ def test_the_ledger_and_the_change_log_tell_what_went(shop):
     ) == [("s1",)]
 
 
+def test_headers_warnings_and_old_keys_are_cleared_of_names(shop):
+    """A file without a header has data for one; a key that marts follow by may be a name."""
+    as_role(
+        shop,
+        "loader",
+        "insert into ops.load (load_id, table_name, source_file, source_columns, started_at,"
+        " finished_at, status) overriding system value values (801, 'users', 'users.csv',"
+        " '{user_id,Email,Quidditch,anna@example.com,\"12 Acorn Alley, rear\",user-anna-0001}',"
+        " now(), now(), 'loaded');"
+        "insert into ops.load_warning (table_name, kind, detail, message) values"
+        " ('users', 'unknown_column', 'Quidditch', 'users.csv has a column Quidditch'),"
+        " ('users', 'unknown_column', 'anna@example.com', 'a column anna@example.com'),"
+        " ('users', 'unknown_column', 'nickname', 'a column nickname');"
+        "insert into raw.change_log (load_id, table_name, change, old_key, new_key) values"
+        " (1, 'users', 'update', '{\"email\": \"anna@example.com\"}', '{\"email\": \"new\"}')",
+    )
+    done = erase()
+    assert found(shop, SECRETS[1:]) == []
+    assert shop.run("select source_columns from ops.load where load_id = 801") == [
+        (["user_id", "Email", "…", "…", "…, rear", "…"],)
+    ]
+    details = [detail for (detail,) in shop.run("select detail from ops.load_warning order by 1")]
+    assert [detail.split()[0] for detail in details] == ["nickname", "…", "…"]
+    assert done.messages_by_table["ops.load_warning"] == 4
+    assert done.messages_by_table["raw.change_log"] == 1
+
+
+def test_a_personal_column_by_which_marts_follow_is_not_written_down_again(shop):
+    tables = {**TABLES, "users": replace(TABLES["users"], change_key=("user_id", "email"))}
+    forget(ANNA, tables, "forget")
+    assert shop.run("select old_key from raw.change_log where table_name = 'users'") == [
+        ({"user_id": ANNA},)
+    ]
+
+
+def test_a_source_table_with_names_that_nobody_is_said_to_own_is_told(shop):
+    columns = (Column("mail", "text", True), Column("since", "date"))
+    letters = Table("letters", columns, ("mail",), "delta")
+    with transaction("loader") as cursor:
+        raw_table.create(cursor, letters)
+        cursor.execute("insert into raw.letters values ('anna@example.com', now(), 1)")
+    told = "\n".join(lines(forget(ANNA, {**TABLES, "letters": letters}, "forget")))
+    assert "raw.letters: the personal column `mail` has words of theirs" in told
+    assert "anna@" not in told
+
+
 def test_an_older_publication_is_shown_again_without_the_person(shop):
     shop.run(
         "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
