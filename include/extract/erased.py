@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
 from include.extract.staging import NEW
+
+SHORTEST_WORD = 4
+SHORTEST_NUMBER = 7
 
 _DROP = sql.SQL(
     """
@@ -40,6 +44,38 @@ def read_tombstones(cursor: Cursor, table: Table) -> dict[str, set[str]]:
         if table.column(column):
             found.setdefault(column, set()).add(digest)
     return found
+
+
+def is_telling(value: str) -> bool:
+    """Tell whether a value says by itself whose it is, wherever it stands.
+
+    A shorter word would be found in everybody's text, and so would a short number.
+    """
+    return len(value) >= (SHORTEST_NUMBER if value.isdecimal() else SHORTEST_WORD)
+
+
+def is_erased(
+    names: Sequence[str],
+    fields: Sequence[str],
+    words: Sequence[str],
+    tombstones: Mapping[str, Collection[str]],
+) -> bool:
+    """Tell whether a row that can't be loaded is a forgotten person's.
+
+    In a broken row a key may stand in any place: ``words`` are all that could be a field of it. A
+    short number counts in its own column alone: in others it may be anything.
+    """
+
+    def is_in(value: str, hashes: Collection[str]) -> bool:
+        return hashlib.sha256(value.encode()).hexdigest() in hashes
+
+    anywhere = set().union(*tombstones.values())
+    if any(is_telling(value) and is_in(value, anywhere) for value in words):
+        return True
+    return len(names) == len(fields) and any(
+        is_in(value.strip(), tombstones.get(name.strip().lower(), ()))
+        for name, value in zip(names, fields, strict=True)
+    )
 
 
 def drop_erased(cursor: Cursor, table: Table, tombstones: Mapping[str, object]) -> int:

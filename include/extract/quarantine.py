@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
 from include.extract.contracts import Table
+from include.extract.erased import is_erased
 from include.extract.errors import RefusedFileError
 from include.extract.records import Record
 from include.extract.staging import NEW
@@ -106,11 +106,9 @@ class Quarantine:
         )
 
     def _is_erased(self, record: Record) -> bool:
-        if not self.tombstones:
-            return False
-        hashes = set().union(*self.tombstones.values())
-        # in a broken row a value may stand in any place
-        return any(hashlib.sha256(v.encode()).hexdigest() in hashes for v in record.words())
+        return bool(self.tombstones) and is_erased(
+            self.names, record.fields(), record.words(), self.tombstones
+        )
 
 
 def key_of(table: Table, names: Sequence[str], record: Record) -> Json | None:

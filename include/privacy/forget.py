@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.extract import references
 from include.extract.contracts import Table
+from include.extract.erased import is_telling
 from include.privacy import (
     copies,
     gone,
@@ -24,7 +25,7 @@ from include.privacy import (
 )
 from include.privacy.quarantine import Wiped
 from include.privacy.rules import Rules, names_downstream, read_rules
-from include.privacy.words import SHORTEST_ALONE, Words, is_telling
+from include.privacy.words import SHORTEST_ALONE, Words
 from include.warehouse import lease
 from include.warehouse.connection import connect, transaction
 

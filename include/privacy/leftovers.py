@@ -9,10 +9,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
+from include.extract.erased import is_telling
 from include.privacy import copies
 from include.privacy.gone import GONE
 from include.privacy.rules import Rules
-from include.privacy.words import is_telling
 
 TEXTS = ("text", "character varying", "character", "jsonb")
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
-from include.privacy.words import is_telling, words_in
+from include.extract.erased import is_telling
+from include.privacy.words import words_in
 
 
-def fields_of(row_text: str, columns: Sequence[str] | None) -> dict[str, str]:
+def fields_of(row_text: str, columns: Sequence[str] | None, delimiter: str = ",") -> dict[str, str]:
     """Return the fields of a row by column, or nothing if it does not have one for each column."""
     try:
-        rows = list(csv.reader(io.StringIO(row_text, newline="")))
+        rows = list(csv.reader(io.StringIO(row_text, newline=""), delimiter=delimiter))
     except csv.Error:
         return {}
     if len(rows) != 1 or len(rows[0]) != len(columns or ()):
@@ -39,11 +40,11 @@ def belongs(
     return bool(words and words.search(row_text))
 
 
-def may_belong(row_text: str, wanted: Mapping[str, set[str]]) -> bool:
+def may_belong(row_text: str, wanted: Mapping[str, set[str]], delimiter: str) -> bool:
     """Tell whether a broken row has a field that may be the person's key, or just a number."""
     short = {value for values in wanted.values() for value in values if not is_telling(value)}
     return bool(short) and any(
-        field.strip() in short for field in re.split(r"[,;\t\r\n]", row_text)
+        field.strip() in short for field in re.split(rf"[{re.escape(delimiter)}\r\n]", row_text)
     )
 
 
@@ -74,13 +75,13 @@ def wipe(cursor: Cursor, table: Table, wanted: Mapping[str, set[str]]) -> Wiped:
     undecided: list[int] = []
     keys: dict[str, set[str]] = {column: set() for column in table.primary_key}
     for quarantine_id, row_text, row_key, columns in cursor:
-        fields = fields_of(row_text, columns)
+        fields = fields_of(row_text, columns, table.delimiter)
         key = {column: str(value) for column, value in (row_key or {}).items()}
         if belongs(key, "", wanted, None) or belongs(fields, row_text, wanted, words):
             found.append(quarantine_id)
             for column, values in keys.items():
                 values.update(filter(None, [(fields | key).get(column)]))
-        elif not fields and may_belong(row_text, wanted):
+        elif not fields and may_belong(row_text, wanted, table.delimiter):
             undecided.append(quarantine_id)
     cursor.execute(
         "update ops.quarantine set row_text = '', row_key = null,"

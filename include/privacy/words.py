@@ -7,16 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-# a shorter word would be found in everybody's text, and so would a short number
-SHORTEST_WORD = 4
-SHORTEST_NUMBER = 7
-# and an even shorter one means nothing, though a field holds nothing else
+from include.extract.erased import is_telling
+
+# an even shorter one than those that tell means nothing, though a field holds nothing else
 SHORTEST_ALONE = 3
-
-
-def is_telling(value: str) -> bool:
-    """Tell whether a value says by itself whose it is, wherever it stands."""
-    return len(value) >= (SHORTEST_NUMBER if value.isdecimal() else SHORTEST_WORD)
 
 
 def words_in(values: Iterable[str]) -> re.Pattern[str] | None:

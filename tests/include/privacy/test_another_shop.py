@@ -120,6 +120,22 @@ def test_the_next_files_bring_nothing_back_and_everything_else(shop):
     ]  # fmt: skip
 
 
+def test_bad_rows_of_others_with_her_number_in_another_column_wait_in_quarantine(shop):
+    """A tombstone of customer 7 must not swallow an order of the book 7."""
+    erase(shop)
+    (shop.landing / "orders").mkdir()
+    (shop.landing / "orders" / "more.csv").write_text(
+        "id,customer,book_id,ordered_on,sent_on\n"
+        + "".join(f"{n},8,8,2026-04-05,\n" for n in range(1000, 1400))
+        + "20,8,7,soon,\n21,7,8,soon,\n22,8,7\n"
+    )
+    shop.load("the next run")
+    assert shop.warehouse.run("select row_text from ops.quarantine order by 1") == [
+        ("20,8,7,soon,",),
+        ("22,8,7",),
+    ]
+
+
 @pytest.mark.parametrize("written", ["007", " 7 "], ids=["zeros", "blanks"])
 def test_a_number_is_known_however_it_is_written(shop, written):
     assert erase(shop, written).removed["raw.payments"] == 2
