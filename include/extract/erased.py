@@ -51,7 +51,11 @@ def is_telling(value: str) -> bool:
 
     A shorter word would be found in everybody's text, and so would a short number.
     """
-    return len(value) >= (SHORTEST_NUMBER if value.isdecimal() else SHORTEST_WORD)
+    return len(value) >= SHORTEST_WORD and not _is_short_number(value)
+
+
+def _is_short_number(value: str) -> bool:
+    return value.isdecimal() and len(value) < SHORTEST_NUMBER
 
 
 def is_erased(
@@ -70,7 +74,7 @@ def is_erased(
         return hashlib.sha256(value.encode()).hexdigest() in hashes
 
     anywhere = set().union(*tombstones.values())
-    if any(is_telling(value) and is_in(value, anywhere) for value in words):
+    if any(not _is_short_number(value) and is_in(value, anywhere) for value in words):
         return True
     return len(names) == len(fields) and any(
         is_in(value.strip(), tombstones.get(name.strip().lower(), ()))
