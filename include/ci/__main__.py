@@ -14,6 +14,7 @@ from include.ci.base import PROJECT_IN_REPOSITORY, NoSuchBaseError, check_out
 from include.ci.changed import BadSampleError, changed
 from include.ci.dbt import DbtFailedError
 from include.ci.report import markdown
+from include.warehouse.session import drop_libpq_variables
 
 REPOSITORY = Path(__file__).parents[2]
 EXPECTED = (BadSampleError, DbtFailedError, NoSuchBaseError, psycopg2.OperationalError)
@@ -23,6 +24,8 @@ def main() -> int:
     """Compare the checkout with the commit AGAINST (default: main); return the exit status."""
     # so that the schemas go when somebody ends it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # dbt connects by itself
+    drop_libpq_variables()
     against = os.environ.get("AGAINST") or "main"
     try:
         with tempfile.TemporaryDirectory(prefix="greenery-ci-") as scratch:

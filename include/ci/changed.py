@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
@@ -20,6 +19,7 @@ from include.ci.dbt import GOOD, Dbt
 from include.ci.difference import Difference, compare
 from include.ci.report import Outcome
 from include.publish.structure import BUILD, MARTS
+from include.warehouse import session
 
 
 class BadSampleError(Exception):
@@ -155,7 +155,7 @@ def _reason(result: Mapping[str, Any]) -> str:
 
 
 def _connect() -> Connection:
-    return psycopg2.connect(
+    return session.connect(
         host=os.environ.get("GREENERY_DBT_HOST", "127.0.0.1"),
         port=os.environ.get("GREENERY_DBT_PORT", "5432"),
         user=os.environ.get("GREENERY_DBT_USER", "analyst"),

@@ -27,6 +27,7 @@ from include.demo.settings import (
 from include.local import postgres
 from include.local.account import PostgresError
 from include.local.home import Home
+from include.warehouse import session
 
 DATABASE_VARIABLE = "GREENERY_DEMO_DATABASE_URL"
 HOME = Home()
@@ -88,7 +89,7 @@ def _settings(options: argparse.Namespace, last_day: date) -> DemoSettings:
 def _connect() -> psycopg2.extensions.connection:
     url = os.environ.get(DATABASE_VARIABLE)
     if url:
-        return psycopg2.connect(url, connect_timeout=10)
+        return session.connect(url)
     return postgres.start(HOME.state).connect("analyst")
 
 

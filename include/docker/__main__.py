@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from include.docker import keys, settings
+from include.warehouse.session import drop_libpq_variables
 
 # the base image's own entrypoint; it knows `airflow …`, `bash …` and `python …`
 NEXT = "/entrypoint"
@@ -28,6 +29,7 @@ def make_empty(folder: Path) -> None:
 
 
 def main(command: list[str]) -> None:
+    drop_libpq_variables()
     made: dict[str, str] = {}
     if "GREENERY_SECRETS" in os.environ:
         try:

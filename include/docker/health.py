@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import sys
 
-import psycopg2
-
 from include.docker import keys
+from include.warehouse import session
 
 # Airflow's own limit is 30 s; a scheduler that warms up or waits for a lock may beat a little late
 LIMIT_SECONDS = 60
 QUERY = """
     select extract(epoch from clock_timestamp() - max(latest_heartbeat))
-    from job where job_type = %s and state = 'running'
+    from public.job where job_type = %s and state = 'running'
 """
 
 
 def main(job_type: str) -> str | None:
     """Return None if all is well, else what is wrong."""
     password = keys.read("metadata_password")
-    connection = psycopg2.connect(
-        host="metadata", dbname="airflow", user="airflow", password=password, connect_timeout=5
+    connection = session.connect(
+        host="metadata", dbname="airflow", user="airflow", password=password, timeout_seconds=5
     )
     with connection.cursor() as cursor:
         cursor.execute(QUERY, (job_type,))

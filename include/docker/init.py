@@ -18,6 +18,8 @@ import psycopg2
 from psycopg2 import sql
 
 from include.docker import keys, settings
+from include.warehouse import session
+from include.warehouse.session import TLS
 
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
@@ -27,8 +29,8 @@ NEEDED_MEMORY_GB = 3.5
 # what the alerts remember beside the warehouse; it is made anew by itself
 OWN_VARIABLE = "greenery_alert_told"
 ENCRYPTED = """
-    select (select count(*) from connection where is_encrypted or is_extra_encrypted)
-         + (select count(*) from variable where is_encrypted)
+    select (select count(*) from public.connection where is_encrypted or is_extra_encrypted)
+         + (select count(*) from public.variable where is_encrypted)
 """
 
 
@@ -39,6 +41,8 @@ class InitError(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(prog="init", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["rotate"])
+    # Airflow's own commands connect by themselves
+    session.drop_libpq_variables()
     try:
         make_ready(rotate=parser.parse_args().command == "rotate")
     except (InitError, keys.LostSecretError, settings.SettingsError) as error:
@@ -83,7 +87,7 @@ def warn_of_little_memory() -> None:
 
 def connect(socket: str, database: str) -> psycopg2.extensions.connection:
     """Connect as the superuser by the server's socket: no password can be wrong there."""
-    return psycopg2.connect(host=socket, user="postgres", dbname=database, connect_timeout=10)
+    return session.connect(host=socket, user="postgres", dbname=database)
 
 
 def set_password(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
@@ -105,10 +109,11 @@ def set_up_metadata(*, key_is_new: bool) -> None:
             if not cursor.fetchone()[0]:
                 cursor.execute("create role airflow login")
             cursor.execute("alter database airflow owner to airflow")
+            cursor.execute("revoke all on database airflow from public")
             set_password(cursor, "airflow", password)
             cursor.execute("select to_regclass('public.variable') is not null")
             if key_is_new and cursor.fetchone()[0]:
-                cursor.execute("delete from variable where key = %s", (OWN_VARIABLE,))
+                cursor.execute("delete from public.variable where key = %s", (OWN_VARIABLE,))
                 cursor.execute(ENCRYPTED)
                 (count,) = cursor.fetchone()
                 if count:
@@ -146,15 +151,15 @@ def migrate_metadata() -> None:
 
 def warn_of_silent_database(source: dict[str, Any]) -> None:
     """Say so if the shop's own database does not let us in; it may do so before the next run."""
-    more = {key: value for key, value in source["extra"].items() if key != "source_schema"}
+    extra = source.get("extra") or {}
     try:
-        psycopg2.connect(
+        session.connect(
             host=source["host"],
             port=source["port"],
             user=source["login"],
             password=source["password"],
             dbname=source["schema"],
-            **{"connect_timeout": 10, **more},
+            **{key: value for key, value in extra.items() if key in TLS},
         ).close()
     except psycopg2.Error as error:
         print(

@@ -15,7 +15,8 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract.errors import SourceError
-from include.warehouse.connection import TLS
+from include.warehouse import session
+from include.warehouse.session import TLS
 from include.warehouse.time_limit import statement_timeout
 
 SCHEMES = ("postgres", "postgresql")
@@ -167,16 +168,14 @@ def _named(**parts: Any) -> Database:
 
 def _connect(database: Database, timeout_seconds: int) -> psycopg2.extensions.connection:
     try:
-        return psycopg2.connect(
+        return session.connect(
             host=database.host,
             port=database.port,
             dbname=database.name,
             user=database.login,
             password=database.password,
-            connect_timeout=timeout_seconds,
-            client_encoding="UTF8",
+            timeout_seconds=timeout_seconds,
             **dict(database.tls),
-            application_name="greenery",
         )
     except psycopg2.OperationalError as error:
         reason = str(error).strip().partition("\n")[0].split("failed: ")[-1]

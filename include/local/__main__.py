@@ -10,6 +10,7 @@ from pathlib import Path
 
 from include.local import clients, postgres, services, slack, variables
 from include.local.home import Home, environment
+from include.warehouse.session import drop_libpq_variables
 
 
 def main() -> int:
@@ -61,6 +62,8 @@ def main() -> int:
         *OPERATE,
     ):
         parser.error(f"unknown arguments: {' '.join(arguments.handed_on)}")
+    # dbt, psql and Airflow connect by themselves
+    drop_libpq_variables()
     home = Home()
     try:
         return COMMANDS[arguments.command](home, arguments)
@@ -169,6 +172,7 @@ EXPECTED = {
     "SlackError",
     "SourceError",
     "SourceUnreachableError",
+    "WarehouseLockedError",
     "WarehouseUnreachableError",
 }
 # what is handed on as it is to include.operate

@@ -11,11 +11,13 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
 from psycopg2 import sql
 
+from include.warehouse import session
+from include.warehouse.session import TLS
 from include.warehouse.time_limit import statement_timeout
 
 CONNECTION_ID = "greenery_warehouse"
 # the limit of a statement comes on top, as it may be set
-SESSION = "-c timezone=UTC -c lock_timeout=5min"
+LOCK_LIMIT = "-c lock_timeout=5min"
 # Looking up few rows by their keys must not come to reading a whole history. A disk of today takes
 # hardly longer for a page at random, and most pages are in memory: what costs is a page's rows, not
 # the page, unlike the server's defaults say. At that price an index read from end to end would seem
@@ -23,7 +25,6 @@ SESSION = "-c timezone=UTC -c lock_timeout=5min"
 _OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoin": "off"}
 FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
 AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
-TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 Role = Literal["loader", "transformer", "publisher"]
 
 
@@ -57,16 +58,15 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
         ) from None
     where = f"{settings.host}:{settings.port or 5432}/{settings.schema}"
     try:
-        return psycopg2.connect(
+        return session.connect(
             host=settings.host,
             port=settings.port or 5432,
             dbname=settings.schema,
             user=settings.login,
             password=settings.password,
-            connect_timeout=timeout_seconds,
-            options=f"{SESSION} -c statement_timeout={statement_timeout()}",
+            options=f"{LOCK_LIMIT} -c statement_timeout={statement_timeout()}",
+            timeout_seconds=timeout_seconds,
             **{key: value for key, value in settings.extra_dejson.items() if key in TLS},
-            application_name="greenery",
         )
     except psycopg2.OperationalError as error:
         first_line = str(error).strip().partition("\n")[0]

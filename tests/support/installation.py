@@ -17,6 +17,7 @@ import yaml
 from include.local import postgres, services
 from include.local.api import AirflowApi
 from include.local.home import Home, environment, source_connection
+from tests.support import hostile
 from tests.support.warehouse import Warehouse, fresh_warehouse, make_template
 
 ROOT = Path(__file__).parents[2]
@@ -75,14 +76,17 @@ def retry_at_once(checkout: Path) -> None:
 
 
 def command(checkout: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run one of the commands behind the Makefile in a copy of the checkout."""
+    """Run one of the commands behind the Makefile in a copy of the checkout.
+
+    Whoever runs it has set libpq's variables for databases of their own.
+    """
     environ = {
         key: value for key, value in os.environ.items() if not key.startswith(OF_THE_TEST_SESSION)
     }
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=checkout,
-        env={**environ, "GREENERY_STATE": str(checkout / ".local")},
+        env={**environ, **hostile.VARIABLES, "GREENERY_STATE": str(checkout / ".local")},
         capture_output=True,
         text=True,
     )

@@ -18,14 +18,15 @@ from include.extract.landing import find_files, landing_at
 from include.extract.load import load_table
 from include.extract.loader import Loader
 from include.extract.task import declared_tables
-from include.warehouse.connection import SESSION
+from include.warehouse import session
+from include.warehouse.connection import LOCK_LIMIT
 from include.warehouse.migrate import migrate
 
 
 @contextlib.contextmanager
 def transaction(url: str) -> Iterator[psycopg2.extensions.cursor]:
     """As ``include.warehouse.connection`` does it, without Airflow's connection."""
-    with contextlib.closing(psycopg2.connect(url, options=SESSION)) as connection:
+    with contextlib.closing(session.connect(url, options=LOCK_LIMIT)) as connection:
         with connection.cursor() as cursor:
             cursor.execute("set local role loader")
             yield cursor

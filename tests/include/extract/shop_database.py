@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import psycopg2
+
 from include.extract.contracts import Column, Table
 from include.extract.database import Database
 from include.extract.database_load import DatabaseLoader
@@ -69,7 +71,8 @@ class ShopDatabase:
         return Database("127.0.0.1", self.server.port, self.name, "public", READER, PASSWORD)
 
     def connect(self) -> Any:
-        return self.server.connect("postgres", self.name)
+        # as programs of the shop's own do, which have their tables in public
+        return psycopg2.connect(self.server.url("postgres", self.name))
 
     def run(self, statement: str, values: Any = None) -> list[tuple]:
         with contextlib.closing(self.connect()) as connection, connection:
