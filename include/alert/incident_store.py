@@ -10,8 +10,6 @@ from psycopg2.extensions import cursor as Cursor
 from include.alert.hint import Hint
 from include.alert.incidents import Incident
 
-# any number will do; it must only be the same for everybody
-PLANNERS = 7_301_959
 COLUMNS = (
     "fingerprint",
     "first_run_id",
@@ -34,7 +32,8 @@ _SELECT = f"select {', '.join(COLUMNS)} from ops.incident"
 
 def one_at_a_time(cursor: Cursor) -> None:
     """Have whoever else wants to change incidents wait for the end of this transaction."""
-    cursor.execute("select pg_advisory_xact_lock(%s)", (PLANNERS,))
+    # in a mode that rights to read don't give; readers and writers go on
+    cursor.execute("lock table ops.incident in share update exclusive mode")
 
 
 def is_quiet(cursor: Cursor, run_id: str) -> bool:

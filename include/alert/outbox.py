@@ -12,8 +12,6 @@ from psycopg2.extras import Json
 
 from include.warehouse.connection import transaction
 
-# any number will do; it must only be the same for everybody
-SENDERS = 7_301_960
 # libpq waits at least so long
 CONNECT_SECONDS = 2
 
@@ -85,7 +83,8 @@ def only_sender(seconds: float) -> Iterator[None]:
         wait = max(100, int(1000 * seconds))
         cursor.execute("select set_config('lock_timeout', %s, true)", (f"{wait}ms",))
         cursor.execute("select set_config('statement_timeout', %s, true)", (f"{wait + 500}ms",))
-        cursor.execute("select pg_advisory_xact_lock(%s)", (SENDERS,))
+        # in a mode that rights to read don't give; readers and writers go on
+        cursor.execute("lock table ops.notification in share update exclusive mode")
         yield
 
 

@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from include.extract.contracts import Table
 from include.extract.errors import SourceError
+from include.warehouse import lock
 
 SCHEMA = "raw"
 State = Literal["missing", "widened", "ready"]
@@ -33,14 +34,13 @@ def prepare(cursor: Cursor, table: Table) -> State:
     Raises:
         SourceError: if the table that is there contradicts the contract.
     """
-    # the table's own lock can't hold off two loads that are both about to make it
-    cursor.execute(
-        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{SCHEMA}.{table.name}"]
-    )
-    present = _columns(cursor, table)
-    if not present:
-        return "missing"
+    if not _columns(cursor, table):
+        # its own lock can't hold off two loads that are both about to make it
+        lock.take(cursor, f"{SCHEMA}.{table.name}")
+        if not _columns(cursor, table):
+            return "missing"
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(name_of(table)))
+    present = _columns(cursor, table)
     _check(cursor, table, present)
     missing = [column for column in table.columns if column.name not in present]
     for column in missing:

@@ -36,7 +36,9 @@ def load_with_all(
     with loader.transaction() as turn:
         # held until this ends, or this process does; the one in front takes as long as it takes
         turn.execute("set local lock_timeout = 0")
-        turn.execute("select pg_advisory_xact_lock(hashtextextended('shop snapshot', 0))")
+        # In a mode that rights to read don't give: an advisory lock is anybody's. And no row of it:
+        # that would take a transaction id, and be at work in a shop's database on the same server
+        turn.execute("lock table ops.source in share update exclusive mode")
         if done := read_already(turn, list(tables), wanted, run_id=loader.run_id, since=since):
             logger.info("%s was read in the snapshot of this run already.", done.source_file)
             return done

@@ -31,6 +31,10 @@ def bootstrap(server: Any) -> None:
             cursor.execute(
                 sql.SQL("alter database {0} owner to {0}").format(sql.Identifier(METADATA))
             )
+            # Airflow's connections and variables are there
+            cursor.execute(
+                sql.SQL("revoke all on database {} from public").format(sql.Identifier(METADATA))
+            )
     with contextlib.closing(server.connect("postgres")) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute(BOOTSTRAP.read_text())

@@ -26,12 +26,16 @@ import psycopg2
 from include.local import files, postmaster
 from include.local.account import PostgresError, is_reachable, run_as_server, server_account
 from include.local.databases import LOGINS, WAREHOUSE, bootstrap
+from include.warehouse import session
 
 SERVER_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # statements and details hold values of rows (see the end of bootstrap.sql)
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "max_wal_size": "4GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -59,7 +63,7 @@ class Server:
         return f"{scheme}://{login}:{self.passwords[login]}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, login: str, database: str = WAREHOUSE) -> psycopg2.extensions.connection:
-        return psycopg2.connect(self.url(login, database), connect_timeout=10)
+        return session.connect(self.url(login, database))
 
 
 def start(state: Path) -> Server:

@@ -32,6 +32,7 @@ from include.transform.lineage import Lineage
 from include.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
 from include.warehouse import lease
 from include.warehouse.connection import CONNECTION_ID, transaction
+from include.warehouse.session import SEARCH_PATH
 from include.warehouse.time_limit import task_limit
 
 OPERATOR_ARGS: dict[str, Any] = {
@@ -45,7 +46,12 @@ PROFILE = ProfileConfig(
     target_name=TARGET,
     profile_mapping=PostgresUserPasswordProfileMapping(
         conn_id=CONNECTION_ID,
-        profile_args={"schema": "staging", "role": "transformer", "threads": 2},
+        profile_args={
+            "schema": "staging",
+            "role": "transformer",
+            "threads": 2,
+            "search_path": SEARCH_PATH,
+        },
     ),
 )
 

@@ -8,68 +8,90 @@ import logging
 from pathlib import Path
 
 from psycopg2 import errors
+from psycopg2.extensions import cursor as Cursor
 
-from include.warehouse.connection import connect
+from include.warehouse import lock
+from include.warehouse.connection import WarehouseUnreachableError, connect
 
 log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-# any number will do; it must only be the same for everybody
-LOCK = 7_301_958
+WAIT = "1min"
 
 
 class MigrationError(Exception):
     """The warehouse and the migration files don't fit together."""
 
 
-def migrate(folder: Path = MIGRATIONS) -> list[str]:
+class WarehouseLockedError(WarehouseUnreachableError):
+    """Others have locked what a migration changes; trying again later helps."""
+
+
+def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
     """Apply the migrations that the warehouse lacks, each in a transaction, and return their names.
 
     A file is applied as the login's own role; it says ``set local role`` itself.
 
+    Args:
+        wait: how long to wait for others, as Postgres writes it.
+
     Raises:
         MigrationError: if an applied file has changed or is missing.
+        WarehouseLockedError: if others are at it for longer; the message says who.
         WarehouseUnreachableError: if the warehouse does not answer.
     """
+    files = {file.name: file for file in sorted(folder.glob("*.sql"))}
+    digests = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
     applied_now = []
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(%s)", (LOCK,))
-        with connection:
-            _become_loader(cursor)
-            cursor.execute(
-                "create table if not exists ops.migration ("
-                "name text primary key, sha256 text not null,"
-                "applied_at timestamptz not null default now())"
-            )
-            cursor.execute("select name, sha256 from ops.migration")
-            applied = dict(cursor.fetchall())
-        files = {file.name: file for file in sorted(folder.glob("*.sql"))}
-        if unknown := sorted(applied.keys() - files.keys()):
-            raise MigrationError(
-                f"The warehouse has migrations that this code does not know: {', '.join(unknown)}. "
-                "It was used by a newer version; update the code."
-            )
-        for name, file in files.items():
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            if applied.get(name, digest) != digest:
-                raise MigrationError(
-                    f"{name} was changed after it had been applied. "
-                    "Put it back and write a new migration instead."
-                )
-            if name in applied:
-                continue
-            with connection:
-                cursor.execute(file.read_text())
-                cursor.execute("set local role loader")
-                cursor.execute(
-                    "insert into ops.migration (name, sha256) values (%s, %s)", (name, digest)
-                )
-            log.info("Applied migration %s", name)
-            applied_now.append(name)
-    return applied_now
+        try:
+            _make_log(cursor, wait)
+            while True:
+                with connection:
+                    applied = _lock_and_read(cursor, wait)
+                    missing = _missing(applied, digests)
+                    if not missing:
+                        return applied_now
+                    cursor.execute("set local role none")
+                    cursor.execute(files[missing[0]].read_text())
+                    cursor.execute("set local role loader")
+                    cursor.execute(
+                        "insert into ops.migration (name, sha256) values (%s, %s)",
+                        (missing[0], digests[missing[0]]),
+                    )
+                log.info("Applied migration %s", missing[0])
+                applied_now.append(missing[0])
+        except errors.LockNotAvailable:
+            raise WarehouseLockedError(
+                f"The warehouse could not be brought up to date: for {wait} others have locked "
+                f"what has to change. At work are {lock.holders(cursor)}. Try again when they are "
+                "done, or have an administrator end one: select pg_terminate_backend(…)"
+            ) from None
 
 
-def _become_loader(cursor) -> None:
+def _make_log(cursor: Cursor, wait: str) -> None:
+    """Make the table of what was applied, if there is none."""
+    # whoever makes it at the same time has it once we have waited
+    with contextlib.suppress(errors.UniqueViolation), cursor.connection:
+        _become_loader(cursor, wait)
+        cursor.execute(
+            "create table if not exists ops.migration ("
+            "name text primary key, sha256 text not null,"
+            "applied_at timestamptz not null default now())"
+        )
+
+
+def _lock_and_read(cursor: Cursor, wait: str) -> dict[str, str]:
+    """Be the only one that migrates until the transaction ends; return the hashes by name."""
+    _become_loader(cursor, wait)
+    # in a mode that rights to read don't give: an advisory lock is anybody's
+    cursor.execute("lock table ops.migration in share update exclusive mode")
+    cursor.execute("select name, sha256 from ops.migration")
+    return dict(cursor.fetchall())
+
+
+def _become_loader(cursor: Cursor, wait: str) -> None:
+    cursor.execute("select set_config('lock_timeout', %s, true)", [wait])
     try:
         cursor.execute("set local role loader")
     except (errors.InvalidParameterValue, errors.InsufficientPrivilege) as error:
@@ -77,3 +99,23 @@ def _become_loader(cursor) -> None:
             f"This warehouse is not prepared: {error.diag.message_primary}. An administrator runs "
             "include/warehouse/bootstrap.sql in its database once."
         ) from None
+
+
+def _missing(applied: dict[str, str], digests: dict[str, str]) -> list[str]:
+    """Return the names of the files that were not applied.
+
+    Raises:
+        MigrationError: if an applied one has changed or is not there.
+    """
+    if unknown := sorted(applied.keys() - digests.keys()):
+        raise MigrationError(
+            f"The warehouse has migrations that this code does not know: {', '.join(unknown)}. "
+            "It was used by a newer version; update the code."
+        )
+    for name, digest in digests.items():
+        if applied.get(name, digest) != digest:
+            raise MigrationError(
+                f"{name} was changed after it had been applied. "
+                "Put it back and write a new migration instead."
+            )
+    return [name for name in digests if name not in applied]

@@ -20,6 +20,7 @@ ORIGINALS = {
         "macro.dbt.get_where_subquery": "2b00519834c9bf45",
         "macro.dbt.default__get_where_subquery": "e0e1dcabd25ce74c",
     },
+    "postgres__create_schema": {"macro.dbt_postgres.postgres__create_schema": "ad9d4904dd2f0a44"},
     "postgres__get_test_sql": {"macro.dbt.default__get_test_sql": "3fc783e5e0fa4a3e"},
     "postgres__snapshot_merge_sql": {
         "macro.dbt_postgres.postgres__snapshot_merge_sql": "7c4e362927f1166c"

@@ -265,8 +265,8 @@ def test_a_lost_turn_is_noticed_before_another_table_is_written(
     def and_then_lose_the_turn(loader, snapshot, table):
         result = load_table(loader, snapshot, table)
         database.shop.rows(
-            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' "
-            "and database = (select oid from pg_database where datname = current_database())"
+            "select pg_terminate_backend(pid) from pg_locks "
+            "where relation = 'ops.source'::regclass and mode = 'ShareUpdateExclusiveLock'"
         )
         return result
 

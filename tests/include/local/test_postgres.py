@@ -37,12 +37,12 @@ def process_of(server) -> psutil.Process:
 def test_it_starts_stops_and_starts_again_with_its_data_and_its_port(state):
     first = postgres.start(state)
     with contextlib.closing(first.connect("postgres")) as connection, connection:
-        connection.cursor().execute("create table kept as select 42 as answer")
+        connection.cursor().execute("create table public.kept as select 42 as answer")
     assert postgres.stop(state)
     assert not postgres.stop(state)
     second = postgres.start(state)
     assert second == first
-    assert ask(second, "select answer from kept") == 42
+    assert ask(second, "select answer from public.kept") == 42
 
 
 def test_starting_twice_is_starting_once(state):
@@ -112,8 +112,20 @@ def test_the_analyst_reads_everything_and_writes_to_no_schema_of_the_run(state):
     for schema in ("raw", "ops", "staging", "intermediate", "snapshots", "marts_build", "marts"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             ask(server, f"create table {schema}.mine as select 1", "analyst")
+    for schema in ("dev_me", "greenery", "loader"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            ask(server, f"create schema {schema}", "analyst")
     with contextlib.closing(server.connect("analyst")) as connection, connection:
-        connection.cursor().execute("create schema dev_me; create table dev_me.mine as select 1")
+        connection.cursor().execute(
+            "call development.create_schema('dev_me'); create table dev_me.mine as select 1"
+        )
+
+
+@pytest.mark.parametrize("name", ["greenery", "pg_dev_me", "Dev_me", "", "dev"])
+def test_the_analysts_own_schemas_have_no_other_name_than_dev(state, name):
+    server = postgres.start(state)
+    with pytest.raises(psycopg2.errors.InvalidSchemaName, match="is called dev_<name>"):
+        ask(server, f"call development.create_schema('{name}')", "analyst")
 
 
 def test_the_runs_log_in_may_do_nothing_before_it_takes_a_role(state):

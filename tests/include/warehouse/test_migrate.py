@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 
 import pytest
 
-from include.warehouse.migrate import MIGRATIONS, MigrationError, migrate
+from include.warehouse.connection import transaction
+from include.warehouse.migrate import MIGRATIONS, MigrationError, WarehouseLockedError, migrate
 
 
 @pytest.fixture
@@ -80,3 +83,45 @@ def test_a_warehouse_without_its_roles_is_said_in_words(bare):
             migrate()
     finally:
         bare.run("grant loader to greenery with inherit false, set true")
+
+
+def test_an_analyst_who_takes_the_advisory_locks_of_old_keeps_nobody_waiting(bare):
+    with contextlib.closing(bare.connect("analyst")) as connection:
+        connection.cursor().execute("select pg_advisory_lock(7301958)")
+        assert migrate(wait="1s")
+
+
+def test_who_else_migrates_is_waited_for_and_named(bare):
+    migrate()
+    with transaction("loader") as other:
+        other.execute("lock table ops.migration in share update exclusive mode")
+        with pytest.raises(
+            WarehouseLockedError,
+            match=rf"for 200ms .*greenery \(greenery, process {other.connection.info.backend_pid}, "
+            r"since \d\d \w+ \d\d:\d\d UTC\)",
+        ):
+            migrate(wait="200ms")
+    assert migrate() == []
+
+
+def test_a_reader_who_keeps_a_migration_waiting_is_named(bare, folder):
+    migrate(folder)
+    (folder / "9999_more.sql").write_text(
+        "set local role loader; alter table ops.load add column more text;"
+    )
+    with contextlib.closing(bare.connect("analyst")) as connection, connection.cursor() as reader:
+        reader.execute("select count(*) from ops.load")
+        with pytest.raises(WarehouseLockedError, match=r"analyst \(greenery, process \d+, since"):
+            migrate(folder, wait="200ms")
+    assert migrate(folder) == ["9999_more.sql"]
+
+
+def test_two_that_migrate_an_empty_warehouse_at_once_apply_each_migration_once(bare):
+    applied: list[list[str]] = []
+    both = [threading.Thread(target=lambda: applied.append(migrate())) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(applied) == 2
+    assert sorted(applied[0] + applied[1]) == sorted(file.name for file in MIGRATIONS.glob("*.sql"))
