@@ -33,7 +33,9 @@ restore() {
     tar_of_secrets --extract <"$folder/secrets.tar"
     for database in warehouse:greenery metadata:airflow; do
         # roles that are there already say so; that is no error
-        docker compose exec -T "${database%:*}" psql -qU postgres <"$folder/${database%:*}-roles.sql" 2>/dev/null
+        # pg_dump and pg_restore look at no schema but those they name; psql must be told
+        docker compose exec -T --env PGOPTIONS=--search_path=pg_catalog,pg_temp "${database%:*}" \
+            psql --no-psqlrc -qU postgres <"$folder/${database%:*}-roles.sql" 2>/dev/null
         docker compose exec -T "${database%:*}" dropdb -U postgres --force --if-exists "${database#*:}"
         docker compose exec -T "${database%:*}" pg_restore -U postgres --create --exit-on-error \
             --dbname postgres <"$folder/${database%:*}.dump"

@@ -42,3 +42,10 @@ def test_they_say_what_they_did_or_why_not(checkout):
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("select count(*) from ops.run_lease where released_at is null")
         assert cursor.fetchone() == (0,)
+
+
+def test_psql_is_shown_the_way_whatever_libpq_would_take_from_outside(checkout):
+    ask = "select current_user, current_setting('timezone'), current_setting('datestyle')"
+    # and what somebody has for their own terminal stays theirs
+    told = local_command(checkout, "psql", "--no-psqlrc", "-Atc", ask)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "analyst|UTC|ISO, YMD\n", "")
