@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -27,8 +28,8 @@ _BY_LOAD = sql.SQL(
     "else coalesce(first.load_id, old._load_id) >= {origin} end"
 )
 _BY_VERSION = sql.SQL(
-    "(old._deleted_at is not null and {by_load}) or old.{version} > new.{version} "
-    "or (new.{version} is null and old.{version} is not null) "
+    "(old._deleted_at is not null and {by_load}) "
+    "or (coalesce(old.{version} > new.{version}, old.{version} is not null) and {is_possible}) "
     "or (new.{version} is not distinct from old.{version} and {by_load})"
 )
 
@@ -177,12 +178,15 @@ def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
     return lost, {loser.number for loser in losers} - lost
 
 
-def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
+def leave_out_older(
+    cursor: Cursor, table: Table, origin_id: int, latest: datetime | None = None
+) -> set[int]:
     """Take rows that are older than those in ``raw`` out of ``_new`` and return their numbers.
 
     The version decides, where the contract names one. Else, and between equals, the file does: a
     row in ``raw`` is newer if its file is of a later place, or was loaded at the same time or later
-    under the same name. A replayed row is as old as its first load.
+    under the same name. A replayed row is as old as its first load. A version above ``latest`` is
+    none.
     """
     earlier, later = _other_paths(cursor, table, origin_id)
     by_load = _BY_LOAD.format(
@@ -190,7 +194,11 @@ def leave_out_older(cursor: Cursor, table: Table, origin_id: int) -> set[int]:
     )
     is_older = by_load
     if table.version:
-        is_older = _BY_VERSION.format(by_load=by_load, version=sql.Identifier(table.version))
+        version = sql.Identifier(table.version)
+        is_possible = sql.SQL("true")
+        if latest:
+            is_possible = sql.SQL("old.{} <= {}").format(version, sql.Literal(latest))
+        is_older = _BY_VERSION.format(by_load=by_load, version=version, is_possible=is_possible)
     same_key = sql.SQL(" and ").join(
         sql.SQL("old.{0} = new.{0}").format(sql.Identifier(key)) for key in table.primary_key
     )

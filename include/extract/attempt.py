@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import history, keys, late, merge, notice, quarantine, raw_table, staging
+from include.extract import (
+    forms,
+    history,
+    keys,
+    late,
+    merge,
+    notice,
+    quarantine,
+    raw_table,
+    staging,
+)
 from include.extract.contracts import Table
 from include.extract.errors import FileInMotionError, RefusedFileError, SourceError
 from include.extract.explain import explain
@@ -94,19 +104,28 @@ def _load(
             return LoadResult(table.name, file.path, "skipped")
         load_id = history.next_load_id(cursor)
         columns = None
+        latest = forms.latest_version(table, started_at)
         if decision == "read" and last and _is_same(loader.landing, file, last):
             sha256 = last.sha256
             result = LoadResult(table.name, file.path, "unchanged", load_id)
         else:
             filled = fill(
-                cursor, loader.landing, table, file, load_id, is_missing=state == "missing"
+                *(cursor, loader.landing, table, file, load_id),
+                is_missing=state == "missing",
+                latest=latest,
             )
             sha256, columns = filled.sha256, filled.header.names
             place = late.compare(cursor, table, file.path, sha256, order, state)
             may_shrink = table.name in loader.confirm_shrunk
-            counts = _apply(cursor, table, load_id, filled, state, place, may_shrink=may_shrink)
+            counts = _apply(
+                *(cursor, table, load_id, filled, state, place),
+                may_shrink=may_shrink,
+                latest=latest,
+            )
             raw_table.index(cursor, table)
-            numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
+            if counts.lowered and table.load == "delta":
+                history.read_others_again(cursor, table.name, file.path)
+            numbers = counts.by_fate()
             result = LoadResult(
                 *(table.name, file.path, "loaded", load_id, filled.rows_read),
                 **numbers,
@@ -145,6 +164,7 @@ def _apply(
     place: Late,
     *,
     may_shrink: bool,
+    latest: datetime | None,
 ) -> Counts:
     if filled.is_direct:
         raw_table.finish(cursor, table)
@@ -163,6 +183,8 @@ def _apply(
             given=filled.header.names,
             quarantined=filled.quarantined,
             may_shrink=may_shrink,
+            source_file=place.path,
+            latest=latest,
         )
     place.warn(cursor, table, load_id, held, counts.updated)
     if state == "missing":

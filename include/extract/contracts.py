@@ -23,7 +23,7 @@ _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
     *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
     *file_format.KEYS,
-    *("references", "key_downstream", "day"),
+    *("references", "key_downstream", "day", "date_order"),
 }
 INSTANTS = ("timestamptz", "date")
 
@@ -52,7 +52,8 @@ class Table:
     columns that hold the key of another table without being called like it, with that table;
     ``key_downstream`` are the names of the key in models, if it has others there. ``day`` is the
     column that says on which day a row happened. ``delimiter``, ``encoding`` (empty is UTF-8) and
-    ``null_text`` say how its files are written.
+    ``null_text`` say how its files are written; ``date_order`` how dates are in them that do not
+    begin with the year, None where all do.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     delimiter: str = ","
     encoding: str = ""
     null_text: str = ""
+    date_order: Literal["dmy", "mdy"] | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -166,6 +168,7 @@ class _Reader:
             references=self.references(extract, names),
             key_downstream=self.key_downstream(extract),
             day=self.day(extract, columns),
+            date_order=self.date_order(extract),
             **self.format(extract),
         )
 
@@ -201,6 +204,11 @@ class _Reader:
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
         if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
             raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
+        return value
+
+    def date_order(self, extract: dict[str, Any]) -> Literal["dmy", "mdy"] | None:
+        if (value := extract.get("date_order")) not in (None, "dmy", "mdy"):
+            raise self.error("date_order", f"must be dmy or mdy, not `{value}`")
         return value
 
     def is_shared(self, extract: dict[str, Any]) -> bool:

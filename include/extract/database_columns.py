@@ -29,6 +29,9 @@ _TAKES = {
     "jsonb": {"json", "jsonb"},
     "uuid": {"uuid"},
 }
+# an empty text is null, as it is in a file: else a shop would end otherwise by its files than by
+# its database, and '' would be a key
+_READ = {"text": "nullif({}::{}, '')"}
 _MISSING = (
     "select to_regclass(%s) is not null, array(select wanted from unnest(%s) as wanted "
     "where not exists (select from pg_attribute where attrelid = to_regclass(%s) "
@@ -81,7 +84,7 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
             "Nothing of this table was loaded."
         )
     casts = (
-        sql.SQL("{}::{}").format(column, sql.SQL(declared.data_type))
+        sql.SQL(_READ.get(declared.data_type, "{}::{}")).format(column, sql.SQL(declared.data_type))
         for column, declared in zip(columns, table.columns, strict=True)
     )
     return sql.SQL("select {} from {}").format(sql.SQL(", ").join(casts), name)

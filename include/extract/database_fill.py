@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import erased, keys, merge, raw_table, staging
-from include.extract.contracts import Table
+from include.extract import erased, forms, keys, merge, raw_table, staging
+from include.extract.contracts import INSTANTS, Table
 from include.extract.database import Snapshot
 from include.extract.errors import RefusedFileError
 from include.extract.merge import Counts
@@ -25,8 +26,12 @@ def bring(
     *,
     is_missing: bool,
     may_shrink: bool,
+    source_file: str,
+    latest: datetime | None,
 ) -> tuple[int, Counts, sql.Identifier]:
     """Return the rows read, what became of them, and the table that holds them now.
+
+    A row is what the shop says now, whatever its version says; see ``merge.apply``.
 
     Raises:
         RefusedFileError: if a key is there twice or is too long, or a snapshot lost too much.
@@ -39,7 +44,10 @@ def bring(
     )
     columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
     into = sql.SQL("{} ({})").format(target.name, columns)
+    forms.add_checks(cursor, table, target.name, kinds=(forms.RULE,), data_types=INSTANTS)
     rows = copy_through(snapshot.cursor, select, cursor, into, is_made_here=is_direct)
+    if is_direct:
+        forms.drop_checks(cursor, table, target.name)
     forgotten = 0 if is_direct else erased.drop_erased(cursor, table, tombstones)
     _add_key(cursor, table, target)
     if is_direct:
@@ -47,7 +55,12 @@ def bring(
         return rows, Counts(inserted=rows), target.name
     if is_missing:
         raw_table.create(cursor, table)
-    counts = merge.apply(cursor, table, load_id, rows - forgotten, may_shrink=may_shrink)
+    counts = merge.apply(
+        *(cursor, table, load_id, rows - forgotten),
+        may_shrink=may_shrink,
+        source_file=source_file,
+        latest=latest,
+    )
     if is_missing:
         _add_key(cursor, table, staging.raw_target(table))
     return rows, replace(counts, unchanged=counts.unchanged + forgotten), target.name

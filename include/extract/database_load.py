@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg2
 
-from include.extract import database_history, history, raw_table, staging
+from include.extract import database_history, forms, history, raw_table, staging
 from include.extract.contracts import Table
 from include.extract.database import Database, Snapshot, lost
 from include.extract.database_columns import select_of, warn_of_unknown_columns
@@ -94,9 +94,11 @@ def _load(
             load_id,
             is_missing=state == "missing",
             may_shrink=table.name in loader.confirm_shrunk,
+            source_file=describe(snapshot, table),
+            latest=forms.latest_version(table, started_at),
         )
         raw_table.index(cursor, table)
-        numbers = {f"rows_{name}": count for name, count in asdict(counts).items()}
+        numbers = counts.by_fate()
         result = LoadResult(
             *(table.name, describe(snapshot, table), "loaded", load_id, rows), **numbers
         )
@@ -123,8 +125,9 @@ def _explain(words: str, table: Table, refused: RefusedFileError) -> str:
             "(confirm_shrunk)."
         )
     said = {
+        "value": f"`{refused.column}` of a row is infinite, or of no year from 1 to 9999.",
         "duplicate": f"a key ({keys}) is there twice, it must be unique.",
-        "key": f"`{refused.column}` is null in a row, but it is part of the key ({keys}).",
+        "key": f"`{refused.column}` is null or empty in a row, but it is part of the key ({keys}).",
         "limit": f"a row, or its key ({keys}), is larger than the warehouse can take.",
     }.get(refused.kind, f"a row does not fit into raw.{table.name} ({refused.reason}).")
     return f"{words}: {said} {WHAT_NOW}"

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 
-from include.extract import redact, structure
+from include.extract import forms, redact, structure
 from include.extract.contracts import Column, Table
 from include.extract.errors import RefusedFileError
 from include.extract.glued import AGAIN, Headers
@@ -56,7 +56,7 @@ def _find(
     refused: RefusedFileError, headers: Headers, read: Callable[[], Iterator[Record]]
 ) -> Iterator[Record]:
     for record in read():
-        if refused.kind == "duplicate":
+        if refused.records:
             if record.number in refused.records:
                 yield record
             if record.number >= max(refused.records, default=0):
@@ -105,12 +105,19 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
     if refused.kind in ("structure", "quotes") or (record and not record.is_closed):
         return _structure(record, len(header))
     column = table.column(refused.column or "")
+    if refused.kind == "judged":
+        if column is None:
+            return f": {refused.reason}."
+        name = f"column {column.name}:"
+        said = refused.reason.replace(name, f"{name} {_value(column, header, record)}", 1)
+        return f", {said}."
     if column is None:
         return ": a value does not fit its column."
     if refused.kind == "key":
         return f", column {column.name}: is empty, but it is part of the key ({keys})."
     value = _value(column, header, record)
-    return f", column {column.name}: {value} is not a valid {column.data_type}."
+    hint = forms.expected(table, column)
+    return f", column {column.name}: {value} is not a valid {column.data_type}{hint}."
 
 
 def _structure(record: Record | None, expected: int) -> str:

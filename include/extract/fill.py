@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import erased, glued, keys, slow, staging
+from include.extract import erased, forms, glued, keys, slow, staging
 from include.extract.chunks import find_records
 from include.extract.contracts import Table
+from include.extract.date_look import DateLook, Watched
 from include.extract.errors import RefusedFileError
 from include.extract.header import Header, read_header
 from include.extract.keys import Loser
@@ -21,7 +23,10 @@ from include.extract.stream import open_stream
 # a file that can't be unpacked or read is not the fault of some of its rows
 _ABOUT_ROWS = (
     *("type", "key", "structure", "encoding", "limit", "end_marker", "quotes", "header"),
+    *("form", "value"),
 )
+# only a look at the rows can tell whether that is so, and why
+_TO_LOOK_AT = ("form", "value")
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,15 @@ def fill(
     load_id: int,
     *,
     is_missing: bool,
+    latest: datetime | None = None,
 ) -> Filled:
     """Copy a file into the raw table, if that ``is_missing`` and nothing speaks against it, or into
-    ``_new``.
+    ``_new``. ``latest`` is the latest version that a row may have.
 
     Raises:
         RefusedFileError: if it can't be read, or has more bad rows than the contract allows.
     """
+    forms.use_date_order(cursor, table)
     tombstones = erased.read_tombstones(cursor, table)
     with open_stream(landing, file, table, for_server=cursor.connection.server_version) as stream:
         header = read_header(table, stream)
@@ -66,21 +73,35 @@ def fill(
             else:
                 is_numbered = bool(tombstones)
                 target = staging.open_new(cursor, table, header.names, is_numbered=is_numbered)
+            forms.add_checks(cursor, table, target.name, latest)
             options = "header true, freeze true" if is_direct else "header true"
             columns = staging.places(table, header.names)
-            rows_read = staging.copy(cursor, table, target.name, columns, stream, options=options)
+            watched = Watched(stream, DateLook(table, header.names))
+            rows_read = staging.copy(cursor, table, target.name, columns, watched, options=options)
+            if is_direct:
+                forms.drop_checks(cursor, table, target.name)
             sha256 = stream.sha256()
             forgotten = 0 if is_direct else erased.drop_erased(cursor, table, tombstones)
             refusal = keys.add(cursor, table, target)
             glued.refuse_hidden(cursor, table, target, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
     if attempt.refused:
-        if attempt.refused.kind not in _ABOUT_ROWS or table.on_bad_row == "stop":
+        kind = attempt.refused.kind
+        must_stop = table.on_bad_row == "stop" and kind not in _TO_LOOK_AT
+        if kind not in _ABOUT_ROWS or must_stop:
             raise attempt.refused
         is_direct = False
         with open_stream(landing, file, table) as stream:
-            target, rows_read = slow.fill(cursor, table, header.names, stream, quarantine)
+            target, rows_read = slow.fill(
+                *(cursor, table, header.names, stream, quarantine),
+                is_careful=kind == "form",
+                latest=latest,
+            )
             sha256 = stream.sha256()
+        if table.on_bad_row == "stop" and (bad := quarantine.first_row):
+            raise RefusedFileError(
+                "judged", bad.reason, column=bad.column, records=(bad.record.number,)
+            )
         quarantine.check_share(rows_read)
         forgotten = quarantine.erased + erased.drop_erased(cursor, table, tombstones)
         refusal = keys.add(cursor, table, target)
@@ -101,7 +122,8 @@ def _drop_losers(
 ) -> None:
     table = quarantine.table
     allowed = allowed_rows(table, rows_read) - quarantine.rows
-    losers = keys.find_losers(cursor, table, target, max(allowed, SHOW_ROWS) + 1)
+    enough = max(allowed, SHOW_ROWS) + 1
+    losers = keys.find_losers(cursor, table, target, enough)
     if not losers:
         raise RefusedFileError(refusal)
     first = losers[0]
@@ -110,7 +132,8 @@ def _drop_losers(
         raise RefusedFileError("duplicate" if first.winner else "limit", records=pair)
     shown = losers if len(losers) <= allowed else losers[:SHOW_ROWS]
     quarantine.add(_bad_rows(landing, file, table, shown))
-    quarantine.check_share(rows_read, more=len(losers) - len(shown))
+    is_counted = len(losers) < enough
+    quarantine.check_share(rows_read, more=len(losers) - len(shown), is_counted=is_counted)
     keys.remove(cursor, table, target, losers)
     if refusal := keys.add(cursor, table, target):
         raise RefusedFileError(refusal)

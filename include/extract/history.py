@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -79,6 +79,23 @@ def decide(file: SourceFile, last: Known | None, newest_before: int = 0) -> Deci
         return "apply"
     is_same = (file.size, file.modified_at) == (last.size, last.modified_at)
     return "skip" if is_same and file.modified_at is not None else "read"
+
+
+def read_others_again(cursor: Cursor, table: str, path: str) -> None:
+    """Have all files of a table but one applied again, as if their bytes had changed.
+
+    A row that went back to an older version may have hidden a newer one in any of them.
+    """
+    cursor.execute(
+        "update ops.load set file_modified_at = null, file_sha256 = null "
+        "where table_name = %s and source_file <> %s and file_sha256 is not null",
+        [table, path],
+    )
+
+
+def is_to_be_read_again(known: Mapping[str, Known], paths: Iterable[str]) -> bool:
+    """Tell whether ``read_others_again`` waits for one of the files."""
+    return any(known[path].sha256 is None for path in paths if path in known)
 
 
 def next_load_id(cursor: Cursor) -> int:

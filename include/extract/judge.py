@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import staging
+from include.extract import forms, staging
 from include.extract.contracts import Column, Table
 from include.extract.quarantine import BadRow
 from include.extract.records import Record
@@ -26,11 +27,13 @@ def stage_records(
     records: Sequence[Record],
     *,
     end: bytes = b"\n",
+    latest: datetime | None = None,
 ) -> list[BadRow]:
     """Bring the records that fit into ``_new``, and return the others with every reason.
 
     ``names`` is the header of the records, ``end`` the line end they should have. ``_new`` must
-    be there, numbered; a row in it has its record's number.
+    be there, numbered; a row in it has its record's number. ``latest`` is the latest version that
+    a row may have.
     """
     knows_marker = cursor.connection.server_version < 180000
     bad, right = [], []
@@ -49,7 +52,7 @@ def stage_records(
             )
         )
     )
-    bad += _stage(cursor, table, names, columns, right)
+    bad += _stage(cursor, table, names, columns, right, latest)
     return sorted(bad, key=lambda row: row.record.number)
 
 
@@ -59,12 +62,13 @@ def _stage(
     names: Sequence[str],
     columns: Sequence[sql.Identifier],
     records: Sequence[Record],
+    latest: datetime | None,
 ) -> list[BadRow]:
     if not records:
         return []
     bad: list[BadRow] = []
     with savepoint(cursor, "records") as attempt:
-        bad = _stage_at_once(cursor, table, names, columns, records)
+        bad = _stage_at_once(cursor, table, names, columns, records, latest)
     if attempt.refused is None:
         return bad
     if len(records) == 1:
@@ -73,7 +77,7 @@ def _stage(
     # a record that even a careful look trips over: find it by halves
     half = len(records) // 2
     parts = (records[:half], records[half:])
-    return [row for part in parts for row in _stage(cursor, table, names, columns, part)]
+    return [row for part in parts for row in _stage(cursor, table, names, columns, part, latest)]
 
 
 def _stage_at_once(
@@ -82,6 +86,7 @@ def _stage_at_once(
     names: Sequence[str],
     columns: Sequence[sql.Identifier],
     records: Sequence[Record],
+    latest: datetime | None,
 ) -> list[BadRow]:
     cursor.execute(sql.SQL("truncate {}").format(TEXT))
     line = b"%d" + table.delimiter.encode() + b"%b\n"
@@ -91,7 +96,7 @@ def _stage_at_once(
     by_number = {record.number: record for record in records}
     bad = [
         BadRow(by_number[number], tuple(reasons), blamed[0])
-        for number, reasons, blamed in _find_faults(cursor, table, given)
+        for number, reasons, blamed in _find_faults(cursor, table, given, latest)
     ]
     cursor.execute(
         sql.SQL("delete from {} where {} = any(%s)").format(TEXT, NUMBER),
@@ -116,7 +121,7 @@ def _stage_at_once(
 
 
 def _find_faults(
-    cursor: Cursor, table: Table, given: Sequence[Column]
+    cursor: Cursor, table: Table, given: Sequence[Column], latest: datetime | None
 ) -> list[tuple[int, list[str], list[str]]]:
     faults = []
     for column in given:
@@ -127,11 +132,16 @@ def _find_faults(
             is_empty = sql.SQL("coalesce({}, '') = ''").format(name)
             faults.append((column.name, is_empty, reason))
         if column.data_type != "text":
-            is_wrong = sql.SQL("not pg_input_is_valid({}, {})").format(
-                name, sql.Literal(column.data_type)
-            )
-            reason = f"column {column.name}: is not a valid {column.data_type}"
-            faults.append((column.name, is_wrong, reason))
+            is_fit = forms.is_fit(table, column)
+            hint = forms.expected(table, column)
+            reason = f"column {column.name}: is not a valid {column.data_type}{hint}"
+            faults.append((column.name, sql.SQL("not {}").format(is_fit), reason))
+            if latest and column.name == table.version:
+                is_too_late = sql.SQL("case when {} then {}::{} > {} end").format(
+                    is_fit, name, sql.SQL(column.data_type), sql.Literal(latest)
+                )
+                reason = f"column {column.name}: is later than the load, so it can't be right"
+                faults.append((column.name, is_too_late, reason))
     cursor.execute(
         sql.SQL(
             "select {}, array_remove(array[{}], null), array_remove(array[{}], null) from {} "

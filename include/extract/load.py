@@ -45,6 +45,26 @@ def load_table(
         has_news_for_all = raw_table.needs_change(cursor, table)
     if not files:
         _check_nothing(loader, table, not_read, was_loaded=bool(known))
+    results = _load_in_order(loader, table, files, order, has_news_for_all=has_news_for_all)
+    if table.version and any(result.status == "loaded" for result in results):
+        with loader.transaction() as cursor:
+            known = history.read_known(cursor, table.name)
+        if history.is_to_be_read_again(known, [file.path for file in files]):
+            logger.info("Rows of %s went back to an older version: read again.", table.name)
+            order = LoadOrder(known, (file.path for file in files))
+            again = _load_in_order(loader, table, files, order)
+            results += [result for result in again if result.status != "skipped"]
+    return results
+
+
+def _load_in_order(
+    loader: Loader,
+    table: Table,
+    files: Sequence[SourceFile],
+    order: LoadOrder,
+    *,
+    has_news_for_all: bool = False,
+) -> list[LoadResult]:
     results: list[LoadResult] = []
     for file in files:
         decision = history.decide(file, order.known.get(file.path), order.newest_before(file.path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from psycopg2 import sql
 
@@ -19,11 +20,15 @@ KNOWN_ROWS = sql.SQL("select reltuples from pg_class where oid = {raw_name}::reg
 # The one look at the history. The table is locked, so that rows keep their places.
 PLAN = sql.SQL(
     "create temporary table _plan on commit drop as "
-    "select new.ctid as new_place, old.ctid as old_place, {is_newer} as is_newer "
+    "select new.ctid as new_place, old.ctid as old_place, {is_newer} as is_newer, "
+    "{is_lowered} as is_lowered "
     "from {new} as new left join {raw} as old on {same_key} "
     "where old._load_id is null or old._deleted_at is not null or ({is_newer} and {differs})"
 )
-COUNT = "select count(*), count(old_place) from pg_temp._plan"
+COUNT = (
+    "select count(*), count(old_place), count(*) filter (where is_newer and is_lowered) "
+    "from pg_temp._plan"
+)
 LOG_CHANGES = sql.SQL(
     "insert into raw.change_log (load_id, table_name, change, old_key, new_key) "
     "select {load_id}, {table}, case when old._deleted_at is null then 'update' else 'revive' end, "
@@ -58,14 +63,22 @@ DELETE = sql.SQL(
 
 
 def parts_of(
-    table: Table, load_id: int, given: Collection[str] | None = None
+    table: Table,
+    load_id: int,
+    given: Collection[str] | None = None,
+    *,
+    same_source: Sequence[int] = (),
+    latest: datetime | None = None,
 ) -> dict[str, sql.Composable]:
-    """Return what the statements are made of. Columns that were not ``given`` stay as they are."""
+    """Return what the statements are made of. Columns that were not ``given`` stay as they are.
+
+    See ``merge.apply`` for the others. ``same_source`` are loads.
+    """
     keys = table.primary_key
     given = table.column_names if given is None else given
     others = [name for name in table.other_columns if name in given]
+    versions = table.version and (column("old", table.version), column("new", table.version))
     log_keys = dict.fromkeys((*table.change_key, *keys))
-    version = table.version and (column("old", table.version), column("new", table.version))
     return {
         "raw": raw_table.name_of(table),
         "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
@@ -88,14 +101,29 @@ def parts_of(
         )
         if others
         else sql.SQL("false"),
-        "is_newer": sql.SQL("coalesce({1} >= {0}, {0} is null)").format(*version)
-        if version
-        else sql.SQL("true"),
+        "is_newer": _is_newer(table, same_source, latest),
+        "is_lowered": sql.SQL("coalesce({1} < {0}, {0} is not null)").format(*versions)
+        if versions
+        else sql.SQL("false"),
         "old_key": _object((name, column("old", name)) for name in log_keys),
         "new_key": _object(
             (name, column("new" if name in given else "old", name)) for name in log_keys
         ),
     }
+
+
+def _is_newer(table: Table, same_source: Sequence[int], latest: datetime | None) -> sql.Composable:
+    if not table.version:
+        return sql.SQL("true")
+    old, new = column("old", table.version), column("new", table.version)
+    condition = sql.SQL("coalesce({1} >= {0}, {0} is null)").format(old, new)
+    if same_source:
+        condition += sql.SQL(" or old._load_id = any({}::bigint[])").format(
+            sql.Literal(list(same_source))
+        )
+    if latest:
+        condition += sql.SQL(" or coalesce({} > {}, false)").format(old, sql.Literal(latest))
+    return sql.SQL("({})").format(condition)
 
 
 def column(side: str, name: str) -> sql.Identifier:

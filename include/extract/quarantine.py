@@ -56,6 +56,7 @@ class Quarantine:
     erased: int = 0
     swallowed: int = 0
     first: list[str] = field(default_factory=list)
+    first_row: BadRow | None = None
 
     def add(self, bad: Sequence[BadRow]) -> None:
         """Write rows down, but not those of people who were forgotten."""
@@ -65,6 +66,7 @@ class Quarantine:
         for row in kept:
             if row.is_replayable and row.column is None:
                 self.swallowed += swallowed(row.record, len(self.names))
+        self.first_row = self.first_row or next(iter(kept), None)
         more = kept[: SHOW_ROWS - len(self.first)]
         self.first += [f"line {row.record.line}: {row.reason}" for row in more]
         execute_values(
@@ -85,10 +87,11 @@ class Quarantine:
             ],
         ) if kept else None
 
-    def check_share(self, rows_read: int, more: int = 0) -> None:
+    def check_share(self, rows_read: int, more: int = 0, *, is_counted: bool = True) -> None:
         """Refuse the file if too many of its rows are bad, ``more`` of them not yet added.
 
-        Rows that a missing quote has probably swallowed count too.
+        Rows that a missing quote has probably swallowed count too. Without ``is_counted`` there
+        are more bad rows, and it is not known how many.
 
         Raises:
             RefusedFileError: with the first reasons.
@@ -97,12 +100,14 @@ class Quarantine:
         allowed = allowed_rows(self.table, rows_read + self.swallowed)
         if bad <= allowed:
             return
+        at_least = "" if is_counted else "at least "
         inside = f" (with {self.swallowed:,} swallowed by broken ones)" if self.swallowed else ""
         raise RefusedFileError(
             "file",
-            f"has {bad:,} bad rows{inside} of {rows_read + self.swallowed:,}; the contract of "
-            f"`{self.table.name}` allows {allowed:,} (max_bad_share "
-            f"{self.table.max_bad_share:g}). The first: {'; '.join(self.first)}",
+            f"has {at_least}{bad:,} bad row{'' if bad == 1 else 's'}{inside} of "
+            f"{rows_read + self.swallowed:,}; the contract of `{self.table.name}` allows "
+            f"{allowed:,} (max_bad_share {self.table.max_bad_share:g}). The first: "
+            f"{'; '.join(self.first)}",
         )
 
     def _is_erased(self, record: Record) -> bool:

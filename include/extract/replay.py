@@ -8,7 +8,7 @@ from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import again, history, judge, merge, raw_table, staging
+from include.extract import again, forms, history, judge, merge, raw_table, staging
 from include.extract.contracts import Table
 from include.extract.errors import SourceError
 from include.extract.loader import Transaction
@@ -96,19 +96,23 @@ def _replay_load(
     if not batch.rows:  # somebody was faster
         return None
     staging.open_new(cursor, table, batch.names, is_numbered=True)
+    forms.use_date_order(cursor, table)
+    latest = forms.latest_version(table, started_at)
     bad, records = batch.sort_out()
-    bad += judge.stage_records(cursor, table, batch.names, records)
+    bad += judge.stage_records(cursor, table, batch.names, records, latest=latest)
     erased = again.leave_out_erased(cursor, table)
     losers, too_long = again.leave_out_losers(cursor, table)
     bad += batch.too_long(too_long)
-    superseded = losers | again.leave_out_older(cursor, table, origin_id)
+    superseded = losers | again.leave_out_older(cursor, table, origin_id, latest)
     good = batch.numbers - {row.record.number for row in bad} - erased - superseded
     load_id = None
     if len(bad) < len(batch.rows):
         load_id = history.next_load_id(cursor)
         # a few rows of a snapshot are no snapshot: nothing vanished because it is not among them
         counts = merge.apply(
-            cursor, replace(table, load="delta"), load_id, len(good), given=batch.names
+            *(cursor, replace(table, load="delta"), load_id, len(good)),
+            given=batch.names,
+            latest=latest,
         )
         history.record_replay(
             cursor,

@@ -6,15 +6,17 @@ cut in Python, and their values are judged by the server.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import judge, staging
+from include.extract import forms, judge, staging
 from include.extract.chunks import Chunk, read_chunks
 from include.extract.contracts import Table
+from include.extract.date_look import DateLook
 from include.extract.glued import Headers
 from include.extract.quarantine import Quarantine
 from include.extract.savepoint import savepoint
@@ -24,42 +26,95 @@ from include.extract.structure import MARKER
 
 
 def fill(
-    cursor: Cursor, table: Table, names: Sequence[str], stream: Text, quarantine: Quarantine
+    cursor: Cursor,
+    table: Table,
+    names: Sequence[str],
+    stream: Text,
+    quarantine: Quarantine,
+    *,
+    is_careful: bool = False,
+    latest: datetime | None = None,
 ) -> tuple[Target, int]:
     """Fill the temporary table with the good rows of a file; return it and the rows read.
+
+    ``is_careful`` looks at the date in every row. ``latest`` is the latest version that a row may
+    have.
 
     Raises:
         RefusedFileError: if the file can't be cut into rows at all.
     """
     target = staging.open_new(cursor, table, names, is_numbered=True)
-    columns = staging.places(table, names)
-    knows_marker = cursor.connection.server_version < 180000
+    forms.add_checks(cursor, table, target.name, latest)
     headers = Headers(table, names)
+    pieces = _Pieces(cursor, table, names)
+    if is_careful:
+        pieces.look_at_all()
     number = 1
     for chunk in read_chunks(stream):
-        rows = None
         is_clean = chunk.cuts is None and not headers.may_be_in(chunk.data)
-        if is_clean and not (knows_marker and MARKER.search(chunk.data)):
-            rows = _copy(cursor, table, columns, chunk)
+        rows = pieces.copy(chunk) if is_clean else None
         if rows is None:
             records = list(chunk.records(number))
             rows = len(records)
             bad, records = headers.sort_out(records)
-            bad += judge.stage_records(cursor, table, names, records, end=chunk.end)
+            with pieces.unsuspected():
+                bad += judge.stage_records(
+                    cursor, table, names, records, end=chunk.end, latest=latest
+                )
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
             _count_on_from(cursor, number + rows)
         number += rows
     return target, number - 1
 
 
-def _copy(
-    cursor: Cursor, table: Table, columns: Sequence[sql.Identifier], chunk: Chunk
-) -> int | None:
-    rows = 0
-    with savepoint(cursor, "piece") as attempt:
-        # the header shows the server how lines end
-        rows = staging.copy(cursor, table, NEW, columns, io.BytesIO(chunk.header + chunk.data))
-    return None if attempt.refused else rows
+class _Pieces:
+    """Copies pieces of a file into ``_new``, those whose dates show that they may be."""
+
+    def __init__(self, cursor: Cursor, table: Table, names: Sequence[str]) -> None:
+        self._cursor = cursor
+        self._table = table
+        self._columns = staging.places(table, names)
+        self._look = DateLook(table, names)
+        self._knows_marker = cursor.connection.server_version < 180000
+        self._looks_at_all = False
+        self._is_first = True
+
+    def look_at_all(self) -> None:
+        """Go by the texts alone from now on, not by what they may have become."""
+        if not self._looks_at_all:
+            forms.drop_checks(self._cursor, self._table, NEW, forms.SUSPICION)
+        self._looks_at_all = True
+
+    @contextlib.contextmanager
+    def unsuspected(self) -> Iterator[None]:
+        """Let rows in whose texts have been looked at."""
+        if self._looks_at_all:
+            yield
+            return
+        forms.drop_checks(self._cursor, self._table, NEW, forms.SUSPICION)
+        yield
+        forms.add_checks(self._cursor, self._table, NEW, kinds=(forms.SUSPICION,))
+
+    def copy(self, chunk: Chunk) -> int | None:
+        """Return the rows of the piece, or None if they must be judged one by one."""
+        if self._knows_marker and MARKER.search(chunk.data):
+            return None
+        looks_at_all = self._looks_at_all or self._is_first
+        self._is_first = False
+        look = self._look.is_odd if looks_at_all else self._look.is_odd_in_part
+        if look(chunk.data):
+            return None
+        rows = 0
+        with savepoint(self._cursor, "piece") as attempt:
+            # the header shows the server how lines end
+            data = io.BytesIO(chunk.header + chunk.data)
+            rows = staging.copy(self._cursor, self._table, NEW, self._columns, data)
+        if attempt.refused is None:
+            return rows
+        if attempt.refused.kind != "form":
+            return None
+        self.look_at_all()
+        return self.copy(chunk)
 
 
 def _count_on_from(cursor: Cursor, number: int) -> None:

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.extract import raw_table
+from include.extract import forms, raw_table
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
 from include.extract.stream import CHUNK_BYTES, Readable
@@ -136,15 +136,19 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         psycopg2.errors.ProgramLimitExceeded: "limit",
         psycopg2.errors.StatementTooComplex: "limit",
         psycopg2.errors.UniqueViolation: "duplicate",
+        psycopg2.errors.CheckViolation: "value",
     }.get(type(error))
     if kind is None and isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
         kind = "type"
     if kind is None:
         return None
     place = _CONTEXT.match(error.diag.context or "")
+    column = error.diag.column_name or (place.group(2) if place else None)
+    if kind == "value":
+        kind, column = forms.read_check(error.diag.constraint_name or "")
     return RefusedFileError(
         kind,
         reason=type(error).__name__,
         server_line=int(place.group(1)) if place else None,
-        column=error.diag.column_name or (place.group(2) if place else None),
+        column=column,
     )

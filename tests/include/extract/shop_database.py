@@ -98,9 +98,10 @@ class ShopDatabase:
         return load_with_all(self.loader(self.runs[-1], **changes), named, wanted)
 
     def is_equal(self, table: Table) -> bool:
-        """Tell whether the living rows in raw are those of the shop."""
+        """Tell whether the living rows in raw are those of the shop, its empty texts being null."""
         columns = ", ".join(f"{name}::text" for name in table.column_names)
-        there = self.run(f"select {columns} from {table.name} order by 1")
+        texts = ", ".join(f"nullif({name}::text, '')" for name in table.column_names)
+        there = self.run(f"select {texts} from {table.name} order by 1")
         living = f"select {columns} from raw.{table.name} where _deleted_at is null order by 1"
         return self.shop.rows(living) == there
 

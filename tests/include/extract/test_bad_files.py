@@ -49,6 +49,8 @@ EDGES = {
     "jsonb": ['{"a": [1, null]}', "{", '"\\u0000"', "1", "[" * 20_000, "nul"],
     "uuid": ["5c357e7e-2b8d-4a59-ae41-816f8e5f45d6", "{5c357e7e2b8d4a59ae41816f8e5f45d6}", "5c35"],
 }
+# the server takes them, but nobody exports them
+NO_VALUES = {"infinity", "-infinity", "Infinity", "NaN", "nan", "inf", "4713-01-01 BC"}
 
 
 @pytest.mark.parametrize("data_type", sorted(DATA_TYPES))
@@ -72,6 +74,7 @@ def test_edge_values_of_every_type_arrive_or_are_quarantined_as_the_server_judge
     # so deep that even asking whether it is valid is an error
     is_valid = [
         value != "[" * 20_000
+        and value not in NO_VALUES
         and any_shop.warehouse.run("select pg_input_is_valid(%s, %s)", [value, data_type])[0][0]
         for value in values
     ]
@@ -136,7 +139,7 @@ def judged(raw: bytes, is_old: bool) -> list[str] | None:
     (fields,) = csv.reader(io.StringIO(text, newline="")) if text else ([],)
     if len(fields) != WIDTH or not re.fullmatch(r"\d{1,9}", fields[0]):
         return None
-    if fields[2] in ("1,5", "x") or fields[3] in ("2021-02-30", "noon"):
+    if fields[2] in ("1,5", "x", "NaN") or fields[3] in ("2021-02-30", "noon"):
         return None
     return fields
 

@@ -92,6 +92,7 @@ def test_a_source_that_does_not_land_in_raw_is_none_of_the_loaders_business(tmp_
         pytest.param({"extract": EXTRACT | {"primary_key": ["c"]}}, "primary_key.*`c`", id="key"),
         pytest.param({"extract": EXTRACT | {"primary_key": []}}, "primary_key", id="no key"),
         pytest.param({"extract": EXTRACT | {"primary_key": "a"}}, "a list", id="key no list"),
+        pytest.param({"extract": EXTRACT | {"date_order": "ymd"}}, "date_order.*`ymd`", id="dates"),
         pytest.param({"extract": EXTRACT | {"version": "c"}}, "version.*`c`", id="version"),
         pytest.param({"extract": EXTRACT | {"change_key": ["c"]}}, "change_key", id="change key"),
         pytest.param({"extract": EXTRACT | {"versoin": "b"}}, "versoin", id="misspelt"),

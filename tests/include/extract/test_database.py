@@ -141,11 +141,24 @@ def test_what_was_not_committed_at_the_last_read_is_found_however_old_it_is(
 
 
 def test_an_instant_in_the_future_hides_nothing(database: ShopDatabase):
-    database.run("insert into events values ('1', 'x', '2199-01-01'), ('2', 'x', 'infinity')")
+    database.run("insert into events values ('1', 'x', '2199-01-01'), ('2', 'x', '2121-02-11')")
     database.load("events")
     database.run("insert into events values ('3', 'x', now())")
     database.load("events")
     assert database.is_equal(EVENTS)
+
+
+def test_a_text_that_is_empty_is_null_as_in_a_file(database: ShopDatabase):
+    database.run("insert into orders values ('1', '', 1), ('2', null, 1), ('3', ' ', 1)")
+    database.load("orders")
+    assert database.shop.rows("select status from raw.orders order by order_id") == [
+        (None,),
+        (None,),
+        (" ",),
+    ]
+    database.shop.write("orders.csv", 'order_id,status,cost\n1,"",1\n2,,1\n3, ,1\n')
+    (result,) = database.shop.load(ORDERS)
+    assert (result.rows_unchanged, result.rows_updated) == (3, 0)
 
 
 def test_a_restored_database_is_read_whole(database: ShopDatabase):

@@ -71,7 +71,8 @@ def test_a_table_that_does_not_fit_its_contract_is_refused(
             r"a key \(`user_id`\) is there twice",
             id="twice",
         ),
-        pytest.param(f"(null, '{SECRET}')", "`user_id` is null in a row", id="null"),
+        pytest.param(f"(null, '{SECRET}')", "`user_id` is null or empty in a row", id="null"),
+        pytest.param(f"('', '{SECRET}')", "`user_id` is null or empty in a row", id="empty"),
     ],
 )
 def test_a_row_without_a_key_of_its_own_is_refused(
@@ -91,6 +92,28 @@ def test_a_row_without_a_key_of_its_own_is_refused(
     said += str(database.shop.rows("select * from ops.load"))
     assert SECRET not in said
     assert database.shop.rows("select count(*) from ops.load") == [(before + 1,)]
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first load", "later load"])
+@pytest.mark.parametrize(
+    ("table", "row", "column"),
+    [
+        pytest.param(EVENTS, "('7', 'x', 'infinity')", "created_at", id="instant"),
+        pytest.param(EVENTS, "('7', 'x', '0044-03-15 BC')", "created_at", id="before our era"),
+    ],
+)
+def test_an_instant_that_is_not_finite_is_refused(
+    database: ShopDatabase, table, row, column, is_first
+):
+    if not is_first:
+        database.load(table.name, [table])
+    database.run(f"insert into {table.name} values {row}")
+    words = f"`{column}` of a row is infinite, or of no year from 1 to 9999"
+    with pytest.raises(SourceError, match=rf"public\.{table.name}.*{words}.*{TAIL}"):
+        database.load(table.name, [table])
+    database.run(f"delete from {table.name}")
+    database.load(table.name, [table])
+    assert database.is_equal(table)
 
 
 @pytest.mark.parametrize(

@@ -255,10 +255,10 @@ def test_rows_that_a_delta_does_not_name_stay(shop: Shop):
 
 
 def test_an_older_version_never_overwrites_a_newer_one(shop: Shop):
-    shop.write("people.csv", people(("a", 2), ("b", 2)))
+    shop.write("people/1.csv", people(("a", 2), ("b", 2)))
     shop.load(PEOPLE)
-    shop.write("people.csv", people(("a", 1), ("b", 3)))
-    (result,) = shop.load(PEOPLE)
+    shop.write("people/2.csv", people(("a", 1), ("b", 3)))
+    result = shop.load(PEOPLE)[-1]
     assert (result.rows_updated, result.rows_unchanged) == (1, 1)
     assert [row[:2] for row in ages(shop)] == [("a", 2), ("b", 3)]
 
@@ -272,9 +272,9 @@ def test_the_same_version_with_other_values_is_taken_from_the_later_file(shop: S
 
 
 def test_a_row_without_a_version_is_older_than_any(shop: Shop):
-    shop.write("people.csv", PEOPLE_HEADER + "a,a@x.org,1,2021-02-01T00:00:00Z\nb,,1,\n")
+    shop.write("people/1.csv", PEOPLE_HEADER + "a,a@x.org,1,2021-02-01T00:00:00Z\nb,,1,\n")
     shop.load(PEOPLE)
-    shop.write("people.csv", PEOPLE_HEADER + "a,a@x.org,7,\nb,,7,\n")
+    shop.write("people/2.csv", PEOPLE_HEADER + "a,a@x.org,7,\nb,,7,\n")
     shop.load(PEOPLE)
     assert [row[1] for row in ages(shop)] == [1, 7]
 
@@ -282,12 +282,12 @@ def test_a_row_without_a_version_is_older_than_any(shop: Shop):
 def test_a_deleted_row_that_returns_in_an_older_version_lives_again_with_its_newer_values(
     shop: Shop,
 ):
-    shop.write("people.csv", people(("a", 2), ("b", 2)))
+    shop.write("people/1.csv", people(("a", 2), ("b", 2)))
     shop.load(PEOPLE)
-    shop.write("people.csv", people(("a", 2)))
+    shop.write("people/2.csv", people(("a", 2)))
     shop.load(PEOPLE)
-    shop.write("people.csv", people(("a", 2), ("b", 1)))
-    (result,) = shop.load(PEOPLE)
+    shop.write("people/3.csv", people(("a", 2), ("b", 1)))
+    result = shop.load(PEOPLE)[-1]
     assert (result.rows_updated, result.rows_unchanged) == (1, 1)
     assert ages(shop)[1][:3] == ("b", 2, False)
 

@@ -205,6 +205,23 @@ def test_a_file_with_too_many_bad_rows_is_refused_as_a_whole(
     assert shop.rows("select status from ops.load") == [("failed",)]
 
 
+@pytest.mark.parametrize(
+    ("doubles", "share", "words"),
+    [
+        pytest.param(500, 0.01, "has at least 11 bad rows of 1,000; .* allows 10 ", id="many"),
+        pytest.param(50, 0.01, "has at least 4 bad rows of 100; .* allows 1 ", id="few allowed"),
+        pytest.param(50, 0, "has at least 4 bad rows of 100; .* allows 0 ", id="none allowed"),
+        pytest.param(3, 0.01, "has 3 bad rows of 6; .* allows 1 ", id="counted"),
+        pytest.param(1, 0, "has 1 bad row of 2; .* allows 0 ", id="one"),
+    ],
+)
+def test_where_counting_stopped_early_a_refusal_says_at_least(shop: Shop, doubles, share, words):
+    rows = "".join(f"{i},home,1\n{i},home,2\n" for i in range(doubles))
+    shop.write("visits.csv", HEADER + rows)
+    with pytest.raises(SourceError, match=rf"^visits\.csv {words}"):
+        shop.load(replace(VISITS, max_bad_share=share))
+
+
 def test_a_missing_quote_that_swallowed_rows_is_not_one_bad_row(shop: Shop):
     inside = "".join(f"{i},home,1\n" for i in range(50))
     # to the letter one field, since the quote closes rightly

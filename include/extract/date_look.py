@@ -1,0 +1,86 @@
+"""A look at the dates of a file while it is read: all of its first rows, and some of the others.
+
+To look at every text would cost a fifth of a load. What a whole export does wrong shows in the
+first rows; what the server made of a word shows in the value (``forms.add_checks``).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+from include.extract.contracts import INSTANTS, Table
+from include.extract.errors import RefusedFileError
+from include.extract.forms import pattern_of
+from include.extract.stream import CHUNK_BYTES, Readable
+
+SAMPLE_BYTES = CHUNK_BYTES >> 7
+
+
+class DateLook:
+    """Tells whether rows hold a date that can be read in two ways. ``names`` is their header."""
+
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        self._width = len(names)
+        self._delimiter = table.delimiter
+        self._nulls = ("", table.null_text)
+        self._patterns = [
+            (place, re.compile(pattern_of(table, column) or "", re.IGNORECASE).fullmatch)
+            for place, name in enumerate(names)
+            if (column := table.column(name)) and column.data_type in (*INSTANTS, "time")
+        ]
+
+    def is_odd(self, data: bytes, *, has_header: bool = False) -> bool:
+        """Tell whether one of the rows does. Rows of another length are not judged here."""
+        if not self._patterns:
+            return False
+        text = io.StringIO(data.decode("latin-1"), newline="")
+        rows = csv.reader(text, delimiter=self._delimiter)
+        try:
+            if has_header:
+                next(rows, None)
+            for row in rows:
+                if len(row) != self._width:
+                    continue
+                for place, matches in self._patterns:
+                    if (value := row[place]) not in self._nulls and not matches(value):
+                        return True
+        except csv.Error:
+            return True
+        return False
+
+    def is_odd_in_part(self, data: bytes) -> bool:
+        """Tell the same of a few rows in the middle of a file."""
+        if not self._patterns:
+            return False
+        part = data[:SAMPLE_BYTES]
+        return self.is_odd(part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1])
+
+
+class Watched:
+    """A file that is looked at while it is read. What it raises is kept in ``error``."""
+
+    def __init__(self, stream: Readable, look: DateLook) -> None:
+        self._stream = stream
+        self._look = look
+        self._is_first = True
+        self.error: Exception | None = None
+
+    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
+        try:
+            data = self._stream.read(size)
+            if self._is_odd(data, is_whole=len(data) < size):
+                raise RefusedFileError("form")
+        except Exception as error:
+            self.error = error
+            raise
+        return data
+
+    def _is_odd(self, data: bytes, *, is_whole: bool) -> bool:
+        if not self._is_first:
+            return self._look.is_odd_in_part(data)
+        self._is_first = False
+        end = len(data) if is_whole else data.rfind(b"\n") + 1
+        return self._look.is_odd(data[:end], has_header=True)
