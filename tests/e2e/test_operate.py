@@ -142,7 +142,7 @@ def test_what_the_full_test_finds_is_mended_by_building_its_day_anew(shop, slack
         " (select min(order_id) from marts_build.fct_orders) returning ordered_date::text"
     )
     assert trigger(shop, "full_test") == "failed"
-    wait_for_message(slack, "`fct_orders.order_cost_usd` must be 0 or more: 1 row")
+    wait_for_message(slack, "Order lines add up to the cost and the units of their order: 1 row")
 
     assert trigger(shop, "rebuild", day=day, confirm=True) == "success"
     second, state = shop.run()

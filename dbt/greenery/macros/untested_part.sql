@@ -5,7 +5,7 @@
 {% macro untested_part(relation) -%}
     {%- set tested = graph.nodes[model.attached_node] -%}
     {%- set kind, arguments = model.test_metadata.name, model.test_metadata.kwargs -%}
-    {%- if kind in ('not_null', 'accepted_values', 'in_range', 'holds', 'whole_cents', 'has_parent') -%}
+    {%- if kind in ('not_null', 'accepted_values', 'in_range', 'holds', 'whole_cents', 'has_parent', 'plausible_instant') -%}
         {%- set group = none -%}
     {%- elif kind in ('unique', 'one_value_within', 'unique_combination', 'one_chain_of_versions') -%}
         {%- set group = arguments.columns or [arguments.group_by or arguments.key or arguments.column_name] -%}

@@ -34,8 +34,8 @@ order_items as (
 
     select
         count(*) as order_count,
-        sum(quantity) as unit_count,
-        sum(line_total_usd) as revenue_usd
+        sum(quantity) filter (where is_sold) as unit_count,
+        sum(line_total_usd) filter (where has_revenue) as revenue_usd
     from {{ ref('fct_order_items') }}
     where {{ untested_only('ordered_date', changed, 'date') }}
 
@@ -55,5 +55,5 @@ where
     coalesce(daily.page_view_count, 0) <> events.page_view_count
     or coalesce(daily.add_to_cart_count, 0) <> events.add_to_cart_count
     or coalesce(daily.order_count, 0) <> order_items.order_count
-    or daily.unit_count is distinct from order_items.unit_count
-    or daily.revenue_usd is distinct from order_items.revenue_usd
+    or coalesce(daily.unit_count, 0) <> coalesce(order_items.unit_count, 0)
+    or coalesce(daily.revenue_usd, 0) <> coalesce(order_items.revenue_usd, 0)

@@ -19,8 +19,8 @@ orders_by_day as (
     select
         ordered_date as date_day,
         count(*) as order_count,
-        sum(item_count) as item_count,
-        sum(order_total_usd) as order_total_usd
+        coalesce(sum(item_count) filter (where is_sold), 0) as item_count,
+        coalesce(sum(order_total_usd) filter (where has_revenue), 0) as order_total_usd
     from {{ ref('fct_orders') }}
     where {{ untested_only('ordered_date', orders_changed, 'date', ['fct_orders']) }}
     group by 1

@@ -17,6 +17,7 @@ users as (
 
         select
             coalesce(sum(order_count), 0) as order_count,
+            coalesce(sum(revenue_order_count), 0) as revenue_order_count,
             (select count(*) from {{ ref('fct_user_orders') }}) as buyer_count,
             coalesce(sum(order_total_usd), 0) as order_total_usd
         from {{ ref('fct_daily_orders') }}
@@ -38,9 +39,24 @@ users as (
 
         select
             count(*) as order_count,
-            count(distinct user_id) as buyer_count,
-            coalesce(sum(order_total_usd), 0) as order_total_usd
+            count(*) filter (where has_revenue) as revenue_order_count,
+            count(distinct user_id) filter (where is_sold) as buyer_count,
+            coalesce(sum(order_total_usd) filter (where has_revenue), 0) as order_total_usd
         from {{ ref('stg_greenery__orders') }}
+
+    ),
+
+    events as (
+
+        select * from {{ ref('stg_greenery__events') }}
+        where event_type <> 'package_shipped'
+
+    ),
+
+    events_that_count as (
+
+        select * from events
+        where {{ is_no_second_checkout() }}
 
     ),
 
@@ -50,8 +66,7 @@ users as (
             count(distinct session_id) as session_count,
             count(distinct session_id) filter (where event_type = 'checkout')
                 as converted_session_count
-        from {{ ref('stg_greenery__events') }}
-        where event_type <> 'package_shipped'
+        from events_that_count
 
     ),
 
@@ -71,7 +86,7 @@ expected as (
         ('revenue_usd', orders.order_total_usd, null),
         ('repeat_rate', null, orders.buyer_count),
         ('conversion_rate', sessions.converted_session_count, sessions.session_count),
-        ('average_order_usd', orders.order_total_usd, orders.order_count)
+        ('average_order_usd', orders.order_total_usd, orders.revenue_order_count)
     ) as expected (metric, numerator, denominator)
 
 ),

@@ -26,6 +26,22 @@ shown_by_session as (
 
 ),
 
+events as (
+
+    select * from {{ ref('stg_greenery__events') }}
+    where {{ untested_only('session_id', changed) }}
+
+),
+
+events_judged as (
+
+    select
+        *,
+        {{ is_no_second_checkout() }} as is_counted
+    from events
+
+),
+
 events_by_session as (
 
     select
@@ -33,10 +49,9 @@ events_by_session as (
         count(*) as event_count,
         count(*) filter (where event_type = 'page_view') as page_view_count,
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count,
-        count(*) filter (where event_type = 'checkout') as checkout_count,
-        max(event_at) filter (where event_type <> 'package_shipped') as ended_at
-    from {{ ref('stg_greenery__events') }}
-    where {{ untested_only('session_id', changed) }}
+        count(*) filter (where event_type = 'checkout' and is_counted) as checkout_count,
+        max(event_at) filter (where event_type <> 'package_shipped' and is_counted) as ended_at
+    from events_judged
     group by 1
 
 )
@@ -52,7 +67,7 @@ full outer join shown_by_session using (session_id)
 full outer join events_by_session using (session_id)
 where
     shown_by_session.event_count is distinct from events_by_session.event_count
-    -- of a shipment alone there is no visit
+    -- of a shipment or a second checkout alone there is no visit
     or coalesce(sessions.page_view_count, 0) is distinct from events_by_session.page_view_count
     or coalesce(sessions.add_to_cart_count, 0) is distinct from events_by_session.add_to_cart_count
     or coalesce(sessions.checkout_count, 0) is distinct from events_by_session.checkout_count

@@ -1,4 +1,5 @@
--- Repeat rate and spend rest on this: every order counts for one buyer, one is first, one last.
+-- Repeat rate and spend rest on this: every order that was sold counts for one buyer, one is first,
+-- one last.
 {%- set changed = {'fct_user_orders': 'user_id', 'fct_orders': 'user_id'} %}
 
 with
@@ -15,13 +16,13 @@ orders_by_user as (
     select
         user_id,
         count(*) as order_count,
-        sum(order_total_usd) as total_spend_usd,
+        coalesce(sum(order_total_usd) filter (where has_revenue), 0) as total_spend_usd,
         count(*) filter (where is_first_order) as first_order_count,
         count(*) filter (where is_last_order) as last_order_count,
         min(ordered_at) filter (where is_first_order) as first_ordered_at,
         max(ordered_at) filter (where is_last_order) as last_ordered_at
     from {{ ref('fct_orders') }}
-    where {{ untested_only('user_id', changed) }}
+    where is_sold and {{ untested_only('user_id', changed) }}
     group by 1
 
 )

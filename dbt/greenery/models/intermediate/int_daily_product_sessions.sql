@@ -22,7 +22,7 @@ with
 page_views as (
 
     select * from {{ ref('int_page_views') }}
-    where {{ touched('started_date') }}
+    where {{ touched('started_date') }} and started_date is not null
 
 ),
 
@@ -61,7 +61,7 @@ purchases as (
     inner join order_items on page_views.order_id = order_items.order_id
     -- the lines of a deleted order go with it
     inner join orders on order_items.order_id = orders.order_id
-    where page_views.event_type = 'checkout'
+    where page_views.event_type = 'checkout' and orders.is_sold
 
 ),
 

@@ -18,7 +18,7 @@ sessions as (
         *,
         {{ seconds_between('started_at', 'ended_at') }} as duration_seconds
     from {{ ref('int_session_events_agg') }}
-    where {{ touched('started_date') }}
+    where {{ touched('started_date') }} and started_date is not null
 
 ),
 
@@ -33,7 +33,7 @@ final as (
         count(*) filter (where add_to_cart_count + checkout_count > 0)
             as add_to_cart_session_count,
         count(*) filter (where checkout_count > 0) as checkout_session_count,
-        cast(sum(duration_seconds) as bigint) as on_site_seconds,
+        coalesce(cast(sum(duration_seconds) as bigint), 0) as on_site_seconds,
 
         -- dates
         started_date

@@ -7,6 +7,7 @@
         'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
+            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__events'},
         ],
         'lies_by': 'started_date',
         'change_key': ['order_id', 'started_date'],
@@ -26,7 +27,14 @@ events as (
             when 'checkout' then 3
         end as step_number
     from {{ ref('stg_greenery__events') }}
-    where {{ touched('session_id') }} and is_on_site
+    where {{ touched('session_id') }} and session_id is not null and is_on_site
+
+),
+
+events_that_count as (
+
+    select * from events
+    where {{ is_no_second_checkout() }}
 
 ),
 
@@ -48,7 +56,7 @@ events_in_sequence as (
             partition by session_id order by event_at desc, step_number desc, event_id desc
             rows unbounded preceding
         ) as checkouts_to_come
-    from events
+    from events_that_count
 
 ),
 

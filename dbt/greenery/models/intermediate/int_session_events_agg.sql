@@ -6,6 +6,7 @@
         'key': 'session_id',
         'touched_by': [
             {'source': 'events'},
+            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__events'},
         ],
         'lies_by': 'started_date',
         'change_key': ['user_id', 'started_date'],
@@ -17,7 +18,14 @@ with
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
-    where {{ touched('session_id') }}
+    where {{ touched('session_id') }} and session_id is not null
+
+),
+
+events_that_count as (
+
+    select * from events
+    where {{ is_no_second_checkout() }}
 
 ),
 
@@ -41,7 +49,7 @@ final as (
         min(event_at) filter (where is_on_site) as started_at,
         max(event_at) filter (where is_on_site) as ended_at
 
-    from events
+    from events_that_count
     group by 1
     -- nobody visited when all there is of a session is a shipment
     having count(*) filter (where is_on_site) > 0

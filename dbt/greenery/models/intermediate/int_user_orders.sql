@@ -7,6 +7,7 @@
         'touched_by': [
             {'source': 'orders'},
         ],
+        'change_key': ['is_sold'],
     }}
 ) }}
 
@@ -15,7 +16,7 @@ with
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
-    where {{ touched('user_id') }}
+    where {{ touched('user_id') }} and user_id is not null
 
 ),
 
@@ -23,8 +24,15 @@ orders_numbered as (
 
     select
         *,
-        row_number() over (partition by user_id order by ordered_at, order_id) as order_number,
-        count(*) over (partition by user_id) as user_order_count
+        -- one that was not sold is nobody's first, and does not count on the way to the second
+        case
+            when is_sold
+                then count(*) filter (where is_sold) over (
+                    partition by user_id order by ordered_at, order_id
+                    rows unbounded preceding
+                )
+        end as order_number,
+        count(*) filter (where is_sold) over (partition by user_id) as user_order_count
     from orders
 
 ),
@@ -40,8 +48,9 @@ final as (
         order_number,
 
         -- booleans
-        order_number = 1 as is_first_order,
-        order_number = user_order_count as is_last_order,
+        is_sold,
+        is_sold and order_number = 1 as is_first_order,
+        is_sold and order_number = user_order_count as is_last_order,
 
         -- timestamps
         ordered_at

@@ -16,7 +16,7 @@ final as (
         product_name,
 
         -- numerics
-        cast(price_usd as numeric(12, 2)) as price_usd,
+        {{ money('price_usd') }} as price_usd,
         inventory_count
 
     from products

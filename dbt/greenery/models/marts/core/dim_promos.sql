@@ -16,7 +16,7 @@ final as (
         promo_status,
 
         -- numerics
-        cast(discount_usd as numeric(12, 2)) as discount_usd
+        {{ money('discount_usd') }} as discount_usd
 
     from promos
 

@@ -18,7 +18,7 @@ orders as (
         {{ seconds_between('ordered_at', 'delivered_at') }} as ordered_to_delivered_seconds,
         {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds
     from {{ ref('fct_orders') }}
-    where {{ touched('ordered_date') }}
+    where {{ touched('ordered_date') }} and ordered_date is not null
 
 ),
 
@@ -30,17 +30,20 @@ final as (
         -- hours add up over days, because no hour belongs to two of them
         count(distinct date_trunc('hour', ordered_at, '{{ var("business_timezone") }}'))
             as hour_count,
-        count(promo_id) as promo_order_count,
-        cast(sum(item_count) as bigint) as item_count,
-        cast(sum(order_total_usd) as numeric(12, 2)) as order_total_usd,
+        count(*) filter (where is_sold) as sold_order_count,
+        count(*) filter (where has_revenue) as revenue_order_count,
+        count(promo_id) filter (where is_sold) as promo_order_count,
+        coalesce(cast(sum(item_count) filter (where is_sold) as bigint), 0) as item_count,
+        {{ money('coalesce(sum(order_total_usd) filter (where has_revenue), 0)') }}
+            as order_total_usd,
         -- null is neither late nor in time: not delivered yet, or nothing was promised
-        count(is_delivered_late) as judged_order_count,
-        count(*) filter (where not is_delivered_late) as on_time_order_count,
-        count(checkout_to_shipped_seconds) as shipped_order_count,
-        coalesce(cast(sum(checkout_to_shipped_seconds) as bigint), 0)
+        count(is_delivered_late) filter (where is_sold) as judged_order_count,
+        count(*) filter (where is_sold and not is_delivered_late) as on_time_order_count,
+        count(checkout_to_shipped_seconds) filter (where is_sold) as shipped_order_count,
+        coalesce(cast(sum(checkout_to_shipped_seconds) filter (where is_sold) as bigint), 0)
             as checkout_to_shipped_seconds,
-        count(ordered_to_delivered_seconds) as delivered_order_count,
-        coalesce(cast(sum(ordered_to_delivered_seconds) as bigint), 0)
+        count(ordered_to_delivered_seconds) filter (where is_sold) as delivered_order_count,
+        coalesce(cast(sum(ordered_to_delivered_seconds) filter (where is_sold) as bigint), 0)
             as ordered_to_delivered_seconds,
 
         -- dates

@@ -17,7 +17,7 @@ with
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
-    where {{ touched('session_id') }}
+    where {{ touched('session_id') }} and session_id is not null
 
 ),
 

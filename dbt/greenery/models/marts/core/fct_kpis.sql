@@ -29,6 +29,8 @@ orders as (
 
     select
         coalesce(sum(order_count), 0) as order_count,
+        coalesce(sum(sold_order_count), 0) as sold_order_count,
+        coalesce(sum(revenue_order_count), 0) as revenue_order_count,
         coalesce(sum(hour_count), 0) as hour_count,
         coalesce(sum(promo_order_count), 0) as promo_order_count,
         coalesce(sum(order_total_usd), 0) as order_total_usd,
@@ -50,7 +52,7 @@ metrics as (
         metrics.metric,
         metrics.unit,
         metrics.description,
-        cast(metrics.numerator as numeric(18, 2)) as numerator,
+        {{ fit('metrics.numerator', 18, 2) }} as numerator,
         cast(metrics.denominator as bigint) as denominator
     from users
     cross join buyers
@@ -64,7 +66,7 @@ metrics as (
         ),
         (
             'buyers', buyers.buyer_count, null, 'users',
-            'Users with at least one order.'
+            'Users with at least one order that was sold.'
         ),
         (
             'sessions', sessions.session_count, null, 'sessions',
@@ -72,23 +74,23 @@ metrics as (
         ),
         (
             'orders', orders.order_count, null, 'orders',
-            'Orders placed.'
+            'Orders placed, cancelled ones too.'
         ),
         (
             'revenue_usd', orders.order_total_usd, null, 'usd',
-            'What buyers paid: goods and shipping, less discounts.'
+            'What buyers paid and did not get back: goods and shipping, less discounts.'
         ),
         (
             'repeat_rate', buyers.repeat_buyer_count, buyers.buyer_count, 'share',
-            'Users with two or more orders / users with an order.'
+            'Users with two or more orders / users with an order; cancelled ones left out.'
         ),
         (
             'conversion_rate', sessions.converted_session_count, sessions.session_count, 'share',
             'Sessions with a checkout / sessions.'
         ),
         (
-            'promo_order_rate', orders.promo_order_count, orders.order_count, 'share',
-            'Orders with a promo / orders.'
+            'promo_order_rate', orders.promo_order_count, orders.sold_order_count, 'share',
+            'Orders with a promo / orders; cancelled ones left out.'
         ),
         (
             'on_time_rate', orders.on_time_order_count, orders.judged_order_count, 'share',
@@ -99,12 +101,12 @@ metrics as (
             'Orders / clock hours in which there was an order.'
         ),
         (
-            'average_order_usd', orders.order_total_usd, orders.order_count, 'usd',
-            'What buyers paid / orders.'
+            'average_order_usd', orders.order_total_usd, orders.revenue_order_count, 'usd',
+            'What buyers paid / orders; those cancelled or returned left out.'
         ),
         (
-            'average_items_per_order', orders.item_count, orders.order_count, 'items',
-            'Units bought / orders.'
+            'average_items_per_order', orders.item_count, orders.sold_order_count, 'items',
+            'Units bought / orders; cancelled ones left out.'
         ),
         (
             'average_session_seconds', sessions.on_site_seconds, sessions.session_count, 'seconds',
@@ -136,7 +138,7 @@ final as (
         numerator,
         denominator,
         case
-            when denominator is null then cast(numerator as numeric(18, 4))
+            when denominator is null then {{ fit('numerator', 18, 4) }}
             else {{ rate('numerator', 'denominator') }}
         end as value
 

@@ -32,7 +32,10 @@ orders as (
 
 products as (
 
-    select * from {{ ref('int_product_prices') }}
+    select
+        product_id,
+        {{ fit('price_usd', 16, 6) }} as price_usd
+    from {{ ref('int_product_prices') }}
 
 ),
 
@@ -43,14 +46,18 @@ lines as (
         order_items.product_id,
         order_items.quantity,
         products.price_usd,
-        orders.order_cost_usd,
+        {{ money('orders.order_cost_usd') }} as order_cost_usd,
+        orders.is_sold,
+        orders.has_revenue,
         orders.ordered_at,
+        -- no line takes more than the order cost, or less than nothing
+        greatest(order_items.quantity, 0) as unit_count,
         -- a product that is gone is taken to have cost what the order's other products cost
-        coalesce(
+        greatest(coalesce(
             products.price_usd,
             avg(products.price_usd) over (partition by order_items.order_id),
             0
-        ) * order_items.quantity as value_usd
+        ), 0) * greatest(order_items.quantity, 0) as value_usd
     from order_items
     -- the lines of a deleted order go with it
     inner join orders on order_items.order_id = orders.order_id
@@ -65,7 +72,9 @@ lines_weighed as (
         case
             when sum(value_usd) over (partition by order_id) > 0 then value_usd
             -- everything in the order is free by now: each unit counts the same
-            else quantity
+            when sum(unit_count) over (partition by order_id) > 0 then unit_count
+            -- and there are no units: each line does
+            else 1
         end as line_weight
     from lines
 
@@ -102,12 +111,16 @@ final as (
 
         -- numerics
         quantity,
-        cast(price_usd as numeric(12, 2)) as price_usd,
+        {{ money('price_usd') }} as price_usd,
         cast(
             cost_so_far_usd - lag(cost_so_far_usd, 1, 0.00) over (
                 partition by order_id order by product_id
             ) as numeric(12, 2)
         ) as line_total_usd,
+
+        -- booleans
+        is_sold,
+        has_revenue,
 
         -- dates
         {{ business_date('ordered_at') }} as ordered_date

@@ -17,11 +17,7 @@ versions as (
     select
         *,
         lag(order_status) over (partition by order_id order by dbt_valid_from) as status_before,
-        case order_status
-            when 'preparing' then 1
-            when 'shipped' then 2
-            when 'delivered' then 3
-        end as step_number
+        {{ status_means('order_status', 'step_number') }} as step_number
     from {{ ref('orders_history') }}
     where {{ touched('order_id') }} and not is_deleted
 
@@ -60,9 +56,7 @@ stays_with_latest_entry as (
         -- the shop keeps one instant for a status; what it came back to is known by the load alone
         least(stays.seen_at, case
             when not stays.is_step_forward then null
-            when stays.order_status = 'preparing' then orders.ordered_at
-            when stays.order_status = 'shipped' then orders.shipped_at
-            when stays.order_status = 'delivered' then orders.delivered_at
+            else {{ status_means('stays.order_status', 'entered_at') }}
         end) as entered_by_at
     from stays
     inner join orders on stays.order_id = orders.order_id

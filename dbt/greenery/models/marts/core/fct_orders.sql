@@ -16,6 +16,8 @@
             'ordered_date',
             'promo_id',
             'order_status',
+            'is_sold',
+            'has_revenue',
             'item_count',
             'order_total_usd',
             'is_delivered_late',
@@ -47,7 +49,10 @@ order_events as (
 
     select
         order_id,
-        min(session_id) filter (where event_type = 'checkout') as session_id,
+        -- a second checkout of the order, perhaps in another visit, does not count
+        (
+            array_agg(session_id order by event_at, event_id) filter (where event_type = 'checkout')
+        )[1] as session_id,
         min(event_at) filter (where event_type = 'checkout') as checked_out_at,
         min(event_at) filter (where event_type = 'package_shipped') as shipped_at
     from {{ ref('stg_greenery__events') }}
@@ -87,18 +92,18 @@ final as (
         user_orders.order_number,
         coalesce(items_by_order.product_count, 0) as product_count,
         coalesce(items_by_order.item_count, 0) as item_count,
-        cast(orders.order_cost_usd as numeric(12, 2)) as order_cost_usd,
-        cast(orders.shipping_cost_usd as numeric(12, 2)) as shipping_cost_usd,
+        {{ money('orders.order_cost_usd') }} as order_cost_usd,
+        {{ money('orders.shipping_cost_usd') }} as shipping_cost_usd,
         -- what was taken off at the time: the promo itself may be worth something else by now
-        cast(
-            orders.order_cost_usd + orders.shipping_cost_usd - orders.order_total_usd
-            as numeric(12, 2)
-        ) as discount_usd,
-        cast(orders.order_total_usd as numeric(12, 2)) as order_total_usd,
+        {{ money('orders.order_cost_usd + orders.shipping_cost_usd - orders.order_total_usd') }}
+            as discount_usd,
+        {{ money('orders.order_total_usd') }} as order_total_usd,
 
         -- booleans
-        user_orders.is_first_order,
-        user_orders.is_last_order,
+        orders.is_sold,
+        orders.has_revenue,
+        coalesce(user_orders.is_first_order, false) as is_first_order,
+        coalesce(user_orders.is_last_order, false) as is_last_order,
         orders.delivered_at > orders.estimated_delivery_at as is_delivered_late,
 
         -- dates
@@ -112,7 +117,7 @@ final as (
         orders.delivered_at
 
     from orders
-    inner join user_orders on orders.order_id = user_orders.order_id
+    left join user_orders on orders.order_id = user_orders.order_id
     left join order_events on orders.order_id = order_events.order_id
     left join items_by_order on orders.order_id = items_by_order.order_id
 

@@ -43,7 +43,7 @@ final as (
         orders.session_id,
 
         -- strings
-        orders.order_status,
+        coalesce(orders.order_status, 'unknown') as order_status,
         coalesce(orders.shipping_service, 'unknown') as shipping_service,
         case when orders.promo_id is null then 'no' else 'yes' end as promo_used,
         case
@@ -55,7 +55,8 @@ final as (
             when orders.order_cost_usd < 50 then 'under $50'
             when orders.order_cost_usd < 150 then '$50 to $149.99'
             when orders.order_cost_usd < 300 then '$150 to $299.99'
-            else '$300 and more'
+            when orders.order_cost_usd >= 300 then '$300 and more'
+            else 'unknown'
         end as order_size_band,
         case orders.product_count
             when 0 then 'unknown'

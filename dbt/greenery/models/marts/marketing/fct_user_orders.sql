@@ -18,7 +18,7 @@ orders as (
         {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds,
         {{ seconds_between('shipped_at', 'delivered_at') }} as shipped_to_delivered_seconds
     from {{ ref('fct_orders') }}
-    where {{ touched('user_id') }}
+    where {{ touched('user_id') }} and user_id is not null and is_sold
 
 ),
 
@@ -31,11 +31,12 @@ final as (
         -- numerics
         count(*) as order_count,
         count(delivered_at) as delivered_order_count,
-        cast(sum(order_total_usd) as numeric(12, 2)) as total_spend_usd,
-        cast(avg(order_total_usd) as numeric(12, 2)) as average_order_usd,
-        cast(avg(checkout_to_shipped_seconds) as numeric(12, 0))
+        {{ money('coalesce(sum(order_total_usd) filter (where has_revenue), 0)') }}
+            as total_spend_usd,
+        {{ money('avg(order_total_usd) filter (where has_revenue)') }} as average_order_usd,
+        {{ fit('avg(checkout_to_shipped_seconds)', 12, 0) }}
             as average_checkout_to_shipped_seconds,
-        cast(avg(shipped_to_delivered_seconds) as numeric(12, 0))
+        {{ fit('avg(shipped_to_delivered_seconds)', 12, 0) }}
             as average_shipped_to_delivered_seconds,
 
         -- booleans

@@ -22,6 +22,7 @@ events_by_day as (
     from {{ ref('fct_events') }}
     where
         {{ touched('event_date') }}
+        and event_date is not null
         and product_id is not null
         and event_type in ('page_view', 'add_to_cart')
     group by 1, 2
@@ -35,10 +36,10 @@ order_items_by_day as (
         product_id,
         -- a product stands once in an order, so its lines are its orders
         count(*) as order_count,
-        sum(quantity) as unit_count,
-        sum(line_total_usd) as revenue_usd
+        sum(quantity) filter (where is_sold) as unit_count,
+        sum(line_total_usd) filter (where has_revenue) as revenue_usd
     from {{ ref('fct_order_items') }}
-    where {{ touched('ordered_date') }}
+    where {{ touched('ordered_date') }} and ordered_date is not null
     group by 1, 2
 
 ),
@@ -54,7 +55,7 @@ final as (
         coalesce(events_by_day.add_to_cart_count, 0) as add_to_cart_count,
         coalesce(order_items_by_day.order_count, 0) as order_count,
         coalesce(order_items_by_day.unit_count, 0) as unit_count,
-        cast(coalesce(order_items_by_day.revenue_usd, 0) as numeric(12, 2)) as revenue_usd,
+        {{ money('coalesce(order_items_by_day.revenue_usd, 0)') }} as revenue_usd,
 
         -- dates
         date_day

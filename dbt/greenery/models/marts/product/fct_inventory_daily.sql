@@ -43,7 +43,7 @@ final as (
         closing_versions.product_id,
 
         -- numerics
-        cast(closing_versions.price_usd as numeric(12, 2)) as price_usd,
+        {{ money('closing_versions.price_usd') }} as price_usd,
         closing_versions.inventory_count,
 
         -- dates

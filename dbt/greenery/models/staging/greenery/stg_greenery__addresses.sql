@@ -9,7 +9,8 @@ select
     country,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'addresses') }}
 -- the loader keeps rows that the shop deleted, and marks them

@@ -18,7 +18,8 @@ select
     created_at as event_at,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'events') }}
 -- the loader keeps rows that the shop deleted, and marks them

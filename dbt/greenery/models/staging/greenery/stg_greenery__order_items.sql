@@ -7,7 +7,8 @@ select
     quantity,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'order_items') }}
 -- the loader keeps rows that the shop deleted, and marks them

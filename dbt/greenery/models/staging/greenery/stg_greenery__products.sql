@@ -10,7 +10,8 @@ select
     inventory as inventory_count,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'products') }}
 -- the loader keeps rows that the shop deleted, and marks them

@@ -9,7 +9,8 @@ select
     discount as discount_usd,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'promos') }}
 -- the loader keeps rows that the shop deleted, and marks them

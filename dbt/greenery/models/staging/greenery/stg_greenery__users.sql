@@ -14,7 +14,8 @@ select
     updated_at,
 
     -- bookkeeping
-    _load_id as load_id
+    _load_id as load_id,
+    _loaded_at as loaded_at
 
 from {{ source('greenery', 'users') }}
 -- the loader keeps rows that the shop deleted, and marks them
