@@ -10,8 +10,8 @@ declare
     role_name text;
     setting text;
 begin
-    -- developer: nobody is it; it owns what makes schemas for analysts
-    foreach role_name in array array['loader', 'transformer', 'publisher', 'reader', 'developer'] loop
+    -- sandbox: nobody is it; it owns what makes schemas for analysts
+    foreach role_name in array array['loader', 'transformer', 'publisher', 'reader', 'sandbox'] loop
         if not exists (select from pg_roles where rolname = role_name) then
             execute format('create role %I nologin', role_name);
         end if;
@@ -44,7 +44,7 @@ begin
 
     execute format('revoke all on database %I from public', current_database());
     execute format('grant connect, temporary on database %I to public', current_database());
-    execute format('grant create on database %I to transformer, developer', current_database());
+    execute format('grant create on database %I to transformer, sandbox', current_database());
     -- they had it once: who makes a schema may call it like a log-in, and is asked first by that one's sessions
     execute format('revoke create on database %I from analyst', current_database());
 end
@@ -105,10 +105,10 @@ $$;
 
 -- Schemas of an analyst's own are made for them: only their names are theirs to choose. They belong to
 -- analyst, who may drop them.
-grant analyst to developer with inherit false, set true;
-create schema if not exists development authorization developer;
-grant usage on schema development to analyst;
-create or replace procedure development.create_schema(name text)
+grant analyst to sandbox with inherit false, set true;
+create schema if not exists sandbox authorization sandbox;
+grant usage on schema sandbox to analyst;
+create or replace procedure sandbox.create_schema(name text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -119,11 +119,11 @@ begin
     execute format('create schema if not exists %I authorization analyst', name);
 end
 $$;
-comment on procedure development.create_schema is
+comment on procedure sandbox.create_schema is
     'Makes a schema for an analyst, dev_<name>. dbt calls it by itself.';
-alter procedure development.create_schema owner to developer;
-revoke execute on procedure development.create_schema from public;
-grant execute on procedure development.create_schema to analyst;
+alter procedure sandbox.create_schema owner to sandbox;
+revoke execute on procedure sandbox.create_schema from public;
+grant execute on procedure sandbox.create_schema to analyst;
 
 -- What a row is refused for has the row's values in it, and whoever sent it hears so. The server's log
 -- need not keep them as well: personal data would outlive its person there.
@@ -157,7 +157,7 @@ begin
             pg_has_role(nspowner, 'analyst', 'member')
             and not starts_with(nspname, 'dev_')
             and not (select rolsuper from pg_roles where pg_roles.oid = nspowner)
-            and pg_get_userbyid(nspowner) <> 'developer'
+            and pg_get_userbyid(nspowner) <> 'sandbox'
     loop
         raise warning 'Look at the schema %: it was made when analysts could choose any name.', found;
     end loop;

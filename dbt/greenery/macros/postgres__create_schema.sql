@@ -7,7 +7,7 @@
         {%- if target.name == 'prod' -%}
             create schema if not exists {{ adapter.quote(relation.schema) }}
         {%- else -%}
-            call development.create_schema('{{ dbt.escape_single_quotes(relation.schema) }}')
+            call sandbox.create_schema('{{ dbt.escape_single_quotes(relation.schema) }}')
         {%- endif -%}
     {%- endcall -%}
 {%- endmacro %}

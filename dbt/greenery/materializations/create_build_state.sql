@@ -11,7 +11,7 @@
             ~ " if not exists (select from pg_attribute where attrelid = to_regclass('"
             ~ build_state('model_change') ~ "') and attname = 'is_key_change') then"
             ~ " perform pg_advisory_xact_lock(hashtextextended('" ~ build_state('model_change') ~ "', 0));"
-            ~ " call development.create_schema('" ~ dbt.escape_single_quotes(target.schema ~ '_ops') ~ "');"
+            ~ " call sandbox.create_schema('" ~ dbt.escape_single_quotes(target.schema ~ '_ops') ~ "');"
             ~ " create table if not exists " ~ build_state('model_state')
             ~ " (like ops.model_state including all);"
             ~ " create table if not exists " ~ build_state('model_watermark')

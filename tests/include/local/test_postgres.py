@@ -117,7 +117,7 @@ def test_the_analyst_reads_everything_and_writes_to_no_schema_of_the_run(state):
             ask(server, f"create schema {schema}", "analyst")
     with contextlib.closing(server.connect("analyst")) as connection, connection:
         connection.cursor().execute(
-            "call development.create_schema('dev_me'); create table dev_me.mine as select 1"
+            "call sandbox.create_schema('dev_me'); create table dev_me.mine as select 1"
         )
 
 
@@ -125,7 +125,7 @@ def test_the_analyst_reads_everything_and_writes_to_no_schema_of_the_run(state):
 def test_the_analysts_own_schemas_have_no_other_name_than_dev(state, name):
     server = postgres.start(state)
     with pytest.raises(psycopg2.errors.InvalidSchemaName, match="is called dev_<name>"):
-        ask(server, f"call development.create_schema('{name}')", "analyst")
+        ask(server, f"call sandbox.create_schema('{name}')", "analyst")
 
 
 def test_the_runs_log_in_may_do_nothing_before_it_takes_a_role(state):

@@ -56,7 +56,7 @@ def test_an_analyst_of_another_name_builds_as_well(warehouse):
     warehouse.run("create role ann login password 'ann' in role analyst")
     try:
         warehouse.run(
-            "set session authorization ann; call development.create_schema('dev_ann');"
+            "set session authorization ann; call sandbox.create_schema('dev_ann');"
             " create table dev_ann.mine as select 1 as a; drop schema dev_ann cascade"
         )
     finally:
