@@ -20,9 +20,16 @@ def main() -> int:
         default="127.0.0.1",
         help="whom to listen to; it asks for no log-in, so loopback alone by default",
     )
+    parser.add_argument(
+        "--called",
+        nargs="*",
+        default=[],
+        metavar="HOST:PORT",
+        help="by which names it may be called besides localhost and its port",
+    )
     options = parser.parse_args()
     try:
-        slack = FakeSlack(options.port, options.host)
+        slack = FakeSlack(options.port, options.host, options.called)
     except OSError as error:
         print(f"Port {options.port} can't be listened on: {error.strerror}.", file=sys.stderr)
         return 1

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.server import ThreadingHTTPServer
 from typing import Any
 
 from include.slack import connection
 from include.slack.handler import MODES, handler
 from include.slack.workspace import Workspace
+from include.web.hosts import on_loopback
 
 PORT = 8065
 
@@ -24,7 +25,8 @@ PORT = 8065
 class FakeSlack(Workspace):
     """Runs in a thread. ``messages`` are what it shows: channel, text, blocks, attachments …"""
 
-    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1", hosts: Collection[str] = ()) -> None:
+        """``hosts``: by which names it may be called besides those of loopback."""
         super().__init__()
         self.requests: list[str] = []
         # modes of the next requests, one each; then `mode` again
@@ -34,6 +36,7 @@ class FakeSlack(Workspace):
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.address = f"127.0.0.1:{self.port}"
+        self.hosts = on_loopback(self.port) | {*hosts}
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )

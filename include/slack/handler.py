@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from include.slack.connection import WEBHOOK
 from include.slack.page import page
+from include.web.hosts import refusal
 
 if TYPE_CHECKING:
     from include.slack.fake_slack import FakeSlack
@@ -33,6 +34,16 @@ def handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
     """Return the class that answers in a Slack's name."""
 
     class Handler(BaseHTTPRequestHandler):
+        def parse_request(self) -> bool:
+            """Refuse what is asked under a name of somebody else's, by whatever method."""
+            if not super().parse_request():
+                return False
+            hosts, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
+            refused = refusal(hosts, origins, slack.hosts)
+            if refused:
+                self._answer(*refused)
+            return refused is None
+
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
             if path.startswith("/api/"):

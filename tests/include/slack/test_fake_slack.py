@@ -103,3 +103,35 @@ def test_a_taken_port_is_said_in_one_sentence(slack):
     )
     assert done.returncode == 1
     assert done.stderr.strip() == f"Port {slack.port} can't be listened on: Address already in use."
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Host", "evil.example", 400),
+        ("Host", "localhost", 400),
+        ("Origin", "http://evil.example", 403),
+        ("Origin", "null", 403),
+    ],
+)
+def test_a_page_of_somebody_elses_reads_and_changes_nothing(
+    slack, page, bot, method, header, value, status
+):
+    bot.chat_postMessage(channel=CHANNEL, text="who is affected")
+    for path in ("/", "/messages", "/requests", "/behave", "/forget", "/api/chat.postMessage"):
+        refused = page.request(
+            method, path, headers={header: value}, data={"mode": "broken", "channel": CHANNEL}
+        )
+        assert refused.status_code == status
+        assert "affected" not in refused.text
+    assert len(slack.everything) == 1
+    assert slack.mode == "fine"
+
+
+def test_it_is_called_by_each_name_of_loopback_and_those_it_was_given(slack, page):
+    slack.hosts |= {"slack:8065"}
+    for host in (f"localhost:{slack.port}", f"[::1]:{slack.port}", "slack:8065"):
+        assert page.get("/messages", headers={"Host": host}).status_code == 200
+    same_page = {"Origin": f"http://127.0.0.1:{slack.port}"}
+    assert page.post("/behave", data={"mode": "fine"}, headers=same_page).status_code == 303
