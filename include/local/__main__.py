@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from pathlib import Path
 
-from include.local import clients, postgres, services, slack, variables
-from include.local.home import Home, environment
+from include.local import clients, postgres, processes, services, slack, variables
+from include.local.home import Home
 from include.warehouse.session import drop_libpq_variables
 
 
@@ -69,6 +68,9 @@ def main() -> int:
         return COMMANDS[arguments.command](home, arguments)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        processes.forget_terminal()
+        return 141
     except Exception as error:
         if type(error).__name__ not in EXPECTED:
             raise
@@ -84,28 +86,15 @@ def _run(home: Home, arguments: argparse.Namespace) -> int:
 
 
 def _up(home: Home, arguments: argparse.Namespace) -> int:
-    from include.local.source import choose_source, identity, refuse_other_source
+    from include.local.daily import up
 
-    server = postgres.start(home.state)
-    source = choose_source(home, server, arguments.source)
-    if services.is_up(home):
-        refuse_other_source(home, source)
-        print(f"Airflow is up already: {home.url}")
-        return 0
-    home.leave_taken_port()
-    page = slack.use(home, arguments.slack)
-    environ = environment(home, server, source)
-    services.migrate_metadata(environ, home)
-    services.start(home, environ, identity(source))
-    print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
-    if page:
-        print(f"Slack: http://{page} (the fake one)")
+    up(home, arguments.source, arguments.slack)
     return 0
 
 
 def _slack(home: Home, _: argparse.Namespace) -> int:
     address = slack.start(home)
-    print(slack.in_words(home, address, services.is_up(home)))
+    print(slack.in_words(home, address, services.up(home) is not None))
     return 0
 
 
@@ -152,7 +141,7 @@ def _reset(home: Home, _: argparse.Namespace) -> int:
         services.stop(one)
         slack.stop(one)
         postgres.remove(one.state)
-    shutil.rmtree(home.state, ignore_errors=True)
+        one.remove()
     print(f"{home.state} is gone. `make run` starts over.")
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -23,8 +23,12 @@ class DagBrokenError(Exception):
 class AirflowApi:
     """A client of a local Airflow that asks for no log-in."""
 
-    def __init__(self, url: str, dag_id: str = DAG_ID) -> None:
+    def __init__(
+        self, url: str, dag_id: str = DAG_ID, watch: Callable[[], None] = lambda: None
+    ) -> None:
+        """``watch`` is called again and again while something is waited for; it may raise."""
         self._dag_id = dag_id
+        self._watch = watch
         # no proxy of the environment stands between us and loopback
         self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30, trust_env=False)
 
@@ -61,6 +65,7 @@ class AirflowApi:
             before = None
         deadline = time.monotonic() + PARSE_TIMEOUT
         while time.monotonic() < deadline:
+            self._watch()
             errors = [*self.pages("/importErrors", "import_errors")]
             if errors:
                 raise DagBrokenError("\n".join(error["stack_trace"].strip() for error in errors))
@@ -112,6 +117,7 @@ class AirflowApi:
         told: set[tuple[str, int]] = set()
         over = False
         while not over:
+            self._watch()
             over = self.state(run_id) not in UNFINISHED
             ended = [task for task in self.tasks(run_id) if task["state"] in ENDED]
             for task in sorted(ended, key=lambda task: task["end_date"] or ""):

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 from include.local import files, postgres
 from include.local.databases import METADATA, WAREHOUSE
+from include.local.plain import are_links, is_plain, is_short, make_links, remove_links
 from include.local.postgres import Server
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,25 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.airflow / "logs"
+
+    def plain(self) -> Home:
+        """Return the same folders by paths that every program takes, links if need be."""
+        folders = (self.root, self.state)
+        if all(map(is_plain, folders)) and is_short(self.state):
+            return self
+        self.state.mkdir(parents=True, exist_ok=True)
+        links = Path(self.remembered("links", lambda: str(make_links(*folders))))
+        if not are_links(links, *folders):
+            links = Path(self.remembered("links", lambda: str(make_links(*folders)), anew=True))
+        return Home(root=links / "0", state=links / "1")
+
+    def remove(self) -> None:
+        """Delete the state folder, and what leads to it."""
+        file = self.state / "settings.json"
+        links = json.loads(file.read_text()).get("links") if file.exists() else None
+        if links and are_links(Path(links), self.root, self.state):
+            remove_links(Path(links))
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def remembered(self, name: str, make: Any, *, anew: bool = False) -> Any:
         """Return a value kept under the state folder, made at the first call, or anew if asked."""
@@ -100,8 +121,10 @@ def source_connection(source: str) -> str:
 
 def environment(home: Home, server: Server, source: str) -> dict[str, str]:
     """Return the environment for Airflow's processes: all settings of the local installation."""
+    home = home.plain()
     airflow = {
         "CORE__DAGS_FOLDER": home.root / "dags",
+        "CORE__PLUGINS_FOLDER": home.root / "config" / "plugins",
         "CORE__EXECUTOR": "LocalExecutor",
         # a task of dbt waits for Postgres and Airflow's API about half of its time
         "CORE__PARALLELISM": 2 * (os.cpu_count() or 2),

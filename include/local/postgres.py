@@ -26,6 +26,7 @@ import psycopg2
 from include.local import files, postmaster
 from include.local.account import PostgresError, is_reachable, run_as_server, server_account
 from include.local.databases import LOGINS, WAREHOUSE, bootstrap
+from include.local.plain import OUTSIDE, is_plain
 from include.warehouse import session
 
 SERVER_SETTINGS = {
@@ -103,6 +104,12 @@ def stop(state: Path) -> bool:
 def is_running(state: Path) -> bool:
     """Tell whether the server of the state folder is there, ready or not."""
     return any(postmaster.running(home / "data") for home in _homes(state))
+
+
+def log(state: Path) -> Path:
+    """Return the file in which the server says what it does."""
+    server = _read(state)
+    return Path(server.home if server else state / "postgres", "log")
 
 
 def remove(state: Path) -> None:
@@ -216,11 +223,15 @@ def _take_into_use(server: Server) -> None:
 def _new_home(state: Path, account: struct_passwd | None) -> Path:
     home = state / "postgres"
     home.mkdir(exist_ok=True)
-    if account and not (is_reachable(home) and is_reachable(_wheel() / "bin" / "postgres")):
+    programs = _wheel() / "bin" / "postgres"
+    if not (is_plain(home) and is_plain(programs)) or (
+        account and not (is_reachable(home) and is_reachable(programs))
+    ):
         # Below a folder that is closed to others (such as /root) the server's account can reach
-        # nothing, and opening that folder is not ours to do. So server and data go elsewhere.
+        # nothing, and opening that folder is not ours to do; and Postgres' programs hand their own
+        # path to a shell. So server and data go elsewhere.
         home.rmdir()
-        home = Path("/var/tmp", f"greenery-postgres-{secrets.token_hex(8)}")
+        home = Path(OUTSIDE, f"greenery-postgres-{secrets.token_hex(8)}")
         files.write(state / ELSEWHERE, str(home))
         home.mkdir(mode=0o700)
         _copy_wheel(home / "server")

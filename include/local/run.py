@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from include.local import postgres, services, tell
+import httpx
+import psycopg2
+
+from include.local import daily, postgres, services, tell
 from include.local import slack as local_slack
 from include.local.api import AirflowApi
+from include.local.deaths import deaths_in_words
 from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
-from include.local.source import OtherSourceError, choose_source, identity, refuse_other_source
+from include.local.processes import exit_when_told, forget_terminal
+from include.local.services import ServicesError
+from include.local.source import choose_source, identity
 from include.local.told import send_what_waits, wait_until_told, what_waits
 
 
@@ -35,13 +39,13 @@ def run(
         Whether the run succeeded.
     """
     # from the very start: what was started must be ended
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_when_told()
     started = time.monotonic()
     server = postgres.start(home.state)
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(server)
     source = choose_source(home, server, source)
     page = local_slack.use(home, slack)
-    with _alone(home), airflow(home, server, source) as api:
+    with airflow(home, server, source) as api:
         print(f"Airflow is up ({time.monotonic() - started:.0f} s). The run begins.", flush=True)
         begun = time.monotonic()
         run_id = api.trigger({"confirm_shrunk": list(confirm_shrunk)})
@@ -57,19 +61,9 @@ def run(
         connection.cursor() as cursor,
     ):
         is_good = tell.end_of_run(cursor, home, run_id, state, seconds, page)
-    if waits := what_waits(server, airflow_is_up=services.is_up(home)):
+    if waits := what_waits(server, airflow_is_up=services.up(home) is not None):
         print(f"\n{waits}")
     return is_good
-
-
-@contextlib.contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    with open(home.state / "run.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OtherSourceError("Another `make run` is at work in this checkout.") from None
-        yield
 
 
 @contextlib.contextmanager
@@ -79,29 +73,40 @@ def airflow(
     """Yield the API of this checkout's Airflow, started for as long as needed.
 
     ``more``: variables that its environment has besides.
+
+    Raises:
+        ServicesError: if Airflow or Postgres ends meanwhile, or another command starts one.
     """
-    api = AirflowApi(home.url)
-    if services.is_up(home):
-        refuse_other_source(home, source)
-        api.wait_for_dag()
-        yield api
-        return
-    home.leave_taken_port()
-    api = AirflowApi(home.url)
-    environ = {**environment(home, server, source), **(more or {})}
-    # a run is asked for here; the daily schedule belongs to `make up`
-    environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
-    # looking for what can go on next every second would add up to half a minute
-    environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
-    services.migrate_metadata(environ, home)
-    services.start(home, environ, identity(source))
-    try:
-        api.wait_for_dag()
-        for left_over in api.unfinished_runs():
-            _end_as_failed(api, left_over, server)
-        yield api
-    finally:
+    with daily.alone(home):
+        if daily.is_up(home, server, source):
+            with deaths_in_words(home):
+                api = _api(home)
+                api.wait_for_dag()
+                yield api
+            return
+        # of a `make run` that was killed
         services.stop(home)
+        home.leave_taken_port()
+        environ = {**environment(home, server, source), **(more or {})}
+        # a run is asked for here; the daily schedule belongs to `make up`
+        environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
+        # looking for what can go on next every second would add up to half a minute
+        environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
+        services.migrate_metadata(environ, home)
+        services.start(home, environ, identity(source))
+        try:
+            with deaths_in_words(home):
+                api = _api(home)
+                api.wait_for_dag()
+                for left_over in api.unfinished_runs():
+                    _end_as_failed(api, left_over, server)
+                yield api
+        finally:
+            services.stop(home)
+
+
+def _api(home: Home) -> AirflowApi:
+    return AirflowApi(home.url, watch=partial(services.watch, home))
 
 
 @contextlib.contextmanager
@@ -110,9 +115,16 @@ def _ended_as_failed_when_interrupted(
 ) -> Iterator[None]:
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, BrokenPipeError) as error:
+        if isinstance(error, BrokenPipeError):
+            forget_terminal()
         print("\nInterrupted: the run is ended as failed. Nothing was published.", flush=True)
         _end_as_failed(api, run_id, server)
+        raise
+    except (ServicesError, httpx.HTTPError, psycopg2.Error):
+        # as far as what is left of Airflow and Postgres lets us
+        with contextlib.suppress(Exception):
+            _end_as_failed(api, run_id, server)
         raise
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from include.local import postgres
 from include.local.home import Home, warehouse_connection
+from include.local.processes import exit_when_told
 from include.scenarios.catalogue import SCENARIOS
 from include.scenarios.play import play
 from include.scenarios.stage import ScenarioError, opened
@@ -40,7 +39,7 @@ def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
     if name not in SCENARIOS:
         raise ScenarioError(f"There is no scenario {name}. Choose from: {', '.join(SCENARIOS)}.")
     # what was started must be ended
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_when_told()
     server = postgres.start(home.stage.state)
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = warehouse_connection(server)
     about = SCENARIOS[name]

@@ -8,15 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
-
-from include.local import processes
+from include.local import files, processes
 from include.local.home import Home, port_is_taken
 from include.local.postgres import free_port
+from include.local.processes import Started
+from include.local.services import SLACK as VARIABLE
 from include.slack.connection import CHANNEL, local_connection
 from include.slack.fake_slack import PORT
 
-VARIABLE = "AIRFLOW_CONN_GREENERY_SLACK"
 START_TIMEOUT = 20
 
 
@@ -38,10 +37,10 @@ def start(home: Home) -> str:
         port = home.remembered("slack_port", free_port, anew=True)
     command = [sys.executable, "-m", "include.slack", "--port", str(port)]
     born = processes.spawn(command, home.root, _log(home), {**os.environ, "PYTHONUNBUFFERED": "1"})
-    _file(home).write_text(json.dumps({"process": born, "port": port}))
+    files.write(_file(home), json.dumps({"process": born, "port": port}))
     deadline = time.monotonic() + START_TIMEOUT
     while not port_is_taken(port):
-        if not processes.alive(*born) or time.monotonic() > deadline:
+        if not processes.alive(born) or time.monotonic() > deadline:
             raise SlackError(
                 f"The fake Slack does not start. Its log ends:\n{processes.last_lines(_log(home))}"
             )
@@ -51,16 +50,16 @@ def start(home: Home) -> str:
 
 def running(home: Home) -> str | None:
     """Return the address of the fake Slack, or None if it does not run."""
-    found = _found(home)
-    return f"127.0.0.1:{found[1]}" if found else None
+    known = _known(home)
+    return f"127.0.0.1:{known[1]}" if known and processes.alive(known[0]) else None
 
 
 def stop(home: Home) -> bool:
     """Stop the fake Slack. Return whether it was running."""
-    if found := _found(home):
-        processes.end([found[0]])
+    known = _known(home)
+    was_alive = bool(known) and processes.end([known[0]])
     _file(home).unlink(missing_ok=True)
-    return bool(found)
+    return was_alive
 
 
 def use(home: Home, asked: str | None) -> str | None:
@@ -95,16 +94,15 @@ def in_words(home: Home, address: str, airflow_is_up: bool) -> str:
     if os.environ.get(VARIABLE):
         lines.append(f"{VARIABLE} is set here and goes before it: use SLACK=local.")
     if airflow_is_up:
-        lines.append("Airflow is up and keeps to what it was started with: `make down` first.")
+        lines.append("Airflow is up and keeps to what it was started with until then.")
     return "\n".join(lines)
 
 
-def _found(home: Home) -> tuple[psutil.Process, int] | None:
+def _known(home: Home) -> tuple[Started, int] | None:
     if not _file(home).exists():
         return None
     known = json.loads(_file(home).read_text())
-    process = processes.alive(*known["process"])
-    return (process, known["port"]) if process else None
+    return Started(*known["process"]), known["port"]
 
 
 def _file(home: Home) -> Path:

@@ -70,9 +70,10 @@ def make_demo(home: Home, server: Server) -> None:
 
 def refuse_other_source(home: Home, source: str) -> None:
     """Raise OtherSourceError if the Airflow that is up loads from another source."""
-    if services.source(home) != identity(source):
+    up = services.up(home)
+    if up and up.source != identity(source):
         raise OtherSourceError(
-            f"Airflow is up with the source {services.source(home)}, not {identity(source)}. "
+            f"Airflow is up with the source {up.source}, not {identity(source)}. "
             "`make down`, then again."
         )
 

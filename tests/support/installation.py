@@ -75,18 +75,22 @@ def retry_at_once(checkout: Path) -> None:
     tasks.write_text(tasks.read_text().replace(waits, waits.replace("20", "1")))
 
 
+def without_session() -> dict[str, str]:
+    """Return the environment less what the test session has set for itself."""
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(OF_THE_TEST_SESSION)
+    }
+
+
 def command(checkout: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run one of the commands behind the Makefile in a copy of the checkout.
 
     Whoever runs it has set libpq's variables for databases of their own.
     """
-    environ = {
-        key: value for key, value in os.environ.items() if not key.startswith(OF_THE_TEST_SESSION)
-    }
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=checkout,
-        env={**environ, **hostile.VARIABLES, "GREENERY_STATE": str(checkout / ".local")},
+        env={**without_session(), **hostile.VARIABLES, "GREENERY_STATE": str(checkout / ".local")},
         capture_output=True,
         text=True,
     )
@@ -212,3 +216,4 @@ def running_installation(checkout: Path) -> Iterator[Installation]:
     finally:
         services.stop(home)
         postgres.remove(home.state)
+        home.remove()

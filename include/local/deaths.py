@@ -1,0 +1,52 @@
+"""What has ended while a run was waited for, where an error says only that nobody answers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import httpx
+import psycopg2
+
+from include.local import postgres, services
+from include.local.home import Home
+from include.local.services import ServicesError
+
+# who is being ended may have stopped answering before
+NOTICE_SECONDS = 10
+AFTER = "The next `make run` ends that run as failed, and starts anew."
+
+
+@contextlib.contextmanager
+def deaths_in_words(home: Home) -> Iterator[None]:
+    """Turn what comes of a death of Airflow or Postgres into a ServicesError that names it."""
+    try:
+        yield
+    except (ServicesError, httpx.HTTPError, psycopg2.Error) as error:
+        found = _what_ended(home, error)
+        if not found:
+            raise
+        raise ServicesError(f"{found}\n{AFTER}") from error
+
+
+def _what_ended(home: Home, error: Exception) -> str | None:
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while True:
+        if not home.state.exists():
+            return f"{home.state} was deleted meanwhile (`make reset`?)."
+        if not postgres.is_running(home.state):
+            return (
+                "The local Postgres has ended meanwhile (`make down`, or it was killed or died). "
+                f"Its log: {postgres.log(home.state)}"
+            )
+        try:
+            services.watch(home)
+        except ServicesError as ended:
+            return str(ended)
+        if isinstance(error, psycopg2.Error) or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    if isinstance(error, httpx.HTTPError):
+        return f"Airflow does not answer as it should: {error}. Its logs are in {home.logs}."
+    return None
