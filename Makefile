@@ -14,7 +14,7 @@ export GREENERY_DATA ?= ../shared/greenery
 WITH_ARGS := $(BIN)/python -m include.local.with_args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -97,6 +97,9 @@ bench-load: $(SET_UP) .venv-bench/set-up ## the loader beside its peers: make be
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
 	@sh include/docker/backup.sh save "$${TO:-backups/$$(date -u +%Y-%m-%dT%H%M%S)}"
+
+pin-images: ## have .env name the base images by digest, as the registry has them now
+	@sh include/docker/pin.sh
 
 restore: ## put a backup back: make restore FROM=folder
 	@sh include/docker/backup.sh restore "$${FROM:?Name the backup: make restore FROM=folder}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
+import httpx
 import pytest
 
 from include.docker.keys import MAKERS
@@ -45,6 +47,32 @@ def test_every_service_is_healthy_limited_and_starts_again(stack):
         assert container["HostConfig"]["Memory"] > 0
         assert container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         assert container["Config"]["User"] != "root"
+
+
+def test_no_container_can_become_more_than_it_is(stack):
+    for service in (*SERVICES, "slack", "housekeeping"):
+        host = stack.inspect(service)["HostConfig"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        # of the first process, when it has become what it runs as
+        status = stack.in_service(service, "cat", "/proc/1/status")
+        assert "NoNewPrivs:\t1" in status
+        assert re.search(r"CapEff:\t0+\n", status), service
+        assert host["ReadonlyRootfs"] == (service in ("warehouse", "metadata", "slack"))
+
+
+def test_a_page_of_somebody_elses_reads_and_changes_nothing(stack):
+    slack = stack.variables["GREENERY_SLACK_PORT"]
+    pages = {stack.port: "/api/v2/dags", int(slack): "/messages"}
+    for port, path in pages.items():
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as browser:
+            for method in ("GET", "POST", "DELETE"):
+                evil = {"Host": f"evil.example:{port}"}
+                assert browser.request(method, path, headers=evil).status_code == 400
+                evil = {"Origin": "http://evil.example"}
+                assert browser.request(method, path, headers=evil).status_code == 403
+            own = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"}
+            assert browser.get(path, headers=own).status_code == 200
 
 
 def test_nothing_listens_beyond_loopback(stack):
