@@ -12,6 +12,9 @@ DAG_ID = "greenery_elt"
 UNFINISHED = ("queued", "running")
 ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 PARSE_TIMEOUT = 120
+# of a machine that is busy; whose process ends is noticed at once
+ANSWER_SECONDS = 120
+SILENCE_SECONDS = 300
 # Airflow gives no more at once, whatever is asked for
 PAGE = 100
 
@@ -30,7 +33,9 @@ class AirflowApi:
         self._dag_id = dag_id
         self._watch = watch
         # no proxy of the environment stands between us and loopback
-        self._client = httpx.Client(base_url=f"{url}/api/v2", timeout=30, trust_env=False)
+        self._client = httpx.Client(
+            base_url=f"{url}/api/v2", timeout=ANSWER_SECONDS, trust_env=False
+        )
 
     def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **arguments)
@@ -113,16 +118,37 @@ class AirflowApi:
         self.call("POST", f"/dags/{self._dag_id}/clearTaskInstances", json=body)
 
     def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
-        """Yield each task instance once, when it has ended, until the run has ended."""
+        """Yield each task instance once, when it has ended, until the run has ended.
+
+        Raises:
+            httpx.HTTPError: if Airflow refuses to tell, or does not answer for 5 minutes.
+        """
         told: set[tuple[str, int]] = set()
         over = False
+        answered = time.monotonic()
         while not over:
             self._watch()
-            over = self.state(run_id) not in UNFINISHED
-            ended = [task for task in self.tasks(run_id) if task["state"] in ENDED]
+            try:
+                over, ended = self._look(run_id)
+            except httpx.HTTPError as error:
+                if _is_final(error) or time.monotonic() - answered > SILENCE_SECONDS:
+                    raise
+                time.sleep(interval)
+                continue
+            answered = time.monotonic()
             for task in sorted(ended, key=lambda task: task["end_date"] or ""):
                 if (key := (task["task_id"], task["map_index"])) not in told:
                     told.add(key)
                     yield task
             if not over:
                 time.sleep(interval)
+
+    def _look(self, run_id: str) -> tuple[bool, list[dict[str, Any]]]:
+        """Return whether a run is over, and its task instances that have ended."""
+        over = self.state(run_id) not in UNFINISHED
+        return over, [task for task in self.tasks(run_id) if task["state"] in ENDED]
+
+
+def _is_final(error: httpx.HTTPError) -> bool:
+    """Tell whether to ask again would change nothing."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500

@@ -30,21 +30,30 @@ def deaths_in_words(home: Home) -> Iterator[None]:
         raise ServicesError(f"{found}\n{AFTER}") from error
 
 
+def watch(home: Home) -> None:
+    """Look whether all that a run needs goes on.
+
+    Raises:
+        ServicesError: if something has ended; the message names it.
+    """
+    if not home.state.exists():
+        raise ServicesError(f"{home.state} was deleted meanwhile (`make reset`?).")
+    if not postgres.is_running(home.state):
+        raise ServicesError(
+            "The local Postgres has ended meanwhile (`make down`, or it was killed or died). "
+            f"Its log: {postgres.log(home.state)}"
+        )
+    services.watch(home)
+
+
 def _what_ended(home: Home, error: Exception) -> str | None:
     deadline = time.monotonic() + NOTICE_SECONDS
     while True:
-        if not home.state.exists():
-            return f"{home.state} was deleted meanwhile (`make reset`?)."
-        if not postgres.is_running(home.state):
-            return (
-                "The local Postgres has ended meanwhile (`make down`, or it was killed or died). "
-                f"Its log: {postgres.log(home.state)}"
-            )
         try:
-            services.watch(home)
+            watch(home)
         except ServicesError as ended:
             return str(ended)
-        if isinstance(error, psycopg2.Error) or time.monotonic() > deadline:
+        if not isinstance(error, httpx.HTTPError) or time.monotonic() > deadline:
             break
         time.sleep(0.2)
     if isinstance(error, httpx.HTTPError):

@@ -224,9 +224,8 @@ def _new_home(state: Path, account: struct_passwd | None) -> Path:
     home = state / "postgres"
     home.mkdir(exist_ok=True)
     programs = _wheel() / "bin" / "postgres"
-    if not (is_plain(home) and is_plain(programs)) or (
-        account and not (is_reachable(home) and is_reachable(programs))
-    ):
+    is_hidden = account and not (is_reachable(home) and is_reachable(programs))
+    if is_hidden or not is_plain(programs):
         # Below a folder that is closed to others (such as /root) the server's account can reach
         # nothing, and opening that folder is not ours to do; and Postgres' programs hand their own
         # path to a shell. So server and data go elsewhere.

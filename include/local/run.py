@@ -14,7 +14,7 @@ import psycopg2
 from include.local import daily, postgres, services, tell
 from include.local import slack as local_slack
 from include.local.api import AirflowApi
-from include.local.deaths import deaths_in_words
+from include.local.deaths import deaths_in_words, watch
 from include.local.home import Home, environment, warehouse_connection
 from include.local.postgres import Server
 from include.local.processes import exit_when_told, forget_terminal
@@ -106,7 +106,7 @@ def airflow(
 
 
 def _api(home: Home) -> AirflowApi:
-    return AirflowApi(home.url, watch=partial(services.watch, home))
+    return AirflowApi(home.url, watch=partial(watch, home))
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -89,8 +90,13 @@ def test_links_that_are_gone_or_lead_elsewhere_are_made_anew(home, tmp_path):
 
 
 @pytest.mark.parametrize("home", [WEIRD], ids=["weird"], indirect=True)
-def test_postgres_is_made_and_started(home):
+def test_postgres_is_made_and_started(home, monkeypatch):
+    """Its programs lie in the checkout as well."""
+    postgres._copy_wheel(home.root / ".venv")
+    programs = home.root / ".venv" / postgres._wheel().relative_to(postgres._wheel().parents[1])
+    monkeypatch.setattr(postgres, "_wheel", lambda: programs)
     server = postgres.start(home.state)
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.cursor().execute("select 1")
     assert postgres.stop(home.state)
+    shutil.rmtree(home.root / ".venv")
