@@ -26,7 +26,8 @@ COMPONENTS = {
     "scheduler": ["--skip-serve-logs"],
     "dag-processor": [],
 }
-START_TIMEOUT = 120
+# a busy machine may take long; what ends is noticed at once
+START_TIMEOUT = 300
 
 
 class ServicesError(Exception):

@@ -47,7 +47,7 @@ class Run:
             )
 
     def __enter__(self) -> Run:
-        is_ready = wait_until(lambda: "The run begins" in self.said(), 240)
+        is_ready = wait_until(lambda: "The run begins" in self.said(), 400)
         assert is_ready, self.said()
         return self
 
