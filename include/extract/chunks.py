@@ -112,7 +112,10 @@ def _pieces(
 
 def _keeps_rule(data: bytes, stop: int, delimiter: bytes) -> bool:
     check = QuoteCheck(delimiter)
-    return check.accepts(data[:stop]) and not check.is_open
+    # a step at a time, or a long record of quotes alone would be a list of millions
+    steps = range(0, stop, CHUNK_BYTES)
+    is_right = all(check.accepts(data[step : min(step + CHUNK_BYTES, stop)]) for step in steps)
+    return is_right and not check.is_open
 
 
 def _after_last_record(data: bytes, end: bytes) -> int:

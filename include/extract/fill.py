@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
@@ -21,10 +21,10 @@ from include.extract.staging import Target
 from include.extract.stream import open_stream
 
 # a file that can't be unpacked or read is not the fault of some of its rows
-_ABOUT_ROWS = (
+_ABOUT_ROWS = {
     *("type", "key", "structure", "encoding", "limit", "end_marker", "quotes", "header"),
     *("form", "value"),
-)
+}
 # only a look at the rows can tell whether that is so, and why
 _TO_LOOK_AT = ("form", "value")
 
@@ -80,7 +80,7 @@ def fill(
             rows_read = staging.copy(cursor, table, target.name, columns, watched, options=options)
             if is_direct:
                 forms.drop_checks(cursor, table, target.name)
-            sha256 = stream.sha256()
+            sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
             forgotten = 0 if is_direct else erased.drop_erased(cursor, table, tombstones)
             refusal = keys.add(cursor, table, target)
             glued.refuse_hidden(cursor, table, target, header.names)
@@ -97,7 +97,7 @@ def fill(
                 is_careful=kind == "form",
                 latest=latest,
             )
-            sha256 = stream.sha256()
+            sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
         if table.on_bad_row == "stop" and (bad := quarantine.first_row):
             raise RefusedFileError(
                 "judged", bad.reason, column=bad.column, records=(bad.record.number,)
@@ -108,6 +108,7 @@ def fill(
     if refusal:
         _drop_losers(cursor, landing, file, target, quarantine, rows_read, refusal)
     rows = rows_read - quarantine.rows - forgotten
+    header = replace(header, seems_utf_8=seems_utf_8)
     return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
 
 

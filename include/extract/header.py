@@ -23,12 +23,14 @@ class Header:
 
     ``unknown`` are those the contract does not name, ``missing`` those it has and the file has not;
     ``loose`` are pairs of a column and its name in the file, where case or blanks differ.
+    ``seems_utf_8``: the file was read in the contract's other encoding, and looks like UTF-8.
     """
 
     names: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     loose: tuple[tuple[str, str], ...] = ()
+    seems_utf_8: bool = False
 
 
 def read_header(table: Table, stream: Stream) -> Header:

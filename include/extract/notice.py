@@ -56,6 +56,13 @@ def tell(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> No
             f"{path} calls the column {column} of {raw} `{name}`. It is loaded: names are matched "
             "without case and blanks. Spell it as the contract does to be safe.",
         )
+    if header.seems_utf_8:
+        note(
+            "seems_utf_8",
+            table.encoding,
+            f"{path} looks like UTF-8, but was read as {table.encoding}, as `encoding` says in the "
+            f"contract of {raw}. Do its accents come out right?",
+        )
     for name in header.missing:
         note(
             "missing_column",

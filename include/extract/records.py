@@ -193,9 +193,12 @@ def cut_records(
 
 def count_records(data: bytes, end: bytes) -> int:
     """Return how many records a part of a file has whose quotes keep the rule: much faster."""
-    parts = data.split(QUOTE)
-    is_whole = not data or data.endswith(end[-1:])
-    return sum(part.count(end[-1:]) for part in parts[::2]) + (not is_whole)
+    count, is_open = 0, False
+    for step in range(0, len(data), CHUNK_BYTES):
+        parts = data[step : step + CHUNK_BYTES].split(QUOTE)
+        count += sum(part.count(end[-1:]) for part in parts[is_open::2])
+        is_open ^= len(parts) % 2 == 0
+    return count + bool(data and not data.endswith(end[-1:]))
 
 
 def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) -> Record:

@@ -61,6 +61,13 @@ class Decoding:
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="kept_as_no_text")
         self._is_first = True
         self._is_last = False
+        self._utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        self._has_accents = False
+
+    @property
+    def seems_utf_8(self) -> bool:
+        """Whether what was read so far is UTF-8, with accents that are read as other characters."""
+        return self._has_accents and self._utf_8 is not None
 
     def read(self, size: int, /) -> bytes:
         while not self._is_last:
@@ -68,9 +75,18 @@ class Decoding:
             if self._is_first:
                 self._check_mark(data)
             self._is_first, self._is_last = False, not data
+            self._watch(data)
             if text := self._decoder.decode(data, final=not data):
                 return text.encode("utf-8", "surrogateescape")
         return b""
+
+    def _watch(self, data: bytes) -> None:
+        self._has_accents = self._has_accents or not data.isascii()
+        try:
+            if self._utf_8:
+                self._utf_8.decode(data)
+        except UnicodeDecodeError:
+            self._utf_8 = None
 
     def _check_mark(self, data: bytes) -> None:
         is_wide = self._encoding.startswith("utf")
@@ -146,6 +162,11 @@ class Stream:
             self.error = error
             raise
         return data
+
+    @property
+    def seems_utf_8(self) -> bool:
+        """Whether another encoding was to be read, and all was UTF-8; ask when all was read."""
+        return isinstance(self._source, Decoding) and self._source.seems_utf_8
 
     def sha256(self) -> str:
         """Return the hash of the bytes as they are stored; call it when all were read."""

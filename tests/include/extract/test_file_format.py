@@ -127,6 +127,20 @@ def test_a_mark_of_another_encoding_than_the_contracts_is_refused(shop: Shop, ma
         shop.load(replace(LOOSE, encoding="cp1252"))
 
 
+@pytest.mark.parametrize(
+    ("content", "is_told"),
+    [("a,café,1\n".encode(), True), (b"a,caf\xe9,1\n", False), (b"a,cafe,1\n", False)],
+    ids=["utf-8", "cp1252", "ascii"],
+)
+@pytest.mark.parametrize("bad", [b"", b"b,x,x\n"], ids=["clean", "with a bad row"])
+def test_a_file_in_utf_8_after_all_is_told_once(shop: Shop, content, is_told, bad):
+    for number in range(2):
+        shop.write(f"visits/{number}.csv", b"visit_id,page,seconds\n" + content + bad)
+    shop.load(replace(LOOSE, encoding="cp1252"))
+    told = shop.rows("select kind, detail from ops.load_warning")
+    assert told == ([("seems_utf_8", "cp1252")] if is_told else [])
+
+
 @pytest.mark.parametrize("null_text", ["NULL", "\\N", "'"])
 @pytest.mark.parametrize("earlier", [True, False], ids=["merge", "first load"])
 def test_a_null_text_is_null_where_it_is_not_quoted(shop: Shop, null_text, earlier):
