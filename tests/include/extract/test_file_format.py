@@ -161,6 +161,15 @@ def test_a_null_text_is_null_where_it_is_not_quoted(shop: Shop, null_text, earli
     assert shop.visits()[3] == ("d", None, None)
 
 
+@pytest.mark.parametrize("key", ["", '""'], ids=["empty", "quoted"])
+def test_an_empty_text_is_no_key_where_null_has_a_text_of_its_own(shop: Shop, key):
+    table = replace(LOOSE, null_text="NULL")
+    shop.write("visits.csv", f"visit_id,page,seconds\na,home,1\n{key},home,2\n")
+    shop.load(table)
+    assert shop.visits() == [("a", "home", 1)]
+    assert [line for line, _, _ in quarantined(shop)] == [3]
+
+
 CONTRACT = """
 sources:
   - name: greenery
