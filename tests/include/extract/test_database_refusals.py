@@ -261,7 +261,7 @@ def test_what_the_source_says_while_it_is_read_stays_inside(database: ShopDataba
     database.run(f"insert into users values ('a', '{SECRET}')")
 
     def of_a_number(snapshot, table):
-        return psycopg2.sql.SQL("select user_id, (email::int)::text from users")
+        return psycopg2.sql.SQL("select user_id, (email::int)::text from public.users")
 
     monkeypatch.setattr(database_load, "select_of", of_a_number)
     with pytest.raises(SourceError, match=r"can't be read \(InvalidTextRepresentation\)") as error:
