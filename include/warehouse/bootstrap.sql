@@ -95,10 +95,13 @@ begin
     loop
         execute format('grant usage on schema %I to analyst', schema_name);
         execute format('grant select on all tables in schema %I to analyst', schema_name);
-        execute format(
-            'alter default privileges for role %I in schema %I grant select on tables to analyst',
-            owner_name, schema_name
-        );
+        -- an administrator's too: what they put there by hand is read as well
+        foreach owner_name in array array[owner_name, current_user::text] loop
+            execute format(
+                'alter default privileges for role %I in schema %I grant select on tables to analyst',
+                owner_name, schema_name
+            );
+        end loop;
     end loop;
 end
 $$;
