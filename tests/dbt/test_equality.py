@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections import defaultdict
@@ -15,7 +16,7 @@ from include.extract.task import declared_tables
 from include.operate.days import have_rebuilt
 from include.publish import pin
 from include.publish.pin import PublicationPinnedError
-from include.publish.rollback import roll_back
+from include.publish.rollback import NothingToRollBackError, roll_back
 from tests.dbt.daily import DailyBuild, differences
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
@@ -211,7 +212,9 @@ def test_any_deliveries_in_any_order_give_what_a_full_refresh_gives(
                 daily.build("run", "--select", "int_user_orders+", "fct_events")
             shown = daily.marts()
             if outcome != "failed" and publish(daily) and outcome == "rolled back":
-                roll_back()
+                # a publication that changed no mart is none that can be undone
+                with contextlib.suppress(NothingToRollBackError):
+                    roll_back()
                 assert differences(daily.marts(), shown) == {}
             if outcome == "published twice":
                 publish(daily)
