@@ -47,9 +47,10 @@ class Bookshop:
         with mock.patch.dict("os.environ", {"AIRFLOW_CONN_GREENERY_SOURCE": source}):
             landing = open_landing(Connection.get(CONNECTION_ID))
         loader = Loader(landing, as_loader, run_id, (), settle_seconds=0)
-        files = find_files(landing, self.tables)
+        found = find_files(landing, self.tables)
         return {
-            name: load.load_table(loader, table, files[name]) for name, table in self.tables.items()
+            name: load.load_table(loader, table, found.of(name), found.strays[name])
+            for name, table in self.tables.items()
         }
 
     def publish(self) -> None:

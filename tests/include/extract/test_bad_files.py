@@ -101,7 +101,12 @@ class Row:
             else field
             for field, always in zip(self.fields, self.is_quoted, strict=False)
         ]
-        return ",".join(cells).encode() + (b"\xe9" if self.is_latin else b"")
+        row = ",".join(cells).encode()
+        if not self.is_latin:
+            return row
+        # within the quotes: text after a closing one is another fault, and ends the record there
+        is_quoted = row.endswith(b'"')
+        return row.removesuffix(b'"') + b"\xe9" + b'"' * is_quoted
 
 
 notes = st.text(
