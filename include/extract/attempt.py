@@ -23,6 +23,7 @@ from include.extract import (
     staging,
 )
 from include.extract.contracts import Table
+from include.extract.deadline import Deadline
 from include.extract.errors import FileInMotionError, RefusedFileError, SourceError
 from include.extract.explain import explain
 from include.extract.fill import Filled, fill
@@ -42,6 +43,9 @@ _ABOUT_THE_DATA = (
     psycopg2.DataError,
     psycopg2.IntegrityError,
     psycopg2.errors.ProgramLimitExceeded,
+    psycopg2.errors.StatementTooComplex,
+    psycopg2.errors.TooManyColumns,
+    psycopg2.errors.TooManyArguments,
 )
 
 
@@ -53,13 +57,15 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
     """
     started_at = loader.clock.now()
     refused: RefusedFileError | None = None
+    deadline = Deadline(loader.clock.now, table.max_minutes)
+    loader = replace(loader, landing=deadline.landing(loader.landing))
     try:
         settled = wait_until_settled(
             lambda: loader.landing.look(file.path), loader.clock, loader.settle_seconds
         )
         if settled is not None:
             file = settled
-            return _load(loader, table, file, order, started_at)
+            return _load(loader, table, file, order, started_at, deadline)
     except (FileInMotionError, FileNotFoundError):
         pass
     except PermissionError:
@@ -68,6 +74,10 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
         refused = error
     except _ABOUT_THE_DATA as error:
         refused = staging.translate(error)
+    except psycopg2.errors.QueryCanceled:
+        if not deadline.is_over():
+            raise
+        refused = deadline.refusal()
 
     # from here on no server error is being handled, so that none hangs on what is raised
     if refused is None or _has_moved(loader.landing, file):
@@ -90,10 +100,17 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
 
 
 def _load(
-    loader: Loader, table: Table, file: SourceFile, order: LoadOrder, started_at: datetime
+    loader: Loader,
+    table: Table,
+    file: SourceFile,
+    order: LoadOrder,
+    started_at: datetime,
+    deadline: Deadline,
 ) -> LoadResult:
     with loader.transaction() as cursor:
         state = raw_table.prepare(cursor, table)
+        # only now: what other loads hold is not this file's fault
+        deadline.start(cursor)
         # asked again under the lock: another load may have been faster
         order.known |= history.read_known(cursor, table.name, file.path)
         last = order.known.get(file.path)
@@ -114,6 +131,7 @@ def _load(
                 is_missing=state == "missing",
                 latest=latest,
             )
+            deadline.limit_statements(cursor)
             sha256, columns = filled.sha256, filled.header.names
             place = late.compare(cursor, table, file.path, sha256, order, state)
             may_shrink = table.name in loader.confirm_shrunk

@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from include.extract.quoting import QUOTE, Cut, Grammar, QuoteCheck, grammar
+from include.extract.quoting import QUOTE, Cut, Grammar, QuoteCheck, grammar, last_end, line_end
 from include.extract.records import (
     Record,
     check_length,
     count_records,
     cut_records,
-    line_end,
     read_on,
 )
 from include.extract.stream import CHUNK_BYTES, Text
@@ -77,6 +76,15 @@ def read_chunks(stream: Text) -> Iterator[Chunk]:
         check_length(rest, line)
 
 
+def count_rows(stream: Text) -> int:
+    """Return the number of records after the header.
+
+    Raises:
+        RefusedFileError: as ``read_chunks``.
+    """
+    return sum(chunk.count() for chunk in read_chunks(stream))
+
+
 def find_records(stream: Text, numbers: Collection[int]) -> dict[int, Record]:
     """Return the records with these numbers, 1 being the first one after the header."""
     found: dict[int, Record] = {}
@@ -97,7 +105,7 @@ def _pieces(
     data: bytes, rules: Grammar, delimiter: bytes, *, is_last: bool
 ) -> Iterator[tuple[int, tuple[Cut, ...] | None]]:
     """Yield where to cut data that begins with a record, and the cuts inside of each piece."""
-    stop = len(data) if is_last else _after_last_record(data, rules.end)
+    stop = len(data) if is_last else last_end(data, rules.end, is_open=data.count(QUOTE) % 2 == 1)
     if not data or (stop and _keeps_rule(data, stop, delimiter)):
         if data:
             yield stop, None
@@ -116,15 +124,3 @@ def _keeps_rule(data: bytes, stop: int, delimiter: bytes) -> bool:
     steps = range(0, stop, CHUNK_BYTES)
     is_right = all(check.accepts(data[step : min(step + CHUNK_BYTES, stop)]) for step in steps)
     return is_right and not check.is_open
-
-
-def _after_last_record(data: bytes, end: bytes) -> int:
-    """Return the place after the last line end outside quotes, or 0 if there is none."""
-    is_open, stop = data.count(QUOTE) % 2 == 1, len(data)
-    while True:
-        quote = data.rfind(QUOTE, 0, stop)
-        if not is_open and (place := data.rfind(end, quote + 1, stop)) >= 0:
-            return place + 1
-        if quote < 0:
-            return 0
-        stop, is_open = quote, not is_open

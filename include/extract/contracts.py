@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from include.extract import file_format, references
+from include.extract import file_format, limits, references
 from include.extract.overlap import overlap_of
 
 DATA_TYPES = {
@@ -23,6 +23,7 @@ _EXTRACT_KEYS = {
     *("primary_key", "load", "version", "change_key"),
     *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
     *file_format.KEYS,
+    *limits.KEYS,
     *("references", "key_downstream", "day", "date_order"),
 }
 INSTANTS = ("timestamptz", "date")
@@ -53,7 +54,8 @@ class Table:
     ``key_downstream`` are the names of the key in models, if it has others there. ``day`` is the
     column that says on which day a row happened. ``delimiter``, ``encoding`` (empty is UTF-8) and
     ``null_text`` say how its files are written; ``date_order`` how dates are in them that do not
-    begin with the year, None where all do.
+    begin with the year, None where all do. ``max_unpacked_ratio`` and ``max_minutes`` say what one
+    file may cost.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Table:
     delimiter: str = ","
     encoding: str = ""
     null_text: str = ""
+    max_unpacked_ratio: float = limits.USUAL_RATIO
+    max_minutes: float | None = None
     date_order: Literal["dmy", "mdy"] | None = None
 
     @property
@@ -146,6 +150,8 @@ class _Reader:
         names = [column.name for column in columns]
         if twice := [name for name in names if names.count(name) > 1]:
             raise self.error(f"column `{twice[0]}`", "is declared twice")
+        if len(columns) > (most := limits.MOST_COLUMNS - len(OWN_COLUMNS)):
+            raise self.error("columns", f"are {len(columns):,}; a table can have {most:,}")
         if extract.get("load") not in LOAD_MODES:
             known = " or ".join(LOAD_MODES)
             raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
@@ -170,11 +176,18 @@ class _Reader:
             day=self.day(extract, columns),
             date_order=self.date_order(extract),
             **self.format(extract),
+            **self.limits(extract),
         )
 
     def format(self, extract: dict[str, Any]) -> dict[str, str]:
         try:
             return file_format.read_format(extract)
+        except ValueError as error:
+            raise self.error("config.meta.extract", str(error)) from None
+
+    def limits(self, extract: dict[str, Any]) -> dict[str, float | None]:
+        try:
+            return limits.read_limits(extract)
         except ValueError as error:
             raise self.error("config.meta.extract", str(error)) from None
 

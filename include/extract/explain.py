@@ -14,6 +14,7 @@ from include.extract.header import match_names
 from include.extract.records import Record
 
 SHOW_CHARACTERS = 60
+_WIDE = ("TooManyColumns", "TooManyArguments")
 
 
 def explain(
@@ -26,7 +27,7 @@ def explain(
 
     Values of personal columns are never part of it.
     """
-    if refused.kind == "file":
+    if refused.kind in ("file", "time"):
         return f"{path} {refused.reason}. {refused.remedy}"
     if refused.kind == "packed":
         return (
@@ -99,7 +100,8 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
     if refused.kind == "end_marker":
         return f": {structure.BAD_MARKER}. It needs Postgres 18."
     if refused.kind == "limit":
-        return ": a row is larger than the server can take."
+        what = "has more columns" if refused.reason in _WIDE else "a row is larger"
+        return f": {what} than the server can take."
     if record is not None and record.number and Headers(table, header).find(record):
         return f": {AGAIN}"
     if refused.kind in ("structure", "quotes") or (record and not record.is_closed):

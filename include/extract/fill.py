@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract import erased, forms, glued, keys, slow, staging
-from include.extract.chunks import find_records
+from include.extract.chunks import count_rows, find_records
 from include.extract.contracts import Table
 from include.extract.date_look import DateLook, Watched
 from include.extract.errors import RefusedFileError
@@ -96,6 +97,7 @@ def fill(
                 *(cursor, table, header.names, stream, quarantine),
                 is_careful=kind == "form",
                 latest=latest,
+                count_rows=partial(_count_rows, landing, file, table),
             )
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
         if table.on_bad_row == "stop" and (bad := quarantine.first_row):
@@ -110,6 +112,11 @@ def fill(
     rows = rows_read - quarantine.rows - forgotten
     header = replace(header, seems_utf_8=seems_utf_8)
     return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
+
+
+def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:
+    with open_stream(landing, file, table) as stream:
+        return count_rows(stream)
 
 
 def _drop_losers(

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from include.extract import looks
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
-from include.extract.quoting import grammar
-from include.extract.records import Record, line_end, record_at_start
-from include.extract.stream import Stream
+from include.extract.limits import MOST_COLUMNS
+from include.extract.quoting import grammar, line_end
+from include.extract.records import Record, record_at_start
+from include.extract.stream import CHUNK_BYTES, Stream
 
+# 1,600 names of the length that names have; what is longer is not looked through
+HEADER_BYTES = 128 << 10
 # of 1: names that differ by a typing error or an ending
 NEAR = 0.75
 
@@ -44,6 +47,7 @@ def read_header(table: Table, stream: Stream) -> Header:
     first = record_at_start(stream.head, stream.delimiter)
     if first is None or first.has_bad_text():
         raise _no_header(table, table.column_names, stream)
+    _check_size(table, first, stream)
     if not first.is_closed:
         raise _broken_header(table, first, stream)
     names = first.fields() or [""]
@@ -71,9 +75,18 @@ def check_header(table: Table, given: Sequence[str], stream: Stream) -> Header:
             "" if len(set(spelled)) == 1 else f" (as {ways}, which differ in case and blanks alone)"
         )
         raise RefusedFileError("file", f"has the column `{twice}` twice in its header{how}")
+    unknown = tuple(name for name in names if table.column(name) is None)
+    # the contract's are made in any case, and one that counts the rows
+    if (count := len(unknown) + len(table.columns) + 1) > MOST_COLUMNS:
+        raise RefusedFileError(
+            "file",
+            f"has {len(unknown):,} columns in its header (line {stream.first_line}) that its "
+            f"contract does not name; with the contract's that makes {count:,}, and a table of "
+            f"Postgres has at most {MOST_COLUMNS:,}",
+        )
     return Header(
         tuple(names),
-        tuple(name for name in names if table.column(name) is None),
+        unknown,
         tuple(name for name in table.column_names if name not in names),
         tuple(
             (column, name)
@@ -81,6 +94,19 @@ def check_header(table: Table, given: Sequence[str], stream: Stream) -> Header:
             if table.column(column) and name != column
         ),
     )
+
+
+def _check_size(table: Table, first: Record, stream: Stream) -> None:
+    where = f"in its header (line {stream.first_line})"
+    what = ""
+    if (count := first.field_count()) > MOST_COLUMNS:
+        is_whole = first.raw != first.text or len(stream.head) < CHUNK_BYTES
+        told = f"{count:,}" if is_whole else f"more than {MOST_COLUMNS:,}"
+        what = f"has {told} columns {where}; a table of Postgres has at most {MOST_COLUMNS:,}"
+    elif len(first.raw) > HEADER_BYTES:
+        what = f"has more than {HEADER_BYTES >> 10} KiB {where}"
+    if what:
+        raise RefusedFileError("file", what, remedy=_remedy(table, stream))
 
 
 def match_names(table: Table, given: Sequence[str]) -> list[str]:

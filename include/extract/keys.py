@@ -68,7 +68,10 @@ def find_losers(cursor: Cursor, table: Table, target: Target, limit: int) -> lis
             select place::text, number, winner from ranked where number <> winner
             union all
             select place::text, number, null from numbered where size > {limit}
-                and place not in (select place from ranked where number <> winner)
+                and not exists (
+                    select 1 from ranked
+                    where ranked.place = numbered.place and ranked.number <> ranked.winner
+                )
             order by 2 limit %s
             """
         ).format(

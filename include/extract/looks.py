@@ -15,6 +15,8 @@ _FORMATS = (
     (b"{", "It looks like JSON, not like CSV."),
     (b"[", "It looks like JSON, not like CSV."),
 )
+# a reader of CSV takes no longer field
+_LOOKED_AT = 64 << 10
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _WHERE = "in the contract (config.meta.extract in _greenery__sources.yml)"
 
@@ -55,7 +57,7 @@ def _utf_16(head: bytes) -> str:
 
 def _delimiter(table: Table, line: bytes) -> str:
     """Say which delimiter finds more of the table's columns in the header."""
-    text = line.decode("utf-8", "replace")
+    text = line[:_LOOKED_AT].decode("utf-8", "replace")
     expected = _DELIMITERS.get(table.delimiter, f"`{table.delimiter}`")
     best, most = "", _columns(table, text, table.delimiter)
     for delimiter in _DELIMITERS:

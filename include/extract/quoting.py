@@ -7,11 +7,12 @@ it takes what is between them for one value. A file that keeps the rule is read 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 QUOTE = b'"'
+STEP_BYTES = 1 << 20
 NEVER_CLOSED = "a quote opens here and is never closed"
 DOUBLE_IT = 'write it as "" and put the field into quotes'
 
@@ -52,6 +53,58 @@ class QuoteCheck:
         return is_right and all(
             part[0] in self._beside and part[-1] in self._beside for part in set(outside) if part
         )
+
+
+def line_end(head: bytes) -> bytes:
+    """Return how the first line of a file ends: LF, CRLF or CR. LF if it has no end."""
+    outside = head.split(QUOTE)[::2]
+    for part in outside:
+        places = [place for place in (part.find(b"\r"), part.find(b"\n")) if place >= 0]
+        if places:
+            first = min(places)
+            if part[first : first + 2] == b"\r\n":
+                return b"\r\n"
+            return part[first : first + 1]
+    return b"\n"
+
+
+def first_end(data: bytes, end: bytes, *, is_open: bool = False) -> int:
+    """Return the place after the first line end outside quotes, or 0 if there is none."""
+    return _outside_quotes(data, end, bytes.find, is_open=is_open)
+
+
+def last_end(data: bytes, end: bytes, *, is_open: bool = False) -> int:
+    """Return the place after the last line end outside quotes, or 0 if there is none.
+
+    ``is_open``: a quote is, at the end of the data.
+    """
+    stop = len(data)
+    # mostly one comes after the last quote
+    if not is_open and (place := data.rfind(end)) > data.rfind(QUOTE):
+        return place + 1
+    # a step at a time, or data made of quotes would be a list of millions
+    while stop:
+        start = max(0, stop - STEP_BYTES)
+        piece = data[start:stop]
+        is_open ^= piece.count(QUOTE) % 2 == 1
+        if place := _outside_quotes(piece, end, bytes.rfind, is_open=is_open):
+            return start + place
+        stop = start
+    return 0
+
+
+def _outside_quotes(
+    data: bytes, end: bytes, find: Callable[[bytes, bytes], int], *, is_open: bool
+) -> int:
+    """Look at the speed of C: data made of quotes is not gone through quote by quote."""
+    if end not in data:
+        return 0
+    parts = data.split(QUOTE)
+    outside = QUOTE.join(parts[is_open::2])
+    if (place := find(outside, end)) < 0:
+        return 0
+    at = is_open + 2 * outside.count(QUOTE, 0, place)
+    return sum(map(len, parts[:at])) + at + find(parts[at], end) + 1
 
 
 class Cut(NamedTuple):

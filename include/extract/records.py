@@ -11,12 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from include.extract.errors import RefusedFileError
-from include.extract.quoting import QUOTE, Cut, grammar
+from include.extract.limits import RECORD_BYTES, long_record
+from include.extract.quoting import QUOTE, Cut, grammar, line_end
 from include.extract.stream import BOM, CHUNK_BYTES, Readable
-
-# memory stays bounded: a record that is longer can only be loaded while no other row is bad
-RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -90,19 +87,6 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def line_end(head: bytes) -> bytes:
-    """Return how the first line of a file ends: LF, CRLF or CR. LF if it has no end."""
-    outside = head.split(QUOTE)[::2]
-    for part in outside:
-        places = [place for place in (part.find(b"\r"), part.find(b"\n")) if place >= 0]
-        if places:
-            first = min(places)
-            if part[first : first + 2] == b"\r\n":
-                return b"\r\n"
-            return part[first : first + 1]
-    return b"\n"
-
-
 def read_records(
     stream: Readable, delimiter: bytes = b",", *, first_line: int = 1
 ) -> Iterator[Record]:
@@ -146,21 +130,17 @@ def read_on(stream: Readable, rest: bytes, size: int) -> tuple[bytes, bool]:
     What is left may be the start of a long record, which is not looked at for each piece anew.
     """
     wanted = min(max(size, 2 * len(rest)), RECORD_BYTES + 1)
-    while len(rest) < wanted:
-        if not (data := stream.read(CHUNK_BYTES)):
-            return rest, True
-        rest += data
-    return rest, False
+    pieces, have = [rest], len(rest)
+    while have < wanted and (data := stream.read(min(CHUNK_BYTES, wanted - have))):
+        pieces.append(data)
+        have += len(data)
+    return b"".join(pieces), have < wanted
 
 
 def check_length(rest: bytes, line: int) -> None:
     """Refuse a record that is not whole yet, and begins on this line, if it is too long."""
     if len(rest) > RECORD_BYTES:
-        raise RefusedFileError(
-            "file",
-            f"has a row of more than {RECORD_BYTES >> 20} MiB on line {line}, as a missing quote "
-            "makes one",
-        )
+        raise long_record(line)
 
 
 def cut_records(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from psycopg2.extensions import cursor as Cursor
 
 from include.extract import forms, judge, staging
-from include.extract.chunks import Chunk, read_chunks
+from include.extract.chunks import PART_RECORDS, Chunk, read_chunks
 from include.extract.contracts import Table
 from include.extract.date_look import DateLook
 from include.extract.glued import Headers
@@ -34,14 +35,16 @@ def fill(
     *,
     is_careful: bool = False,
     latest: datetime | None = None,
+    count_rows: Callable[[], int] | None = None,
 ) -> tuple[Target, int]:
     """Fill the temporary table with the good rows of a file; return it and the rows read.
 
     ``is_careful`` looks at the date in every row. ``latest`` is the latest version that a row may
-    have.
+    have. ``count_rows`` reads the file by itself: once there are bad rows it tells how many may be,
+    so that a file of nothing else is not judged to its end.
 
     Raises:
-        RefusedFileError: if the file can't be cut into rows at all.
+        RefusedFileError: if the file can't be cut into rows at all, or has too many bad ones.
     """
     target = staging.open_new(cursor, table, names, is_numbered=True)
     forms.add_checks(cursor, table, target.name, latest)
@@ -49,21 +52,29 @@ def fill(
     pieces = _Pieces(cursor, table, names)
     if is_careful:
         pieces.look_at_all()
-    number = 1
+    number, total = 1, 0
     for chunk in read_chunks(stream):
         is_clean = chunk.cuts is None and not headers.may_be_in(chunk.data)
         rows = pieces.copy(chunk) if is_clean else None
-        if rows is None:
-            records = list(chunk.records(number))
-            rows = len(records)
-            bad, records = headers.sort_out(records)
+        if rows is not None:
+            number += rows
+            continue
+        # a line can be one byte long
+        uncut = chunk.records(number)
+        while records := list(islice(uncut, PART_RECORDS)):
+            if quarantine.first_row and table.on_bad_row == "stop":
+                return target, number - 1
+            if quarantine.first_row and count_rows:
+                total = total or count_rows()
+                quarantine.check_share(total, is_counted=False)
+            bad, right = headers.sort_out(records)
             with pieces.unsuspected():
                 bad += judge.stage_records(
-                    cursor, table, names, records, end=chunk.end, latest=latest
+                    cursor, table, names, right, end=chunk.end, latest=latest
                 )
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
-            _count_on_from(cursor, number + rows)
-        number += rows
+            number += len(records)
+        _count_on_from(cursor, number)
     return target, number - 1
 
 

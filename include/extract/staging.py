@@ -135,6 +135,8 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         psycopg2.errors.CharacterNotInRepertoire: "encoding",
         psycopg2.errors.ProgramLimitExceeded: "limit",
         psycopg2.errors.StatementTooComplex: "limit",
+        psycopg2.errors.TooManyColumns: "limit",
+        psycopg2.errors.TooManyArguments: "limit",
         psycopg2.errors.UniqueViolation: "duplicate",
         psycopg2.errors.CheckViolation: "value",
     }.get(type(error))

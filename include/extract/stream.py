@@ -14,7 +14,8 @@ from typing import Protocol
 from include.extract.contracts import Table
 from include.extract.errors import RefusedFileError
 from include.extract.landing import Landing, SourceFile
-from include.extract.quoting import QuoteCheck
+from include.extract.limits import USUAL_RATIO, RecordLength, check_ratio
+from include.extract.quoting import QuoteCheck, line_end
 
 CHUNK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
@@ -37,19 +38,37 @@ class Text(Readable, Protocol):
 
 
 class Hashing:
-    """Passes bytes through and hashes them."""
+    """Passes bytes through, hashes and counts them."""
 
     def __init__(self, raw: Readable) -> None:
         self._raw = raw
         self._hash = hashlib.sha256()
+        self.bytes_read = 0
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._raw.read(size)
         self._hash.update(data)
+        self.bytes_read += len(data)
         return data
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
+
+
+class Unpacking:
+    """Unpacks gzip, though no more of it than a share of what was read."""
+
+    def __init__(self, packed: Hashing, max_ratio: float) -> None:
+        self._packed = packed
+        self._file = gzip.GzipFile(fileobj=packed, mode="rb")
+        self._max_ratio = max_ratio
+        self._bytes = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        self._bytes += len(data)
+        check_ratio(self._packed.bytes_read, self._bytes, self._max_ratio)
+        return data
 
 
 class Decoding:
@@ -61,6 +80,7 @@ class Decoding:
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="kept_as_no_text")
         self._is_first = True
         self._is_last = False
+        self._rest = b""
         self._utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
         self._has_accents = False
 
@@ -70,15 +90,17 @@ class Decoding:
         return self._has_accents and self._utf_8 is not None
 
     def read(self, size: int, /) -> bytes:
-        while not self._is_last:
+        while not self._rest and not self._is_last:
             data = self._raw.read(size)
             if self._is_first:
                 self._check_mark(data)
             self._is_first, self._is_last = False, not data
             self._watch(data)
-            if text := self._decoder.decode(data, final=not data):
-                return text.encode("utf-8", "surrogateescape")
-        return b""
+            text = self._decoder.decode(data, final=not data)
+            self._rest = text.encode("utf-8", "surrogateescape")
+        # as UTF-8 it may be longer
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
     def _watch(self, data: bytes) -> None:
         self._has_accents = self._has_accents or not data.isascii()
@@ -115,7 +137,8 @@ class Stream:
     and after a line of ``sep=,``.
 
     The server swallows what a reader raises, so it is kept in ``error`` for the caller.
-    ``is_checked``: quotes that the server would read otherwise than RFC 4180 are refused.
+    ``is_checked``: quotes that the server would read otherwise than RFC 4180 are refused, and
+    records that are too long.
     """
 
     def __init__(
@@ -127,11 +150,10 @@ class Stream:
         delimiter: str = ",",
         encoding: str = "",
         is_checked: bool = False,
+        max_ratio: float = USUAL_RATIO,
     ) -> None:
         self._hashing = Hashing(raw)
-        self._source: Readable = (
-            gzip.GzipFile(fileobj=self._hashing, mode="rb") if is_packed else self._hashing
-        )
+        self._source: Readable = Unpacking(self._hashing, max_ratio) if is_packed else self._hashing
         if encoding:
             self._source = Decoding(self._source, encoding)
         self._knows_marker = knows_marker
@@ -146,6 +168,7 @@ class Stream:
             self.head = self.head[sep_line.end() :].removeprefix(BOM)
             self.first_line = 2
         self._rest: bytes | None = self.head
+        self._length = RecordLength(line_end(self.head), self.first_line) if is_checked else None
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Return about ``size`` bytes, and none at the end."""
@@ -183,8 +206,10 @@ class Stream:
         return data
 
     def _refuse_quotes(self, data: bytes) -> None:
+        was_open = self._quotes.is_open
         if not self._quotes.accepts(data) or (self._quotes.is_open and not data):
             raise RefusedFileError("quotes")
+        self._length.check(data, was_open=was_open, is_open=self._quotes.is_open)
 
     def _refuse_marker(self, data: bytes) -> None:
         seen = self._before + data
@@ -220,4 +245,5 @@ def open_stream(
             delimiter=table.delimiter,
             encoding=table.encoding,
             is_checked=for_server is not None,
+            max_ratio=table.max_unpacked_ratio,
         )
