@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from include.local import clients, postgres, processes, services, slack, variables
+from include.local import clients, machine, postgres, processes, services, slack, variables
 from include.local.home import Home
 from include.warehouse.session import drop_libpq_variables
 
@@ -72,9 +72,10 @@ def main() -> int:
         processes.forget_terminal()
         return 141
     except Exception as error:
-        if type(error).__name__ not in EXPECTED:
+        said = machine.file_trouble(error, home.state) if isinstance(error, OSError) else None
+        if said is None and type(error).__name__ not in EXPECTED:
             raise
-        print(str(error).strip(), file=sys.stderr)
+        print(said or str(error).strip(), file=sys.stderr)
         return 1
 
 
@@ -151,6 +152,7 @@ EXPECTED = {
     "DagBrokenError",
     "DemoError",
     "LeaseHeldError",
+    "LoopbackError",
     "MigrationError",
     "NoBrowserError",
     "OperationalError",

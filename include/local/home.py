@@ -70,6 +70,8 @@ class Home:
         if links and are_links(Path(links), self.root, self.state):
             remove_links(Path(links))
         shutil.rmtree(self.state, ignore_errors=True)
+        if self.state.exists() and any(self.state.iterdir()):
+            shutil.rmtree(self.state)  # says what is in the way
 
     def remembered(self, name: str, make: Any, *, anew: bool = False) -> Any:
         """Return a value kept under the state folder, made at the first call, or anew if asked."""

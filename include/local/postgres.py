@@ -23,7 +23,7 @@ from pwd import struct_passwd
 
 import psycopg2
 
-from include.local import files, postmaster
+from include.local import files, machine, postmaster
 from include.local.account import PostgresError, is_reachable, run_as_server, server_account
 from include.local.databases import LOGINS, WAREHOUSE, bootstrap
 from include.local.plain import OUTSIDE, is_plain
@@ -43,7 +43,6 @@ SERVER_SETTINGS = {
     # the models are small queries: compiling them costs more than it saves
     "jit": "off",
 }
-
 
 # of a data folder that is being made, and of one that is whole but not yet in use
 MAKING, MADE = "making-", "data.made"
@@ -73,6 +72,7 @@ def start(state: Path) -> Server:
     Raises:
         PostgresError: if it can't be made or started; its log's last lines are in the message.
     """
+    machine.require_loopback()
     state.mkdir(parents=True, exist_ok=True)
     with _locked(state):
         server = _read(state) or _create(state)

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from include.local import files, processes
+from include.local import files, machine, processes
 from include.local.home import Home, port_is_taken
 from include.local.postgres import free_port
 from include.local.processes import Started
@@ -31,6 +31,7 @@ def start(home: Home) -> str:
     """
     if address := running(home):
         return address
+    machine.require_loopback()
     # the usual port if it is free: of two checkouts one has another
     port = home.remembered("slack_port", lambda: free_port() if port_is_taken(PORT) else PORT)
     if port_is_taken(port):
