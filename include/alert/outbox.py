@@ -110,7 +110,11 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
             left join ops.notification as parent on n.parent_key = parent.notification_key
             where
                 n.state <> 'sent'
-                and n.next_try_at <= clock_timestamp()
+                and (
+                    n.next_try_at <= clock_timestamp()
+                    -- nothing waits for so long: the clock was set back since
+                    or n.next_try_at > clock_timestamp() + interval '1 hour'
+                )
                 and (n.parent_key is null or parent.slack_ts is not null)
                 and (n.notification_key, n.version)
                     not in (select * from unnest(%s::text[], %s::integer[]))

@@ -129,10 +129,11 @@ def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         # while an older publication is pinned nobody waits for a newer one
         cursor.execute(
-            "select max(published_at) from ops.publication "
-            "where not exists (select from ops.pin where released_at is null)"
+            "select published_at from ops.publication "
+            "where not exists (select from ops.pin where released_at is null) "
+            "order by publication_id desc limit 1"
         )
-        (published_at,) = cursor.fetchone()
+        (published_at,) = cursor.fetchone() or (None,)
     failures = late(
         now,
         published_at,

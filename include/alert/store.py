@@ -94,7 +94,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
                 owner = excluded.owner,
                 tags = excluded.tags,
                 sample = excluded.sample,
-                finished_at = now()
+                finished_at = now(),
+                moment = excluded.moment
             """,
             rows,
         )
@@ -147,7 +148,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
     cursor.execute(
         "select published_at, run_id from ops.publication where undone_at is null "
-        "order by published_at desc, publication_id desc limit 1"
+        "order by publication_id desc limit 1"
     )
     published_at, published_run_id = cursor.fetchone() or (None, None)
     cursor.execute(
@@ -178,20 +179,20 @@ def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, 
     """Return in words how nodes went in the up to 100 runs before this one."""
     cursor.execute(
         """
-        select unique_id, array_agg(status order by finished_at desc)
+        select unique_id, array_agg(status order by moment desc)
         from unnest(%(unique_ids)s::text[]) as wanted (unique_id)
         cross join lateral (
-            select distinct on (run_id) run_id, status, finished_at
+            select distinct on (run_id) run_id, status, moment
             from (
-                select run_id, status, finished_at
+                select run_id, status, moment
                 from ops.node_result
                 where
                     node_result.unique_id = wanted.unique_id
                     and run_id <> %(run_id)s
-                order by finished_at desc
+                order by moment desc
                 limit 100
             ) as latest
-            order by run_id, finished_at desc
+            order by run_id, moment desc
         ) as before
         group by unique_id
         """,

@@ -38,7 +38,7 @@ def tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[
             select distinct on (unique_id) unique_id, status, failures, owner, sample
             from ops.node_result
             where run_id = any (%s)
-            order by unique_id, finished_at desc
+            order by unique_id, moment desc
         )
         select
             unique_id, failures, owner, sample,
@@ -48,13 +48,13 @@ def tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[
                 where
                     warned.unique_id = latest.unique_id
                     and warned.status = 'warn'
-                    and warned.finished_at > coalesce(
+                    and warned.moment > coalesce(
                         (
-                            select max(other.finished_at)
+                            select max(other.moment)
                             from ops.node_result as other
                             where other.unique_id = latest.unique_id and other.status <> 'warn'
                         ),
-                        '-infinity'
+                        0
                     )
             )
         from latest

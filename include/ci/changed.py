@@ -132,7 +132,7 @@ def _notes(connection: Connection, sample: str | None, everything: bool) -> list
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "select count(*) from ops.load where status = 'loaded' and load_id > coalesce("
-            "(select horizon_load_id from ops.publication order by published_at desc limit 1), 0)"
+            "(select horizon_load_id from ops.publication order by publication_id desc limit 1), 0)"
         )
         (files,) = cursor.fetchone()
     if files:

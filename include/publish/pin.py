@@ -36,7 +36,10 @@ def active(cursor: Cursor) -> Pin | None:
             pin.pinned_by,
             pin.reason,
             undone.published_at,
-            (select max(published_at) from ops.publication where undone_at is null)
+            (
+                select published_at from ops.publication
+                where undone_at is null order by publication_id desc limit 1
+            )
         from ops.pin
         inner join ops.publication as undone using (publication_id)
         where pin.released_at is null

@@ -120,8 +120,8 @@ def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
     cursor.execute(
         # what was built before the horizon was frozen (again) was built from older rows
         "select distinct on (unique_id) unique_id, status from ops.node_result "
-        "where run_id = %s and finished_at >= (select horizon_frozen_at from ops.run_lease) "
-        "order by unique_id, finished_at desc",
+        "where run_id = %s and moment > (select frozen_moment from ops.run_lease) "
+        "order by unique_id, moment desc",
         (run_id,),
     )
     results = dict(cursor.fetchall())

@@ -145,7 +145,7 @@ def in_force(cursor: Cursor, run_id: str) -> list[Override]:
             select distinct on (unique_id) unique_id, status, failures, finished_at
             from ops.node_result
             where run_id = %s
-            order by unique_id, finished_at desc
+            order by unique_id, moment desc
         ) as result
         inner join ops.override
             on override.unique_id = result.unique_id

@@ -59,7 +59,8 @@ def take(cursor: Cursor, run_id: str) -> None:
             expires_at = excluded.expires_at,
             released_at = null,
             horizon_load_id = null,
-            horizon_frozen_at = null
+            horizon_frozen_at = null,
+            frozen_moment = null
         where lease.run_id = excluded.run_id
             or lease.released_at is not null
             or lease.expires_at < clock_timestamp()
@@ -131,7 +132,8 @@ def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
         """
         update ops.run_lease
         set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed'),
-            horizon_frozen_at = clock_timestamp()
+            horizon_frozen_at = clock_timestamp(),
+            frozen_moment = nextval('ops.moment')
         where run_id = %s
         returning horizon_load_id
         """,

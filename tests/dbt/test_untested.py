@@ -232,7 +232,7 @@ def test_few_keys_of_many_rows_are_looked_up(shop, rows, test):
     ("done", "whole"),
     [
         pytest.param(
-            "update ops.model_state set built_at = now() + interval '1 day'"
+            "update ops.model_state set defined_moment = nextval('ops.moment')"
             " where model like 'stg_%%'",
             {KINDS: 1},
             id="view",

@@ -5,8 +5,8 @@
 {% macro published_load(view) -%}
     (select publication.horizon_load_id from ops.model_state as state
     cross join (select horizon_load_id from ops.publication
-    where undone_at is null order by published_at desc limit 1) as publication
+    where undone_at is null order by publication_id desc limit 1) as publication
     where state.model = '{{ view }}' and state.definition_hash is not null
-    and state.built_at < (select max(finished_at) from ops.node_result
+    and state.defined_moment < (select max(moment) from ops.node_result
     where unique_id = '{{ model.unique_id }}'))
 {%- endmacro %}

@@ -11,6 +11,6 @@
         "answer, case when answer is not null then " ~ few_by_keys() ~ " end"
         ~ " from (select (select case when status = 'pass' then " ~ expression ~ " end"
         ~ " from ops.node_result where unique_id = '" ~ model.unique_id
-        ~ "' order by finished_at desc limit 1) as answer) as tested"
+        ~ "' order by moment desc limit 1) as answer) as tested"
     )) }}
 {%- endmacro %}

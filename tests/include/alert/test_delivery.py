@@ -206,3 +206,14 @@ def test_several_that_deliver_at_once_send_each_message_once(warehouse, slack):
     for thread in threads:
         thread.join()
     assert sorted(texts(slack.messages)) == list("abcdef")
+
+
+def test_a_message_that_waits_since_before_the_clock_was_set_back_is_sent(warehouse, slack):
+    wish("a", "a")
+    wish("b", "b")
+    warehouse.run(
+        "update ops.notification set next_try_at = clock_timestamp()"
+        " + case notification_key when 'a' then interval '61 min' else interval '15 min' end"
+    )
+    deliver()
+    assert texts(slack.messages) == ["a"]

@@ -281,3 +281,14 @@ def test_the_time_a_run_may_take_is_a_setting(monkeypatch, caplog, said, hours):
         monkeypatch.setenv("GREENERY_RUN_HOURS", said)
     assert most_time() == timedelta(hours=hours)
     assert ("no number of hours" in caplog.text) == (said not in (None, "", "0.5"))
+
+
+def test_a_publication_by_a_clock_that_was_ahead_hides_no_lateness(airflow, warehouse, slack):
+    warehouse.run(
+        "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
+        " rows_deleted, tables) select 'run', at, 0, 0, 0, '{}'"
+        " from unnest(array[%s, %s]) as at",
+        (NOW + 999 * HOUR, NOW - 30 * HOUR),
+    )
+    reconcile("greenery_elt", airflow, NOW, base_url="http://x", manifest=MANIFEST)
+    assert "Nothing was published" in json.dumps(slack.messages)

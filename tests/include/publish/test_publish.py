@@ -534,3 +534,18 @@ def test_a_run_that_another_one_has_followed_says_nothing(shop):
         ("published",)
     ]
     assert shop.warehouse.run("select released_at from ops.run_lease") == [(None,)]
+
+
+def test_a_clock_that_is_set_back_after_the_horizon_was_frozen_stops_no_publication(shop):
+    shop.begin()
+    shop.warehouse.run("update ops.node_result set finished_at = finished_at - interval '1 hour'")
+    assert shop.publish() == RowCounts(inserted=4)
+
+
+def test_what_was_built_before_the_horizon_was_frozen_again_does_not_count_whatever_its_time(shop):
+    shop.begin()
+    shop.warehouse.run("update ops.node_result set finished_at = finished_at + interval '1 hour'")
+    with transaction("loader") as cursor:
+        lease.freeze_horizon(cursor, "run 1")
+    with pytest.raises(PublishRefusedError, match="have no good result in this run"):
+        shop.publish()

@@ -281,3 +281,17 @@ def test_what_people_are_told_is_shown_is_the_older_publication(shop, marts):
     roll_back()
     with transaction("loader") as cursor:
         assert read_facts(cursor, "run 2").published_run_id == "run 1"
+
+
+def test_what_is_shown_is_the_publication_before_even_if_the_clock_was_set_back(shop, marts):
+    shop.build(CHANGE)
+    publish_again(shop)
+    shop.build("delete from marts_build.fct_orders")
+    publish_again(shop, "run 3")
+    shop.warehouse.run(
+        "update ops.publication set published_at ="
+        " timestamptz '2026-11-30 12:00Z' - publication_id * interval '1 hour'"
+    )
+    assert "of 30 Nov 2026 09:00 UTC was undone; shown is the one of 30 Nov 2026 10:00" in (
+        roll_back()
+    )

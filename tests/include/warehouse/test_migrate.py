@@ -125,3 +125,29 @@ def test_two_that_migrate_an_empty_warehouse_at_once_apply_each_migration_once(b
         one.join()
     assert len(applied) == 2
     assert sorted(applied[0] + applied[1]) == sorted(file.name for file in MIGRATIONS.glob("*.sql"))
+
+
+def test_what_came_first_is_known_of_what_was_there_before_it_was_counted(bare, folder):
+    (itself,) = folder.glob("*_what_came_first.sql")
+    for file in folder.glob("*.sql"):
+        if file.name >= itself.name:
+            file.unlink()
+    migrate(folder)
+    bare.run(
+        "insert into ops.node_result"
+        " (run_id, task_id, try_number, unique_id, kind, status, finished_at)"
+        " select 'run', 't', 1, 'test.' || hour, 'test', 'pass',"
+        " timestamptz '2026-01-01 00:00Z' + hour * interval '1 hour'"
+        " from generate_series(1, 10) as hour;"
+        "insert into ops.run_lease (run_id, taken_at, expires_at, horizon_frozen_at)"
+        " values ('run', now(), now(), '2026-01-01 05:30Z');"
+        "insert into ops.model_state (model, version, changes_since, built_at)"
+        " values ('a', 1, 1, '2026-01-01 03:00Z'), ('b', 1, 1, '2025-01-01')"
+    )
+    migrate()
+    assert bare.run("select array_agg(moment order by finished_at) from ops.node_result") == [
+        (list(range(1, 11)),)
+    ]
+    assert bare.run("select frozen_moment from ops.run_lease") == [(5,)]
+    states = "select model, defined_moment from ops.model_state order by 1"
+    assert bare.run(states) == [("a", 3), ("b", 0)]
