@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 
 import httpx
@@ -161,3 +162,13 @@ def test_an_error_of_who_is_there_stays_what_it_is(home, monkeypatch):
     with pytest.raises(ServicesError, match="Airflow does not answer as it should: late"):
         with deaths.deaths_in_words(home):
             raise httpx.ReadTimeout("late")
+
+
+def test_a_port_that_another_program_has_is_left_to_it(home):
+    with socket.create_server(("127.0.0.1", home.port)):
+        with pytest.raises(ServicesError, match=f"Port {home.port} is taken by another program"):
+            start(home)
+        taken = home.port
+        home.leave_taken_port()
+        assert home.port != taken
+        assert start(home)
