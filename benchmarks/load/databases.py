@@ -19,8 +19,8 @@ TYPES = (
     "created_at timestamptz, event_type text, order_id text, product_id text"
 )
 PLAIN = {
-    "keyed": f"create table events ({TYPES}, primary key (event_id))",
-    "keyless": f"create table events ({TYPES})",
+    "keyed": f"create table public.events ({TYPES}, primary key (event_id))",
+    "keyless": f"create table public.events ({TYPES})",
 }
 
 

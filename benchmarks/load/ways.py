@@ -35,7 +35,7 @@ class Way:
     scenarios: tuple[str, ...]
     command: Callable[[Job], Sequence[str]]
     needs: Path = Path(sys.executable)
-    table: str = "events"
+    table: str = "public.events"
 
 
 def _psql(job: Job, *statements: str) -> list[str]:
@@ -53,7 +53,7 @@ def _copy(job: Job) -> list[str]:
     return _psql(job, *again, rf"\copy events from '{job.file}' ({options})")
 
 
-def _insert(conflict: str, table: str = "events", **more: str) -> Callable[[Job], list[str]]:
+def _insert(conflict: str, table: str = "public.events", **more: str) -> Callable[[Job], list[str]]:
     """Return how to load by hand; ``more`` are columns that the file lacks, with their values."""
     columns = ", ".join((*COLUMNS, *more))
     values = ", ".join((*COLUMNS, *more.values()))

@@ -7,13 +7,14 @@ import pytest
 from include.ci.difference import Difference, compare
 
 BEFORE = ("marts", "visits")
-AFTER = ("dev", "visits")
+AFTER = ("dev_ci", "visits")
 
 
 @pytest.fixture
 def differ(warehouse):
     def tables(before: str, after: str, key: tuple[str, ...] = ("id",)) -> Difference:
-        warehouse.run(f"create schema dev; create table dev.visits as {after}")
+        warehouse.run("call sandbox.create_schema('dev_ci')", login="analyst")
+        warehouse.run(f"create table dev_ci.visits as {after}", login="analyst")
         if before:
             warehouse.run(f"create table marts.visits as {before}")
         with warehouse.connect("analyst") as connection, connection.cursor() as cursor:

@@ -37,7 +37,7 @@ def ask(server, question: str) -> object:
 
 def keep(server) -> None:
     with contextlib.closing(server.connect("postgres")) as connection, connection:
-        connection.cursor().execute("create table kept as select 42 as answer")
+        connection.cursor().execute("create table public.kept as select 42 as answer")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_stranger_with_the_number_of_a_server_that_died_is_left_alone(state, s
     assert not postgres.stop(state)
     assert stranger.poll() is None
     # and the file that names it does not keep the server from starting
-    assert ask(postgres.start(state), "select answer from kept") == 42
+    assert ask(postgres.start(state), "select answer from public.kept") == 42
     give_number_to(stranger, server)
     postgres.remove(state)
     assert stranger.poll() is None
@@ -100,7 +100,7 @@ def test_what_works_on_without_its_server_is_waited_for_before_another_starts(st
         finally:
             postmaster.ORPHAN_TIMEOUT = before
     assert not psutil.pid_exists(backend)
-    assert ask(again, "select answer from kept") == 42
+    assert ask(again, "select answer from public.kept") == 42
 
 
 def test_a_server_whose_starter_was_killed_is_found_with_its_port(state):
@@ -148,7 +148,7 @@ def test_data_that_is_whole_is_taken_into_use_though_a_kill_came_between(state):
     keep(first)
     postgres.stop(state)
     Path(first.home, "data").rename(Path(first.home, postgres.MADE))
-    assert ask(postgres.start(state), "select answer from kept") == 42
+    assert ask(postgres.start(state), "select answer from public.kept") == 42
 
 
 def test_a_kill_between_a_database_and_its_role_is_made_good(state):

@@ -137,7 +137,10 @@ def test_backup_and_restore_take_a_folder_of_any_name(checkout):
     for target, name in (("backup", "TO"), ("restore", "FROM")):
         for folder in ("a b/it's $5", "$(touch was-run)", "`touch was-run`"):
             done = subprocess.run(
-                ["make", target, f"{name}={folder}"], cwd=checkout, capture_output=True, text=True
+                ["make", "--no-print-directory", target, f"{name}={folder}"],
+                cwd=checkout,
+                capture_output=True,
+                text=True,
             )
             assert done.stdout.splitlines()[1] == folder, done.stderr
     assert not (checkout / "was-run").exists()
