@@ -81,7 +81,9 @@ def test_a_way_that_brings_other_rows_is_told(bench) -> None:
     bench.databases.copy(bench.start_state("keyless", None), TARGET)
     for _ in range(2):
         bench.load(SCENARIOS["first-1m"], WAYS["copy-keyless"], TARGET)
-    assert bench.verdict(SCENARIOS["first-1m"], "public.events", TARGET) == "2000 rows instead of 1000"
+    assert (
+        bench.verdict(SCENARIOS["first-1m"], "public.events", TARGET) == "2000 rows instead of 1000"
+    )
 
 
 def test_table_gives_the_median_beside_the_first_way() -> None:

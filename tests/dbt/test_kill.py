@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 
 import psycopg2
 import pytest
@@ -69,7 +70,8 @@ class News:
         """
         self.number += 1
         events = self.real["events"]
-        version = {"updated_at": f"{2021 + self.number}-01-01Z"}
+        # each a day newer, and none of them later than its load
+        version = {"updated_at": f"{date(2022, 1, 1) + timedelta(days=self.number)}Z"}
         snapshots = {
             table: [
                 {**row, column: f"{row[column]} {self.number}"}
