@@ -74,7 +74,7 @@ def fill(
             else:
                 is_numbered = bool(tombstones)
                 target = staging.open_new(cursor, table, header.names, is_numbered=is_numbered)
-            forms.add_checks(cursor, table, target.name, latest)
+            forms.add_checks(cursor, table, target.name, latest, is_clean=True)
             options = "header true, freeze true" if is_direct else "header true"
             columns = staging.places(table, header.names)
             watched = Watched(stream, DateLook(table, header.names))

@@ -108,19 +108,26 @@ def add_checks(
     *,
     kinds: Collection[str] = (RULE, SUSPICION),
     data_types: Collection[str] = (*INSTANTS, *_FRACTIONS),
+    is_clean: bool = False,
 ) -> None:
     """Make a table refuse what no value may be, and what a suspicious text may have become.
 
     These cost next to nothing, unlike a look at each text. ``latest`` is the latest version.
+    ``is_clean``: all rows are expected to be good, so one check does for both where it can; what it
+    refuses is to be looked at again with both.
     """
     checks = []
     for column in table.columns:
         if column.data_type not in data_types:
             continue
-        if RULE in kinds and (bounds := _bounds(table, column, latest)):
+        bounds = _bounds(table, column, latest) if RULE in kinds else None
+        has_suspicion = SUSPICION in kinds and column.data_type in INSTANTS
+        is_one = is_clean and has_suspicion and column.name != table.version
+        if bounds and not is_one:
             checks.append((RULE + column.name, bounds))
-        if SUSPICION in kinds and column.data_type in INSTANTS:
-            checks.append((SUSPICION + column.name, _is_no_word(cursor, column)))
+        if has_suspicion:
+            is_no_word = _is_no_word(cursor, column, bounds if is_one else None)
+            checks.append((SUSPICION + column.name, is_no_word))
     _alter(
         cursor,
         name,
@@ -177,19 +184,20 @@ def _bounds(table: Table, column: Column, latest: datetime | None) -> sql.Compos
     return sql.SQL("{} and {} <= {}").format(condition, name, sql.Literal(latest))
 
 
-def _is_no_word(cursor: Cursor, column: Column) -> sql.Composable:
+def _is_no_word(cursor: Cursor, column: Column, bounds: sql.Composable | None) -> sql.Composable:
     """Return the condition that a value is none that a word (``now``, ``epoch``) stands for.
 
-    Most values are known at once to be none.
+    Most values are known at once to be none, and to lie within all bounds.
     """
     cursor.execute("select now(), current_date - 1, current_date, current_date + 1, 'epoch'::date")
     now, *days = cursor.fetchone()
     kind = sql.SQL(column.data_type)
     values = days if column.data_type == "date" else [now, *days]
     literals = [sql.SQL("{}::{}").format(sql.Literal(str(value)), kind) for value in values]
-    return sql.SQL("({0} > {1} and {0} < {2}) or {0} not in ({3})").format(
+    return sql.SQL("({0} > {1} and {0} < {2}) or ({0} not in ({3}) and {4})").format(
         sql.Identifier(column.name),
         literals[-1],
         literals[-4],
         sql.SQL(", ").join(literals),
+        bounds or sql.SQL("true"),
     )
