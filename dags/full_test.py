@@ -11,7 +11,7 @@ than a publication has changed. Builds and publishes nothing.
 waits, up to an hour; the daily run in turn can't begin before it ends.
 
 **Rerun** As often as one likes. What fails is tested whole by the next daily run, which does not
-publish until it is mended. A mart that was changed is put right by the next publication.
+publish until it is mended. A mart that was changed is built anew and put right by the next run.
 
 **Who hears** What fails is one message in Slack (connection `greenery_slack`).
 """

@@ -15,7 +15,14 @@ from include.warehouse.connection import AS_USUAL, transaction
 
 
 class MartsChangedError(Exception):
-    """Marts were changed by something other than publish; the message names them."""
+    """Marts, or their builds, were changed by something other than a run; the message names them.
+
+    ``marts`` are their names.
+    """
+
+    def __init__(self, message: str, marts: list[str]) -> None:
+        super().__init__(message)
+        self.marts = marts
 
 
 @dataclass(frozen=True)
@@ -68,16 +75,18 @@ def verify(marts: Iterable[str]) -> list[str]:
             status.add_warning(
                 cursor,
                 finding.mart,
-                "It was changed by something other than a publication, and the next one puts it "
-                "right.",
+                "It is not what was published: something other than a run has changed it or its "
+                "build. The next publication puts it right.",
             )
     if findings:
         first = findings[0].mart
         raise MartsChangedError(
-            f"{', '.join(finding.in_words() for finding in findings)}: changed by something other "
-            "than a publication. The next publication puts it right; trigger `greenery_elt` to "
-            f"have it now. To see what: select * from {MARTS}.{first} except select * from "
-            f"{BUILD}.{first}. Who may write to {MARTS} besides the role publisher?"
+            f"{', '.join(finding.in_words() for finding in findings)}: not what was published. "
+            "Something other than a run has changed it, or its build. The next run builds it "
+            "anew and puts it right; trigger `greenery_elt` to have that now. To see: select * from "
+            f"{MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "
+            "the run's own roles?",
+            [finding.mart for finding in findings],
         )
     return unknown
 

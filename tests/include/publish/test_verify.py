@@ -30,7 +30,7 @@ def test_marts_as_they_were_published_pass(published):
     [
         ("update marts.fct_orders set total_usd = 9 where order_id = 'b'", "^1 row of marts.fct_"),
         ("insert into marts.fct_orders values ('x', 1), ('y', 2)", "^2 rows of marts.fct_orders"),
-        ("delete from marts.dim_users", "^1 row of marts.dim_users: changed by something other"),
+        ("delete from marts.dim_users", "^1 row of marts.dim_users: not what was published"),
         ("alter table marts.dim_users add column note text", "^marts.dim_users has other columns"),
         ("drop table marts.dim_users", "^marts.dim_users has other columns, .* or is gone"),
     ],
@@ -57,7 +57,8 @@ def test_readers_are_told_until_it_is_right(published):
     assert published.warehouse.run(warnings) == [
         (
             "dim_users",
-            "It was changed by something other than a publication, and the next one puts it right.",
+            "It is not what was published: something other than a run has changed it or its build."
+            " The next publication puts it right.",
         )
     ]
     published.begin("run 2")
