@@ -57,7 +57,8 @@ def test_it_tests_on_all_rows_between_taking_the_lease_and_giving_it_back(dag):
     test = dag.get_task("test_everything")
     assert test.env == {"GREENERY_TEST_EVERYTHING": "1"}
     assert test.upstream_task_ids == {"begin_full_test"}
-    assert test.downstream_task_ids == {"end_full_test"}
+    assert test.downstream_task_ids == {"verify_marts"}
+    assert dag.get_task("verify_marts").downstream_task_ids == {"end_full_test"}
     assert dag.get_task("end_full_test").is_teardown
 
 
