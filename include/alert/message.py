@@ -153,8 +153,8 @@ def by_weight(incidents: Iterable[Incident]) -> list[Incident]:
 
 def _sentence(incident: Incident, story: Story) -> str:
     text = line(incident.sentence)
-    if not incident.is_open:
-        took = duration((incident.resolved_at - incident.first_seen).total_seconds())  # type: ignore[operator]
+    if incident.resolved_at:
+        took = duration((incident.resolved_at - incident.first_seen).total_seconds())
         return f":white_check_mark: ~{text.replace('~', '-')}~ resolved after {took}"
     if incident.is_new(story.report.hint.run_id):
         text += f", {incident.history}" if incident.history else ""

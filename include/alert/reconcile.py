@@ -98,7 +98,7 @@ def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -
         run_id=run.run_id,
         states=runs.task_states(run.run_id),
         base_url=base_url,
-        state=run.state,  # type: ignore[arg-type]
+        state=run.state,  # type: ignore[arg-type]  # of one to tell: never "queued"
         started_at=run.started_at,
         longer_than=most if is_slow else None,
     )
@@ -121,7 +121,12 @@ def _forget_old(
     old = [r for r in seen if r.state in FINAL and r.run_id not in told and r not in to_tell]
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         for run in old:
-            hint = Hint(dag_id, run.run_id, state=run.state, started_at=run.started_at)  # type: ignore[arg-type]
+            hint = Hint(
+                dag_id,
+                run.run_id,
+                state=run.state,  # type: ignore[arg-type]  # one of FINAL
+                started_at=run.started_at,
+            )
             incident_store.keep_told(cursor, hint)
 
 

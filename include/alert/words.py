@@ -97,8 +97,9 @@ def failed_test(unique_id: str, node: Node | None, failures: int | None) -> str:
 
 def such_as(sample: Mapping[str, Any] | None) -> str:
     """Return what may be shown of the first failing row, as the end of a sentence, or nothing."""
-    for row in (sample or {}).get("rows") or []:
-        pairs = zip(sample["columns"], row, strict=True)  # type: ignore[index]
+    sample = sample or {}
+    for row in sample.get("rows") or []:
+        pairs = zip(sample["columns"], row, strict=True)
         cells = [f"{name} {value}" for name, value in pairs if value not in ("", HIDDEN)]
         if cells:
             return f", such as {', '.join(cells[:MOST_CELLS])}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -50,7 +51,7 @@ def compare(
     if not old_columns:
         return Difference(before=None, after=_count(cursor, new))
     both = [name for name in new_columns if name in old_columns]
-    structure = {
+    structure: dict[str, Any] = {
         "new_columns": {c: t for c, t in new_columns.items() if c not in old_columns},
         "lost_columns": {c: t for c, t in old_columns.items() if c not in new_columns},
         "retyped_columns": {
@@ -59,7 +60,7 @@ def compare(
     }
     if not {*key} <= {*both} or {*key} & structure["retyped_columns"].keys():
         removed, added = _count(cursor, old), _count(cursor, new)
-        return Difference(removed, added, added, removed, **structure)  # type: ignore[arg-type]
+        return Difference(removed, added, added, removed, **structure)
 
     compared = [name for name in both if name not in key]
     differs = {
@@ -96,7 +97,7 @@ def compare(
     )
     before_count, after_count, added, removed, changed, *by_column = cursor.fetchone()
     told = {c: n for c, n in zip(compared, by_column, strict=True) if n}
-    return Difference(before_count, after_count, added, removed, changed, told, **structure)  # type: ignore[arg-type]
+    return Difference(before_count, after_count, added, removed, changed, told, **structure)
 
 
 def _columns(cursor: Cursor, table: tuple[str, str]) -> dict[str, str]:

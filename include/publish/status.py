@@ -25,7 +25,8 @@ def data_as_of(lineage: Lineage, last_loads: Mapping[str, datetime]) -> dict[str
     ages: dict[str, datetime | None] = {}
     for mart, model in lineage.marts.items():
         loads = [last_loads.get(table) for table in lineage.source_tables(model)]
-        ages[mart] = None if not loads or None in loads else min(loads)  # type: ignore[type-var]
+        is_known = loads and None not in loads
+        ages[mart] = min(loads) if is_known else None  # type: ignore[type-var]  # none is None
     return ages
 
 

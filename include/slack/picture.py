@@ -46,7 +46,7 @@ def take(messages: Iterable[Mapping[str, Any]], file: Path, names: Mapping[str, 
             f"--user-data-dir={folder}/profile",
         ]
         dom = _run(*command, f"--window-size={WIDTH},600", "--dump-dom", shown.as_uri())
-        height = int(re.search(r"<title>height (\d+)", dom)[1])  # type: ignore[index]
+        height = int(re.search(r"<title>height (\d+)", dom)[1])  # type: ignore[index]  # MEASURE wrote it
         _run(*command, f"--window-size={WIDTH},{height}", f"--screenshot={file}", shown.as_uri())
 
 

@@ -7,6 +7,7 @@ data the test has refused.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from include.transform.lineage import Lineage
 
@@ -53,11 +54,11 @@ def gates(tests: Iterable[str], lineage: Lineage) -> dict[str, list[str]]:
     return found
 
 
-def put_tests_before_what_depends(tasks: Mapping[str, object], lineage: Lineage) -> None:
+def put_tests_before_what_depends(tasks: Mapping[str, Any], lineage: Lineage) -> None:
     """Add the missing arrows between the tasks that Cosmos made (unique id → task)."""
     tests = [unique_id for unique_id in tasks if unique_id.startswith("test.")]
     for test, models in gates(tests, lineage).items():
         # the nearest are enough: what depends on them waits with them
         for model in models:
             if not lineage.ancestors([model]) & set(models):
-                tasks[test] >> tasks[model]  # type: ignore[operator]
+                tasks[test] >> tasks[model]
