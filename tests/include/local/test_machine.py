@@ -25,7 +25,7 @@ STRANGER = "daemon"
 def as_stranger(*command: str, state: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a local command as somebody else: may read all of this checkout, and write nothing."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("only root can be somebody else")
+        pytest.skip("only root, with setpriv, can be somebody else")
     who = ["--reuid", STRANGER, "--regid", STRANGER, "--clear-groups"]
     may_read = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
     return subprocess.run(
@@ -110,16 +110,21 @@ def test_what_is_no_trouble_with_a_file_is_not_explained_away():
     assert machine.file_trouble(ConnectionRefusedError(errno.ECONNREFUSED, ""), Path()) is None
 
 
-def test_a_file_in_place_of_the_state_folder_is_told(tmp_path):
-    (tmp_path / "state").touch()
-    done = subprocess.run(
-        [sys.executable, "-m", "include.local", "warehouse-url"],
+def warehouse_url(state: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """Ask for a warehouse in this state folder, by a command that begins with these words."""
+    return subprocess.run(
+        [*before, sys.executable, "-m", "include.local", "warehouse-url"],
         cwd=ROOT,
-        env={**os.environ, "GREENERY_STATE": str(tmp_path / "state")},
+        env={**os.environ, "GREENERY_STATE": str(state)},
         capture_output=True,
         text=True,
         timeout=60,
     )
+
+
+def test_a_file_in_place_of_the_state_folder_is_told(tmp_path):
+    (tmp_path / "state").touch()
+    done = warehouse_url(tmp_path / "state")
     assert done.returncode == 1
     assert done.stderr.startswith(f"{tmp_path / 'state'} can't be used: File exists")
 
@@ -135,18 +140,14 @@ def test_a_machine_without_ipv4_loopback_is_told_in_one_sentence(tmp_path, monke
     assert not (tmp_path / "state" / "postgres").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("unshare"),
+    reason="only root, with unshare, can have a network of its own",
+)
 def test_a_machine_whose_loopback_is_down_is_told_in_one_sentence(tmp_path):
     if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode:
-        pytest.skip("no network of one's own here")
-    done = subprocess.run(
-        ["unshare", "--net", sys.executable, "-m", "include.local", "warehouse-url"],
-        cwd=ROOT,
-        env={**os.environ, "GREENERY_STATE": str(tmp_path / "state")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+        pytest.skip("this machine lets not even root have a network of its own")
+    done = warehouse_url(tmp_path / "state", "unshare", "--net")
     assert done.returncode == 1
     assert done.stderr.startswith("This machine has no working 127.0.0.1 (Network is unreachable)")
     assert len(done.stderr.splitlines()) == 1
