@@ -56,10 +56,7 @@ def main() -> int:
     if given and not {"-h", "--help"} & {*given}:
         given[1:1] = variables.arguments(given[0], os.environ)
     arguments, arguments.handed_on = parser.parse_known_args(given)
-    if arguments.handed_on and arguments.command not in (
-        *("dbt", "psql"),
-        *OPERATE,
-    ):
+    if arguments.handed_on and arguments.command not in ("dbt", "psql", *OPERATE):
         parser.error(f"unknown arguments: {' '.join(arguments.handed_on)}")
     # dbt, psql and Airflow connect by themselves
     drop_libpq_variables()
