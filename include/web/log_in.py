@@ -16,6 +16,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
 FORGIVEN_SECONDS = 300
 # more are sent away
 MOST_WAITING = 20
+# of one try: whoever never sends all of it must not keep the others waiting
+TRY_SECONDS = 10.0
 
 
 class SlowLogIn:
@@ -38,18 +40,26 @@ class SlowLogIn:
         if not is_try:
             return await self._app(scope, receive, send)
 
+        is_answered = False
+
         async def note(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 self._note(message["status"])
             await send(message)
 
         if self._waiting >= MOST_WAITING:
-            return await _send_away(send)
+            return await _send_away(send, 429, b"Too many try to log in.\n")
         self._waiting += 1
         try:
             async with self._one_at_a_time:
                 await asyncio.sleep(self.wait())
-                await self._app(scope, receive, note)
+                async with asyncio.timeout(TRY_SECONDS):
+                    await self._app(scope, receive, note)
+        except TimeoutError:
+            if not is_answered:
+                await _send_away(send, 408, b"This try to log in took too long.\n")
         finally:
             self._waiting -= 1
 
@@ -69,10 +79,10 @@ class SlowLogIn:
             self._wrong = 0
 
 
-async def _send_away(send: Send) -> None:
+async def _send_away(send: Send, status: int, words: bytes) -> None:
     headers = [(b"retry-after", b"60"), (b"content-type", b"text/plain")]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
-    await send({"type": "http.response.body", "body": b"Too many try to log in.\n"})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": words})
 
 
 def _is_log_in(path: str) -> bool:

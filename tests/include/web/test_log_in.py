@@ -77,6 +77,33 @@ def test_nothing_else_waits(waits):
     assert waits == []
 
 
+def test_a_try_that_is_never_sent_to_its_end_keeps_nobody_waiting(monkeypatch):
+    monkeypatch.setattr(log_in, "TRY_SECONDS", 0.05)
+    sent = []
+
+    async def app(_scope, receive, send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 201})
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def at_once() -> None:
+        pass
+
+    async def send(message: dict) -> None:
+        if "status" in message:
+            sent.append(message["status"])
+
+    async def main() -> None:
+        slow = SlowLogIn(app)
+        async with asyncio.timeout(10):
+            await asyncio.gather(slow(TRY, never, send), slow(TRY, at_once, send))
+
+    asyncio.run(main())
+    assert sent == [408, 201]
+
+
 def test_many_at_once_are_sent_away():
     sent = []
 
