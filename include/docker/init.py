@@ -12,14 +12,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
 from include.docker import keys, settings
 from include.warehouse import session
-from include.warehouse.session import TLS
 
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
@@ -64,9 +62,10 @@ def make_ready(*, rotate: bool) -> None:
     check = subprocess.Popen(CHECK_DAGS, env={**os.environ, **connections})
     set_up_warehouse()
     migrate_metadata()
-    source = json.loads(connections.get("AIRFLOW_CONN_GREENERY_SOURCE", "{}"))
+    text = connections.get("AIRFLOW_CONN_GREENERY_SOURCE", "{}")
+    source = json.loads(text)
     if source.get("conn_type") == "postgres":
-        warn_of_silent_database(source)
+        warn_of_silent_database(text)
     elif source.get("extra") == {"path": settings.DEMO_LANDING}:
         make_demo()
     check.wait()
@@ -149,19 +148,18 @@ def migrate_metadata() -> None:
     print("Airflow's database is ready.", flush=True)
 
 
-def warn_of_silent_database(source: dict[str, Any]) -> None:
+def warn_of_silent_database(connection: str) -> None:
     """Say so if the shop's own database does not let us in; it may do so before the next run."""
-    extra = source.get("extra") or {}
+    # they import Airflow, which nothing else here needs
+    from airflow.sdk import Connection
+
+    from include.extract.database import SourceUnreachableError, database_of, open_snapshot
+    from include.extract.errors import SourceError
+
     try:
-        session.connect(
-            host=source["host"],
-            port=source["port"],
-            user=source["login"],
-            password=source["password"],
-            dbname=source["schema"],
-            **{key: value for key, value in extra.items() if key in TLS},
-        ).close()
-    except psycopg2.Error as error:
+        with open_snapshot(database_of(Connection.from_json(connection))):
+            pass
+    except (SourceError, SourceUnreachableError, psycopg2.Error) as error:
         print(
             f"\nThe shop's database (GREENERY_SOURCE) can't be read now: {str(error).strip()}\n"
             "Until it can, the tasks load_… will fail.\n",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from include.alert import memory
@@ -15,20 +17,22 @@ def test_too_little_memory_is_told_and_what_to_do(capsys, monkeypatch, needed, w
     assert ("GREENERY_PARALLELISM=1" in told) == bool(words)
 
 
-def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(capsys):
-    init.warn_of_silent_database(
-        {
-            "host": "127.0.0.1",
-            "port": 1,
-            "login": "me",
-            "password": "hidden",
-            "schema": "shop",
-            "extra": {"source_schema": "till", "sslmode": "disable"},
-        }
-    )
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"port": 1, "extra": {"source_schema": "till", "sslmode": "disable"}},
+        # written by hand
+        {"extra": '{"connect_timeout": 1}'},
+        {"port": None, "login": None, "extra": None},
+    ],
+)
+def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(capsys, more):
+    # nobody listens there
+    known = {"conn_type": "postgres", "host": "127.0.0.255", "login": "me", "password": "hidden"}
+    init.warn_of_silent_database(json.dumps({**known, "schema": "shop", **more}))
     told = capsys.readouterr().err
     assert "The shop's database (GREENERY_SOURCE) can't be read now" in told
-    assert "127.0.0.1" in told
+    assert "127.0.0.255" in told
     assert "hidden" not in told
 
 
