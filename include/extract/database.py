@@ -140,10 +140,11 @@ def open_snapshot(database: Database, *, timeout_seconds: int = 10) -> Iterator[
     with contextlib.closing(_connect(database, timeout_seconds)) as connection:
         connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         with connection.cursor() as cursor:
-            # local, so that a pool in between hands nothing on; a row that security hides from us
-            # must be an error, since it would look like a deleted one
+            # local, so that a pool in between hands nothing on
+            cursor.execute(session.SET_LOCAL)
+            # a row that security hides from us must be an error: it would look like a deleted one
             cursor.execute(
-                "set local timezone = 'UTC'; set local row_security = off; "
+                "set local row_security = off; "
                 "set local lock_timeout = '1min'; set local statement_timeout = %s",
                 (statement_timeout(),),
             )
@@ -174,6 +175,7 @@ def _connect(database: Database, timeout_seconds: int) -> psycopg2.extensions.co
             dbname=database.name,
             user=database.login,
             password=database.password,
+            options=None,
             timeout_seconds=timeout_seconds,
             **dict(database.tls),
         )

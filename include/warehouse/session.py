@@ -29,6 +29,8 @@ SETTINGS = {
 TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 # the server's own way of being told at log-in; it beats what a log-in or a database has by default
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+# the same within a transaction, by words that are looked up nowhere
+SET_LOCAL = "; ".join(f"set local {name} = {value}" for name, value in SETTINGS.items())
 
 
 def drop_libpq_variables(
@@ -44,13 +46,18 @@ def drop_libpq_variables(
 
 
 def connect(
-    url: str | None = None, *, options: str = "", timeout_seconds: int = 10, **where: Any
+    url: str | None = None,
+    *,
+    options: str | None = "",
+    timeout_seconds: int = 10,
+    **where: Any,
 ) -> psycopg2.extensions.connection:
     """Open a psycopg2 connection that is the same whatever it is opened in.
 
     Args:
         url: of the database; ``where`` has the words of libpq for what it does not say.
-        options: more settings, as ``-c name=value``.
+        options: more settings, as ``-c name=value``. None: not even ours, for a server behind a
+            pool, which refuses them or drops them; each transaction begins with SET_LOCAL then.
 
     Raises:
         psycopg2.OperationalError: if the server does not answer or does not let us in.
@@ -63,7 +70,7 @@ def connect(
             **where,
             "connect_timeout": timeout_seconds,
             "client_encoding": "UTF8",
-            "options": f"{OPTIONS} {options}".strip(),
+            "options": None if options is None else f"{OPTIONS} {options}".strip(),
             # no ~/.pgpass: a password that is not given is missing, whoever starts this
             "passfile": os.devnull,
         },

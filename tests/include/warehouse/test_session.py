@@ -72,6 +72,8 @@ def test_neither_has_one_with_the_shops_database_or_of_an_administrator(warehous
     shop = Database("127.0.0.1", server.port, warehouse.database, "raw", "postgres", password)
     with open_snapshot(shop) as snapshot:
         assert settings(snapshot.cursor) == WANTED
+        # a pool before the shop's database refuses them at log-in, or drops them
+        assert not snapshot.cursor.connection.get_dsn_parameters()["options"]
     with contextlib.closing(warehouse.connect()) as connection, connection.cursor() as cursor:
         assert settings(cursor) == WANTED
 
