@@ -84,7 +84,10 @@ class AirflowApi:
 
     def _find_dag(self) -> dict[str, Any] | None:
         response = self._client.get(f"/dags/{self._dag_id}")
-        return None if response.status_code == httpx.codes.NOT_FOUND else response.json()
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        response.raise_for_status()
+        return response.json()
 
     def unfinished_runs(self) -> list[str]:
         runs = self.pages(f"/dags/{self._dag_id}/dagRuns", "dag_runs", state=list(UNFINISHED))

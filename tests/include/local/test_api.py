@@ -89,6 +89,13 @@ def test_a_run_that_is_gone_is_not_followed(server):
         [*api.follow("run", interval=0.01)]
 
 
+def test_a_dag_that_airflow_can_not_be_asked_for_is_an_error_of_its_answer(server):
+    api = AirflowApi(f"http://127.0.0.1:{server.server_port}")
+    server.troubles = [500]
+    with pytest.raises(httpx.HTTPStatusError, match="500"):
+        api.wait_for_dag()
+
+
 def test_an_airflow_that_is_silent_for_long_is_given_up(server, monkeypatch):
     monkeypatch.setattr("include.local.api.SILENCE_SECONDS", 0.2)
     api = AirflowApi(f"http://127.0.0.1:{server.server_port}")
