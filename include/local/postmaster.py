@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from include.local.account import PostgresError
 
+# after a crash the server first replays what it had written
+READY_TIMEOUT = 60
 # the server writes what it has in memory before it ends
 STOP_TIMEOUT = 60
 # without their parent they end by themselves, as soon as they notice
@@ -51,7 +54,7 @@ def _lines(data: Path) -> list[str]:
 
 def wait_until_ready(server: psutil.Process, data: Path) -> bool:
     """Wait until a server that is being started takes connections. Return False if it ends."""
-    deadline = time.monotonic() + STOP_TIMEOUT
+    deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
         if not running(data):
             return False
@@ -60,7 +63,7 @@ def wait_until_ready(server: psutil.Process, data: Path) -> bool:
         time.sleep(0.05)
     raise PostgresError(
         f"The local Postgres (process {server.pid}) is neither ready nor ended after "
-        f"{STOP_TIMEOUT} s. Its log is {data.parent / 'log'}."
+        f"{READY_TIMEOUT} s. Its log is {data.parent / 'log'}."
     )
 
 
@@ -70,14 +73,19 @@ def port(data: Path) -> int:
 
 
 def stop(server: psutil.Process, data: Path) -> None:
-    """End a server; its clients are sent away. By force after 60 s, which costs a recovery."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        server.send_signal(signal.SIGINT)
-        try:
+    """End a server; its clients are sent away. By force after 60 s, which costs a recovery.
+
+    Raises:
+        PostgresError: if it does not end even so.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            server.send_signal(number)
             server.wait(STOP_TIMEOUT)
-        except psutil.TimeoutExpired:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(STOP_TIMEOUT)
+            break
+    else:
+        if running(data):
+            raise _endless([server])
     clear(data)
 
 
@@ -86,14 +94,27 @@ def clear(data: Path) -> None:
 
     The file names a process. If that number belongs to another program by now, Postgres would
     not start; but only when nobody works in the folder is the file not needed.
+
+    Raises:
+        PostgresError: if one does not even end when it is killed.
     """
     if running(data):
         return
     deadline = time.monotonic() + ORPHAN_TIMEOUT
     while orphans := at_work(data):
+        if time.monotonic() > deadline + ORPHAN_TIMEOUT:
+            raise _endless(orphans)
         if time.monotonic() > deadline:
             for process in orphans:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
         time.sleep(0.05)
     (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _endless(processes: Sequence[psutil.Process]) -> PostgresError:
+    numbers = ", ".join(str(process.pid) for process in processes)
+    return PostgresError(
+        f"Postgres' processes {numbers} do not end, though they were killed: they mostly wait for "
+        "a disk that does not answer. Look at that, and repeat the command."
+    )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -101,6 +102,19 @@ def test_what_works_on_without_its_server_is_waited_for_before_another_starts(st
             postmaster.ORPHAN_TIMEOUT = before
     assert not psutil.pid_exists(backend)
     assert ask(again, "select answer from public.kept") == 42
+
+
+def test_what_can_not_even_be_killed_is_named_and_not_waited_for_for_ever(tmp_path, monkeypatch):
+    process = mock.Mock(pid=4711)
+    process.wait.side_effect = psutil.TimeoutExpired(0)
+    monkeypatch.setattr(postmaster, "ORPHAN_TIMEOUT", 0.05)
+    monkeypatch.setattr(postmaster, "at_work", lambda _: [process])
+    with pytest.raises(PostgresError, match="processes 4711 do not end"):
+        postmaster.clear(tmp_path)
+    assert process.kill.called
+    monkeypatch.setattr(postmaster, "running", lambda _: process)
+    with pytest.raises(PostgresError, match="processes 4711 do not end"):
+        postmaster.stop(process, tmp_path)
 
 
 def test_a_server_whose_starter_was_killed_is_found_with_its_port(state):
