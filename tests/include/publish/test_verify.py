@@ -84,6 +84,14 @@ def test_mart_that_the_next_publication_compares_whole_is_left_to_it(published):
     assert published.publish("run 2") == RowCounts(inserted=3)
 
 
+def test_mart_whose_build_is_gone_is_left_to_the_next_publication(published):
+    published.build("drop table marts_build.dim_users")
+    published.warehouse.run("set role publisher; delete from marts.fct_orders where order_id = 'c'")
+    # and does not hide what is found of others
+    with pytest.raises(MartsChangedError, match=r"^1 row of marts\.fct_orders:"):
+        verify(MARTS)
+
+
 def test_nothing_is_compared_while_an_older_publication_is_pinned(published):
     published.warehouse.run(
         "set role publisher; insert into ops.pin (publication_id, pinned_at) "
