@@ -85,6 +85,7 @@ revoke pg_read_all_data from analyst;
 do $$
 declare
     owner_name text;
+    maker_name text;
     schema_name text;
 begin
     for owner_name, schema_name in
@@ -96,10 +97,10 @@ begin
         execute format('grant usage on schema %I to analyst', schema_name);
         execute format('grant select on all tables in schema %I to analyst', schema_name);
         -- an administrator's too: what they put there by hand is read as well
-        foreach owner_name in array array[owner_name, current_user::text] loop
+        foreach maker_name in array array[owner_name, current_user::text] loop
             execute format(
                 'alter default privileges for role %I in schema %I grant select on tables to analyst',
-                owner_name, schema_name
+                maker_name, schema_name
             );
         end loop;
     end loop;

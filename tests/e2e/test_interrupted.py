@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,8 +126,6 @@ def test_a_run_tells_the_slack_it_was_asked_to_though_another_was_killed(home):
     ],
 )
 def test_what_ends_during_a_run_is_said_in_words(home, how, words):
-    import re
-
     with Run(home) as run:
         if how == "down":
             assert local_command(home.root, "down").returncode == 0
