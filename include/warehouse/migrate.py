@@ -17,6 +17,14 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WAIT = "1min"
+# as they were before analysts' schemas were made for them; a log-in that is nobody is no member
+_RIGHTS_OF_OLD = """
+    select
+        has_database_privilege(rolname, current_database(), 'create')
+        or pg_has_role(oid, 'pg_read_all_data', 'member')
+    from pg_roles
+    where rolname = 'analyst' and not rolsuper
+"""
 
 
 class MigrationError(Exception):
@@ -44,6 +52,7 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
     digests = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
     applied_now = []
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+        _require_rights_of_today(cursor)
         try:
             _make_log(cursor, wait)
             while True:
@@ -67,6 +76,23 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
                 f"what has to change. At work are {lock.holders(cursor)}. Try again when they are "
                 "done, or have an administrator end one: select pg_terminate_backend(…)"
             ) from None
+
+
+def _require_rights_of_today(cursor: Cursor) -> None:
+    """Make sure that an administrator has prepared the warehouse for this version, too.
+
+    Raises:
+        MigrationError: if analysts can still make a schema that the run's sessions would look into,
+            or read the server's passwords.
+    """
+    with cursor.connection:
+        cursor.execute(_RIGHTS_OF_OLD)
+        if cursor.fetchone() == (True,):
+            raise MigrationError(
+                "This warehouse was prepared by an older version: analysts may still make "
+                "schemas in it, or read the server's passwords. An administrator runs "
+                "include/warehouse/bootstrap.sql in its database again; what is there stays."
+            )
 
 
 def _make_log(cursor: Cursor, wait: str) -> None:

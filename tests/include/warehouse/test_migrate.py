@@ -85,6 +85,22 @@ def test_a_warehouse_without_its_roles_is_said_in_words(bare):
         bare.run("grant loader to greenery with inherit false, set true")
 
 
+@pytest.mark.parametrize(
+    "right", ["create on database {database} to analyst", "pg_read_all_data to analyst"]
+)
+def test_a_warehouse_that_an_older_version_prepared_is_refused(bare, right):
+    migrate()
+    with bare.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"grant {right.format(database=bare.database)}")
+    try:
+        with pytest.raises(MigrationError, match=r"older version.*bootstrap\.sql"):
+            migrate()
+    finally:
+        # roles are the whole server's
+        with bare.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("revoke pg_read_all_data from analyst")
+
+
 def test_an_analyst_who_takes_the_advisory_locks_of_old_keeps_nobody_waiting(bare):
     with contextlib.closing(bare.connect("analyst")) as connection:
         connection.cursor().execute("select pg_advisory_lock(7301958)")
