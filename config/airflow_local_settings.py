@@ -1,19 +1,21 @@
 """Airflow reads this file at start-up.
 
 The LocalExecutor forks the scheduler for every task. What the scheduler has imported and parsed by
-then, no task of dbt need do again: that is about 5 CPU seconds a task.
+then, no task of dbt need do again: that is about 5 CPU seconds a task. Who starts the scheduler
+asks for it by GREENERY_WARM_UP; any other command of Airflow's would only take longer.
 
 Airflow's components, and dbt within its tasks, connect to Postgres by themselves: whoever started
 them has variables of libpq that would change what they read.
 """
 
-import sys
+import os
 
 from include.warehouse.session import drop_libpq_variables
 
 drop_libpq_variables()
 
-if "scheduler" in sys.argv[1:2]:
+# taken away: a task that is no fork of the scheduler (on macOS) would do it for itself alone
+if os.environ.pop("GREENERY_WARM_UP", ""):
     from include.transform.warm_up import warm_up
 
     warm_up()

@@ -26,6 +26,8 @@ COMPONENTS = {
     "scheduler": ["--skip-serve-logs"],
     "dag-processor": [],
 }
+# what tasks are forked from does once what each would do (config/airflow_local_settings.py)
+VARIABLES = {"scheduler": {"GREENERY_WARM_UP": "1"}}
 # a busy machine may take long; what ends is noticed at once
 START_TIMEOUT = 300
 
@@ -91,7 +93,8 @@ def start(home: Home, environment: dict[str, str], source: str) -> None:
         for component, arguments in COMPONENTS.items():
             command = [*_airflow(), component, *arguments]
             log = _log(home, component)
-            started[component] = processes.spawn(command, home.root, log, environment)
+            variables = {**environment, **VARIABLES.get(component, {})}
+            started[component] = processes.spawn(command, home.root, log, variables)
             _remember(home, started, purpose(environment, source))
         _wait_until_healthy(home)
     except BaseException:
