@@ -6,6 +6,11 @@ file=${1:-.env}
 # it holds secrets, too
 umask 077
 
+# without tag and digest, and without what may be left out of a name: docker itself leaves it out
+repository() {
+    echo "$1" | sed -E 's/@.*//; s/:[^/:]*$//; s#^(index\.)?docker\.io/##; s#^library/##'
+}
+
 pin() {
     name=$1
     # what .env names now, without an older digest; the last line of a name counts
@@ -13,8 +18,11 @@ pin() {
     image=${image%%@*}
     image=${image:-$2}
     docker pull --quiet "$image" >/dev/null
-    digest=$(docker image inspect --format '{{join .RepoDigests "\n"}}' "$image" | sed -n 's/.*@\(sha256:[0-9a-f]*\)$/\1/p' | head -n 1)
-    [ -n "$digest" ] || { echo "$image has no digest: it was not pulled from a registry." >&2; exit 1; }
+    # an image that is known under several names has a digest of each: a registry has only its own
+    digest=$(docker image inspect --format '{{join .RepoDigests "\n"}}' "$image" | while read -r known; do
+        [ "$(repository "$known")" != "$(repository "$image")" ] || echo "${known#*@}"
+    done | head -n 1)
+    [ -n "$digest" ] || { echo "$image has no digest: it was not pulled from its registry." >&2; exit 1; }
     sed "/^$name=/d" "$file" 2>/dev/null >"$file.new" || true
     echo "$name=$image@$digest" >>"$file.new"
     mv "$file.new" "$file"
