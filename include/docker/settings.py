@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
 
 from include.docker import keys
 from include.slack.connection import local_connection
@@ -76,34 +76,24 @@ def source(url: str, path: str = DEMO_LANDING) -> str:
     )
 
 
-def _database(url: str) -> dict[str, object]:
+def _database(url: str) -> dict[str, Any]:
+    # they import Airflow, 2 s of CPU at the start of a container: nothing else here needs it
+    from include.extract.database import database_at
+    from include.extract.errors import SourceError
+
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 5432
-    except ValueError:
-        host = None
-    if not host or not parts.path.strip("/"):
+        database = database_at(url)
+    except SourceError:
         raise SettingsError(
             "GREENERY_SOURCE should be postgresql://user:password@host:5432/database, with "
             "what is special in user and password as %XX (@ is %40, / is %2F)."
-        )
-    if _is_loopback(host):
+        ) from None
+    if _is_loopback(database.host):
         raise SettingsError(
-            f"GREENERY_SOURCE names the host {host}, but in a container that is the container "
-            "itself. For a server on this machine write host.docker.internal."
+            f"GREENERY_SOURCE names the host {database.host}, but in a container that is the "
+            "container itself. For a server on this machine write host.docker.internal."
         )
-    extra = dict(parse_qsl(parts.query))
-    if schema := extra.pop("schema", ""):
-        extra["source_schema"] = schema
-    return {
-        "conn_type": "postgres",
-        "host": host,
-        "port": port,
-        "login": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "schema": unquote(parts.path.strip("/")),
-        "extra": extra,
-    }
+    return database.as_connection()
 
 
 def _json(name: str, text: str) -> str:

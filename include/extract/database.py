@@ -113,12 +113,15 @@ def database_at(url: str) -> Database:
     Raises:
         SourceError: if the URL does not name a host and a database.
     """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
     try:
+        parts = urlsplit(url)
         port = parts.port or 5432
     except ValueError:
-        raise SourceError("The port in the URL of the shop's database is not a number.") from None
+        raise SourceError(
+            "The URL of the shop's database can't be read: its port is not a number, or an "
+            "address in [] has no end."
+        ) from None
+    query = dict(parse_qsl(parts.query))
     return _named(
         host=parts.hostname,
         port=port,
