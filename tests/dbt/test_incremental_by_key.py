@@ -43,7 +43,6 @@ FILES = {
     "models/people.sql": """
         {{ config(
             materialized='incremental_by_key', unique_key='person_id',
-            indexes=[{'columns': ['person_id']}],
             meta={'build': {'key': 'person_id', 'touched_by': [{'source': 'visits'}],
                             'change_key': ['visit_count']}}
         ) }}
@@ -56,7 +55,7 @@ FILES = {
     "models/regulars.sql": """
         {{ config(
             materialized='incremental_by_key', unique_key='visit_count',
-            indexes=[{'columns': ['visit_count']}],
+            indexes=[{'columns': ['visit_count', 'person_count']}],
             meta={'build': {'key': 'visit_count', 'touched_by': [{'model': 'people'}]}}
         ) }}
         select visit_count, count(*) as person_count from {{ ref('people') }}
@@ -180,6 +179,34 @@ def test_keys_that_nobody_touched_are_not_computed(small):
     assert small.people() == [("ann", 2, 31), ("bob", 1, 30), ("cat", 1, 77)]
 
 
+def test_a_model_with_a_key_that_reads_everything_is_refused_by_name(small):
+    small.edit("models/people.sql", "where {{ touched('person_id') }}\n    and", "where")
+    for arguments in ((), ("--full-refresh",)):
+        with pytest.raises(
+            AssertionError,
+            match=r"people has the key person_id but reads its whole .*touched\('person_id'\)",
+        ):
+            small.build("run", *arguments)
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]
+
+
+def test_a_row_of_a_key_that_nobody_touched_is_not_inserted_again(small):
+    more = "union all select 'cat', 1, 40 from {{ ref('stg_visits') }} where visit_id = '4'"
+    small.edit("models/people.sql", "group by 1", f"and person_id <> 'cat' group by 1 {more}")
+    small.build()
+    small.load({"1": ("ann", 11)})
+    with pytest.raises(AssertionError, match=r"people.*duplicate key .*\(person_id\)=\(cat\)"):
+        small.build()
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]
+
+
+def test_two_rows_of_one_key_are_refused(small):
+    small.edit("models/people.sql", "group by 1", "group by 1, visit_id")
+    with pytest.raises(AssertionError, match=r"people.*\(person_id\)=\(ann\) is duplicated"):
+        small.build()
+    assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]
+
+
 def test_rows_that_come_out_as_they_were_are_no_news_downstream(small):
     small.load({"1": ("ann", 20), "2": ("ann", 10)})
     small.warehouse.run("update marts_build.regulars set person_count = 77")
@@ -249,7 +276,7 @@ def test_a_build_that_fails_leaves_the_watermark_where_it_was(small):
             "dbt_project.yml", "shortest: 0", "shortest: 1", {"people", "regulars"}, id="variable"
         ),
         pytest.param(
-            *("models/regulars.sql", "['visit_count']", "['visit_count', 'person_count']"),
+            *("models/regulars.sql", "['visit_count', 'person_count']", "['person_count']"),
             {"regulars"},
             id="index",
         ),
@@ -276,7 +303,7 @@ def test_a_new_column_is_filled_in_old_rows(small):
 
 
 def test_a_new_index_is_made(small):
-    small.edit("models/regulars.sql", "['visit_count']", "['person_count']")
+    small.edit("models/regulars.sql", "['visit_count', 'person_count']", "['person_count']")
     small.build()
     assert small.warehouse.run(
         "select count(*) from pg_indexes where tablename = 'regulars'"
@@ -290,9 +317,9 @@ def test_a_new_index_is_made(small):
     [
         pytest.param("drop table marts_build.people", id="gone"),
         pytest.param(
-            "create table other as select * from marts_build.people limit 1;"
-            "drop table marts_build.people; alter table other rename to people;"
-            "alter table people owner to transformer; alter table people set schema marts_build",
+            "create table marts_build.other as select * from marts_build.people limit 1;"
+            "drop table marts_build.people; alter table marts_build.other rename to people;"
+            "alter table marts_build.people owner to transformer",
             id="made by hand",
         ),
         pytest.param("update ops.model_state set definition_hash = null", id="asked for"),

@@ -36,15 +36,12 @@
         ) %}
     {%- endif -%}
 
-    {%- set filtered = modules.re.sub(
-        'true /[*] touched: (.*?) [*]/', '\\1 in (select touched_keys.key from touched_keys)', sql
-    ) -%}
     {%- set is_changed = run_query(
         'drop table if exists pg_temp.new_rows, pg_temp.old_rows, pg_temp.changed_rows, pg_temp.changed_keys; '
         ~ 'create temporary table new_rows (like ' ~ target_relation ~ ') on commit drop; '
         ~ 'create temporary table old_rows (_place tid, like ' ~ target_relation ~ ') on commit drop; '
         ~ 'create temporary table changed_rows (like ' ~ target_relation ~ ') on commit drop; '
-        ~ 'insert into new_rows (' ~ columns ~ ') select ' ~ columns ~ ' from (' ~ filtered ~ '\n) as built; '
+        ~ 'insert into new_rows (' ~ columns ~ ') select ' ~ columns ~ ' from (' ~ read_touched(sql) ~ '\n) as built; '
         ~ 'insert into old_rows (_place, ' ~ columns ~ ') select ctid, ' ~ columns
         ~ ' from ' ~ target_relation ~ ' where ' ~ touched ~ '; '
         ~ 'insert into changed_rows (' ~ columns ~ ') '

@@ -1,6 +1,8 @@
 {#
     Build the model from the whole history into a new table and put it in the place of the old one.
-    Old rows get new columns, the table gets new indexes, and rows lie in the order of `lies_by`.
+    Old rows get new columns, the table gets new indexes, and rows lie in the order of `lies_by`. A key
+    that is not the primary key of an enforced contract gets a unique index: two rows of one key, which
+    no comparison by key would tell apart any more, are refused by the database.
     Within the caller's transaction.
 #}
 {% macro build_whole(existing, target_relation, sql) %}
@@ -14,6 +16,11 @@
         {{ get_create_table_as_sql(False, intermediate, sql) }}
     {%- endcall %}
     {%- do create_indexes(intermediate) -%}
+    {%- set primary_keys = model.constraints | selectattr('type', 'equalto', 'primary_key') -%}
+    {%- set primary_keys = primary_keys | map(attribute='columns') | list if model.contract.enforced else [] -%}
+    {%- if row_key(model) not in primary_keys -%}
+        {% do run_query(get_create_index_sql(intermediate, {'columns': row_key(model), 'unique': true})) %}
+    {%- endif -%}
     {%- if existing is not none -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}

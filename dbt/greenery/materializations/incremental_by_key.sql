@@ -19,12 +19,15 @@
       lies_by     a day: a whole build puts its rows side by side, as builds by day would have done,
                   so that who asks for a day later reads few pages
       change_key  columns, besides unique_key, whose old and new values models after it ask for
-    unique_key identifies a row (default: the primary key among the model's constraints). The SQL of
-    a model with a key says `where {{ touched('key') }}` at its base.
+    unique_key identifies a row (default: the primary key among the model's constraints); a table that
+    has no such primary key gets a unique index of it. The SQL of a model with a key says
+    `where {{ touched('key') }}` at its base, or is refused.
 #}
 {% materialization incremental_by_key, adapter='postgres' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
+    {# found by the first build already, which is a whole one #}
+    {% do read_touched(sql) %}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {% do create_build_state() %}

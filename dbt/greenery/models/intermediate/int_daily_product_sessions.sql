@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key=['started_date', 'product_id'],
-    indexes=[{'columns': ['started_date', 'product_id']}],
     meta={'build': {
         'key': 'started_date',
         'touched_by': [

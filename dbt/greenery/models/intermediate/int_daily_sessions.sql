@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='started_date',
-    indexes=[{'columns': ['started_date']}],
     meta={'build': {
         'key': 'started_date',
         'touched_by': [

@@ -2,7 +2,7 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key=['session_id', 'event_id'],
-    indexes=[{'columns': ['session_id']}, {'columns': ['order_id']}, {'columns': ['started_date']}],
+    indexes=[{'columns': ['order_id']}, {'columns': ['started_date']}],
     meta={'build': {
         'key': 'session_id',
         'touched_by': [

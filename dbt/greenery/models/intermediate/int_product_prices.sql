@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='product_id',
-    indexes=[{'columns': ['product_id']}],
     meta={'build': {
         'key': 'product_id',
         'touched_by': [

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='session_id',
-    indexes=[{'columns': ['session_id']}, {'columns': ['user_id']}, {'columns': ['started_date']}],
+    indexes=[{'columns': ['user_id']}, {'columns': ['started_date']}],
     meta={'build': {
         'key': 'session_id',
         'touched_by': [

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental_by_key',
     unique_key='order_id',
-    indexes=[{'columns': ['order_id']}, {'columns': ['user_id']}],
+    indexes=[{'columns': ['user_id']}],
     meta={'build': {
         'key': 'user_id',
         'touched_by': [
