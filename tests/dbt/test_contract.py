@@ -8,30 +8,24 @@ from include.alert.safe import dbt_words
 from include.alert.words import node_in_words
 from tests.dbt.test_incremental_by_key import Small
 
-CONTRACT = """
-sources:
-  - name: shop
-    schema: raw
-    tables:
-      - name: visits
-        config: {meta: {extract: {change_key: [person_id]}}}
-models:
-  - name: people
-    description: One row per person.
-    config: {contract: {enforced: true}}
-    columns:
+CONFIG = "    config:\n      unique_key: person_id\n"
+CONTRACT = """    columns:
       - {name: person_id, data_type: text}
       - {name: visit_count, data_type: bigint}
-      - {name: seconds, data_type: %s}
+      - {name: seconds, data_type: bigint}
+    config:
+      contract: {enforced: true}
+      unique_key: person_id
 """
+SECONDS = "{name: seconds, data_type: %s}"
 
 
 def test_a_column_of_another_type_is_named_and_nothing_is_built(warehouse, tmp_path):
     small = Small(warehouse, tmp_path)
-    small.write("models/about.yml", CONTRACT % "bigint")
+    small.edit("models/about.yml", CONFIG, CONTRACT)
     small.load({"1": ("ann", 10)})
     small.build()
-    small.write("models/about.yml", CONTRACT % "text")
+    small.edit("models/about.yml", SECONDS % "bigint", SECONDS % "text")
     small.load({"2": ("bob", 20)})
     with pytest.raises(AssertionError) as refused:
         small.build()
@@ -42,6 +36,6 @@ def test_a_column_of_another_type_is_named_and_nothing_is_built(warehouse, tmp_p
     assert "seconds" in said
     assert "data type mismatch" in said
     assert small.people() == [("ann", 1, 10)]
-    small.write("models/about.yml", CONTRACT % "bigint")
+    small.edit("models/about.yml", SECONDS % "text", SECONDS % "bigint")
     small.build()
     assert small.people() == [("ann", 1, 10), ("bob", 1, 20)]

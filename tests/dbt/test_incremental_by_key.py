@@ -22,6 +22,7 @@ FILES = {
         models:
           small:
             +schema: marts_build
+            +materialized: incremental_by_key
         """,
     "macros/longest.sql": "{% macro longest() %} 9999 {% endmacro %}",
     "models/about.yml": """
@@ -34,6 +35,21 @@ FILES = {
         models:
           - name: people
             description: One row per person.
+            config:
+              unique_key: person_id
+              meta:
+                build:
+                  key: person_id
+                  touched_by: [{source: visits}]
+                  change_key: [visit_count]
+          - name: regulars
+            config:
+              unique_key: visit_count
+              indexes: [{columns: [visit_count, person_count]}]
+              meta:
+                build:
+                  key: visit_count
+                  touched_by: [{model: people}]
         """,
     "models/stg_visits.sql": """
         {{ config(materialized='view', schema='staging') }}
@@ -41,11 +57,6 @@ FILES = {
         where _deleted_at is null
         """,
     "models/people.sql": """
-        {{ config(
-            materialized='incremental_by_key', unique_key='person_id',
-            meta={'build': {'key': 'person_id', 'touched_by': [{'source': 'visits'}],
-                            'change_key': ['visit_count']}}
-        ) }}
         select person_id, count(*) as visit_count, sum(seconds) as seconds
         from {{ ref('stg_visits') }}
         where {{ touched('person_id') }}
@@ -53,11 +64,6 @@ FILES = {
         group by 1
         """,
     "models/regulars.sql": """
-        {{ config(
-            materialized='incremental_by_key', unique_key='visit_count',
-            indexes=[{'columns': ['visit_count', 'person_count']}],
-            meta={'build': {'key': 'visit_count', 'touched_by': [{'model': 'people'}]}}
-        ) }}
         select visit_count, count(*) as person_count from {{ ref('people') }}
         where {{ touched('visit_count') }}
         group by 1
@@ -216,7 +222,7 @@ def test_rows_that_come_out_as_they_were_are_no_news_downstream(small):
 
 
 def test_who_reads_keys_alone_hears_of_no_other_column(small):
-    small.edit("models/regulars.sql", "{'model': 'people'}", "{'model': 'people', 'reads': 'key'}")
+    small.edit("models/about.yml", "{model: people}", "{model: people, reads: key}")
     small.build()
     small.warehouse.run("update marts_build.regulars set person_count = 77")
     small.load({"1": ("ann", 11)})
@@ -276,7 +282,7 @@ def test_a_build_that_fails_leaves_the_watermark_where_it_was(small):
             "dbt_project.yml", "shortest: 0", "shortest: 1", {"people", "regulars"}, id="variable"
         ),
         pytest.param(
-            *("models/regulars.sql", "['visit_count', 'person_count']", "['person_count']"),
+            *("models/about.yml", "[visit_count, person_count]", "[person_count]"),
             {"regulars"},
             id="index",
         ),
@@ -303,7 +309,7 @@ def test_a_new_column_is_filled_in_old_rows(small):
 
 
 def test_a_new_index_is_made(small):
-    small.edit("models/regulars.sql", "['visit_count', 'person_count']", "['person_count']")
+    small.edit("models/about.yml", "[visit_count, person_count]", "[person_count]")
     small.build()
     assert small.warehouse.run(
         "select count(*) from pg_indexes where tablename = 'regulars'"

@@ -177,6 +177,12 @@ def by_changes(models: list[Node]) -> list[Node]:
     return found
 
 
+def test_model_file_is_sql(models):
+    """How a model is built stands in its folder's YAML."""
+    assert models
+    assert [model["name"] for model in models if "config(" in model["raw_code"]] == []
+
+
 def named(entry: dict[str, str]) -> str:
     return (
         f"raw.{entry['source']}" if "source" in entry else entry.get("snapshot", entry.get("model"))

@@ -1,21 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['started_date', 'product_id'],
-    meta={'build': {
-        'key': 'started_date',
-        'touched_by': [
-            {'model': 'int_page_views'},
-            {'source': 'order_items', 'column': 'order_id', 'through': 'int_page_views'},
-            {
-                'model': 'int_user_orders',
-                'column': 'order_id',
-                'through': 'int_page_views',
-                'reads': 'key',
-            },
-        ],
-    }}
-) }}
-
 with
 
 page_views as (

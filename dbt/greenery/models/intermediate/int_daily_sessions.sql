@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='started_date',
-    meta={'build': {
-        'key': 'started_date',
-        'touched_by': [
-            {'model': 'int_session_events_agg'},
-        ],
-    }}
-) }}
-
 with
 
 sessions as (

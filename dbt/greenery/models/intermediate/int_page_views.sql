@@ -1,19 +1,3 @@
-{# found by the visit: an index of event ids would have a page for nearly each event of a day #}
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['session_id', 'event_id'],
-    indexes=[{'columns': ['order_id']}, {'columns': ['started_date']}],
-    meta={'build': {
-        'key': 'session_id',
-        'touched_by': [
-            {'source': 'events'},
-            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__events'},
-        ],
-        'lies_by': 'started_date',
-        'change_key': ['order_id', 'started_date'],
-    }}
-) }}
-
 with
 
 events as (

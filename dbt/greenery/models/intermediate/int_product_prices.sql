@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='product_id',
-    meta={'build': {
-        'key': 'product_id',
-        'touched_by': [
-            {'source': 'products'},
-        ],
-    }}
-) }}
-
 with
 
 products as (

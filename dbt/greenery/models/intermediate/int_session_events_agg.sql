@@ -1,18 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='session_id',
-    indexes=[{'columns': ['user_id']}, {'columns': ['started_date']}],
-    meta={'build': {
-        'key': 'session_id',
-        'touched_by': [
-            {'source': 'events'},
-            {'source': 'events', 'column': 'order_id', 'through': 'stg_greenery__events'},
-        ],
-        'lies_by': 'started_date',
-        'change_key': ['user_id', 'started_date'],
-    }}
-) }}
-
 with
 
 events as (

@@ -1,16 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='order_id',
-    indexes=[{'columns': ['user_id']}],
-    meta={'build': {
-        'key': 'user_id',
-        'touched_by': [
-            {'source': 'orders'},
-        ],
-        'change_key': ['is_sold'],
-    }}
-) }}
-
 with
 
 orders as (

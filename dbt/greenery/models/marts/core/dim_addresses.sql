@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='address_id',
-    meta={'build': {
-        'key': 'address_id',
-        'touched_by': [
-            {'source': 'addresses'},
-        ],
-    }}
-) }}
-
 with
 
 addresses as (

@@ -1,15 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='user_id',
-    meta={'build': {
-        'key': 'user_id',
-        'touched_by': [
-            {'source': 'users'},
-            {'source': 'addresses', 'column': 'address_id', 'through': 'stg_greenery__users'},
-        ],
-    }}
-) }}
-
 with
 
 users as (

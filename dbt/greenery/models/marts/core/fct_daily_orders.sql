@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='date_day',
-    meta={'build': {
-        'key': 'date_day',
-        'touched_by': [
-            {'model': 'fct_orders', 'column': 'ordered_date', 'reads': 'key'},
-        ],
-    }}
-) }}
-
 with
 
 orders as (

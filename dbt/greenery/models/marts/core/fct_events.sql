@@ -1,17 +1,3 @@
-{# found by the visit: an index of event ids would have a page for nearly each event of a day #}
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['session_id', 'event_id'],
-    indexes=[{'columns': ['event_date']}],
-    meta={'build': {
-        'key': 'session_id',
-        'touched_by': [
-            {'source': 'events'},
-        ],
-        'change_key': ['event_date'],
-    }}
-) }}
-
 with
 
 events as (

@@ -1,19 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['order_id', 'product_id'],
-    indexes=[{'columns': ['ordered_date']}],
-    meta={'build': {
-        'key': 'order_id',
-        'touched_by': [
-            {'source': 'order_items'},
-            {'source': 'orders'},
-            {'model': 'int_product_prices', 'column': 'product_id', 'through': 'stg_greenery__order_items'},
-        ],
-        'lies_by': 'ordered_date',
-        'change_key': ['ordered_date'],
-    }}
-) }}
-
 with
 
 order_items as (

@@ -1,15 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['order_id', 'stay_number'],
-    meta={'build': {
-        'key': 'order_id',
-        'touched_by': [
-            {'model': 'fct_orders', 'reads': 'key'},
-            {'snapshot': 'orders_history'},
-        ],
-    }}
-) }}
-
 with
 
 versions as (

@@ -1,34 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='order_id',
-    indexes=[{'columns': ['user_id']}, {'columns': ['ordered_date']}],
-    meta={'build': {
-        'key': 'order_id',
-        'touched_by': [
-            {'source': 'orders'},
-            {'source': 'order_items'},
-            {'source': 'events'},
-            {'model': 'int_user_orders'},
-        ],
-        'lies_by': 'ordered_date',
-        'change_key': [
-            'user_id',
-            'ordered_date',
-            'promo_id',
-            'order_status',
-            'is_sold',
-            'has_revenue',
-            'item_count',
-            'order_total_usd',
-            'is_delivered_late',
-            'checked_out_at',
-            'ordered_at',
-            'shipped_at',
-            'delivered_at',
-        ],
-    }}
-) }}
-
 with
 
 orders as (

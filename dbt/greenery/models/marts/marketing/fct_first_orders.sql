@@ -1,17 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='user_id',
-    indexes=[{'columns': ['session_id']}],
-    meta={'build': {
-        'key': 'user_id',
-        'touched_by': [
-            {'model': 'fct_orders'},
-            {'model': 'fct_user_orders'},
-            {'model': 'fct_user_sessions', 'column': 'session_id', 'through': 'fct_first_orders'},
-        ],
-    }}
-) }}
-
 with
 
 orders as (

@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='user_id',
-    meta={'build': {
-        'key': 'user_id',
-        'touched_by': [
-            {'model': 'fct_orders', 'reads': 'key'},
-        ],
-    }}
-) }}
-
 with
 
 orders as (

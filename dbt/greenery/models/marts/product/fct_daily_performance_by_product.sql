@@ -1,15 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['date_day', 'product_id'],
-    meta={'build': {
-        'key': 'date_day',
-        'touched_by': [
-            {'model': 'fct_events', 'column': 'event_date'},
-            {'model': 'fct_order_items', 'column': 'ordered_date'},
-        ],
-    }}
-) }}
-
 with
 
 events_by_day as (

@@ -1,14 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key=['order_id', 'event_type'],
-    meta={'build': {
-        'key': 'order_id',
-        'touched_by': [
-            {'model': 'int_page_views'},
-        ],
-    }}
-) }}
-
 with
 
 page_views as (

@@ -1,15 +1,3 @@
-{{ config(
-    materialized='incremental_by_key',
-    unique_key='session_id',
-    meta={'build': {
-        'key': 'session_id',
-        'touched_by': [
-            {'model': 'int_session_events_agg'},
-            {'model': 'dim_users', 'column': 'user_id', 'through': 'int_session_events_agg'},
-        ],
-    }}
-) }}
-
 with
 
 sessions as (
