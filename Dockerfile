@@ -25,7 +25,7 @@ ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120 \
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
     DO_NOT_TRACK=1 \
     GREENERY_DBT_TARGET=/opt/greenery/dbt/target \
-    PYTHONPATH=/opt/airflow:/opt/airflow/config \
+    PYTHONPATH=/opt/airflow/include:/opt/airflow/config \
     PYTHONUNBUFFERED=1 \
     TMPDIR=/opt/greenery/tmp \
     TZ=UTC
@@ -36,7 +36,7 @@ COPY --chown=airflow:0 dbt /opt/airflow/dbt
 COPY --chown=airflow:0 include /opt/airflow/include
 
 # dbt's manifest, so that the DAG is there at once. It is made anew when a file of dbt/ differs.
-RUN python -m include.docker.manifest
+RUN python -m elt.docker.manifest
 
-ENTRYPOINT ["/usr/bin/dumb-init", "--", "python", "-m", "include.docker"]
+ENTRYPOINT ["/usr/bin/dumb-init", "--", "python", "-m", "elt.docker"]
 CMD ["airflow", "version"]

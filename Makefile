@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/set-up
-LOCAL := $(BIN)/python -m include.local
+LOCAL := $(BIN)/python -m devtools.local
 # Values reach the programs by the environment alone, as they were typed: make would expand a `$` in what
 # stands on its command line, and a shell what stands in a recipe. No recipe names a variable of the user's.
 $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(eval override $(name) := $$(value $(name)))))
@@ -11,7 +11,7 @@ export AGAINST ARGS BY CONFIRM_SHRUNK DAY DAYS END FROM KEY LOGIN MODEL NAME PIC
 export SOURCE TABLE TEST TO UNTIL USER_ID WORKERS YES
 export GREENERY_DATA ?= ../shared/greenery
 # becomes `python -m …` with the words of ARGS after the others
-WITH_ARGS := $(BIN)/python -m include.local.with_args
+WITH_ARGS := $(BIN)/python -m devtools.local.with_args
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
@@ -35,10 +35,10 @@ down: $(SET_UP) ## stop all of these, and Postgres
 	@$(LOCAL) down
 
 dbt: $(SET_UP) ## run dbt into your own schemas: make dbt ARGS="build -s fct_orders"
-	@$(WITH_ARGS) include.local dbt
+	@$(WITH_ARGS) devtools.local dbt
 
 psql: $(SET_UP) ## open psql on the warehouse (reads every schema); ARGS="-c 'select 1'"
-	@$(WITH_ARGS) include.local psql
+	@$(WITH_ARGS) devtools.local psql
 
 ci-changed: $(SET_UP) ## build and test changed models, and diff their marts: AGAINST=main SAMPLE=2021-02-10
 	@$(LOCAL) ci-changed
@@ -65,7 +65,7 @@ rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=nam
 	@$(LOCAL) rebuild
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
-	@$(WITH_ARGS) include.demo
+	@$(WITH_ARGS) devtools.demo
 
 reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo data
 	@$(LOCAL) reset
@@ -96,13 +96,13 @@ bench-load: $(SET_UP) .venv-bench/set-up ## the loader beside its peers: make be
 	@touch $@
 
 backup: ## save the warehouse and Airflow's memory of docker compose: make backup TO=folder
-	@sh include/docker/backup.sh save "$${TO:-backups/$$(date -u +%Y-%m-%dT%H%M%S)}"
+	@sh include/elt/docker/backup.sh save "$${TO:-backups/$$(date -u +%Y-%m-%dT%H%M%S)}"
 
 pin-images: ## have .env name the base images by digest, as the registry has them now
-	@sh include/docker/pin.sh
+	@sh include/elt/docker/pin.sh
 
 restore: ## put a backup back: make restore FROM=folder
-	@sh include/docker/backup.sh restore "$${FROM:?Name the backup: make restore FROM=folder}"
+	@sh include/elt/docker/backup.sh restore "$${FROM:?Name the backup: make restore FROM=folder}"
 
 lint: $(SET_UP)
 	@$(BIN)/ruff check .
@@ -135,6 +135,7 @@ $(SET_UP): requirements.txt requirements-dev.txt constraints.txt overrides.txt
 	@"$$PYTHON" -m venv $(VENV)
 	@sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
 	@{ $(call install-by-pip,$(VENV)/uv.txt) && $(call install,requirements-dev.txt); } || $(call install-by-pip,constraints.txt)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
 	@touch $(SET_UP)
 
 lock: $(SET_UP) ## renew constraints.txt from the requirements

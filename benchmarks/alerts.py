@@ -21,10 +21,10 @@ from types import SimpleNamespace
 
 import psutil
 
-from include.local import postgres, services
-from include.local.api import AirflowApi
-from include.local.home import ROOT, Home, environment
-from include.local.source import choose_source
+from devtools.local import postgres, services
+from devtools.local.api import AirflowApi
+from devtools.local.source import choose_source
+from devtools.local.state_folder import ROOT, Home, environment
 
 # of a good run Slack hears nothing; if it did, nobody would answer here
 NOBODY = {"channel": "#data-alerts", "base_url": "http://127.0.0.1:9/api/"}
@@ -87,10 +87,10 @@ def slack(api: AirflowApi, is_wanted: bool) -> Iterator[None]:
 
 def measure_parts() -> None:
     """Time what a good run does for the alert, in a process that has the run's environment."""
-    from include.alert.callback import tell_of_good_run, warn_if_nobody_is_told
-    from include.alert.collect import record_dbt_results
-    from include.transform.dbt_config import manifest_path
-    from include.warehouse.migrate import migrate
+    from elt.airflow.callbacks import tell_of_good_run, warn_if_nobody_is_told
+    from elt.airflow.dbt_tasks import manifest_path
+    from elt.alerting.record_results import record_dbt_results
+    from elt.warehouse.migrate import migrate
 
     # as in a run both are there already
     migrate()

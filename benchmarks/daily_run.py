@@ -58,7 +58,7 @@ def measure(state: Path, *arguments: str) -> tuple[str, float, float, int]:
     """Run a local command and return its output, wall and CPU seconds, and peak memory in bytes."""
     before, begun = os.times(), time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "include.local", *arguments],
+        [sys.executable, "-m", "devtools.local", *arguments],
         cwd=ROOT,
         env={**os.environ, "GREENERY_STATE": str(state)},
         stdout=subprocess.PIPE,

@@ -10,12 +10,12 @@ them has variables of libpq that would change what they read.
 
 import os
 
-from include.warehouse.session import drop_libpq_variables
+from elt.warehouse.session import drop_libpq_variables
 
 drop_libpq_variables()
 
 # taken away: a task that is no fork of the scheduler (on macOS) would do it for itself alone
 if os.environ.pop("GREENERY_WARM_UP", ""):
-    from include.transform.warm_up import warm_up
+    from elt.airflow.warm_up import warm_up
 
     warm_up()

@@ -20,9 +20,9 @@ import pendulum
 from airflow.sdk import chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.alert.callback import tell_of_failed_run
-from include.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test, verify_marts
-from include.transform.dbt_config import full_test_task
+from elt.airflow.callbacks import tell_of_failed_run
+from elt.airflow.dbt_tasks import full_test_task
+from elt.airflow.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test, verify_marts
 
 
 @dag(

@@ -17,7 +17,7 @@ import pendulum
 from airflow.sdk import dag, get_current_context, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.alert.task import tell_what_was_not_told
+from elt.airflow.alert_tasks import tell_what_was_not_told
 
 
 @dag(

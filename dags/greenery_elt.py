@@ -19,8 +19,9 @@ import pendulum
 from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.alert.callback import tell_of_failed_run, tell_of_good_run
-from include.run_tasks import (
+from elt.airflow.callbacks import tell_of_failed_run, tell_of_good_run
+from elt.airflow.dbt_tasks import dbt_task_group, freshness_task
+from elt.airflow.run_tasks import (
     TASK_DEFAULTS,
     begin_run,
     end_run,
@@ -28,7 +29,6 @@ from include.run_tasks import (
     load_tasks,
     publish_marts,
 )
-from include.transform.dbt_config import dbt_task_group, freshness_task
 
 
 @dag(

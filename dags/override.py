@@ -14,8 +14,8 @@ each publication until it ends. Without a `test` it lists what is let through.
 
 from airflow.sdk import Param, dag
 
-from include.operate.tasks import decide_on_test
-from include.run_tasks import ON_REQUEST
+from elt.airflow.operator_tasks import decide_on_test
+from elt.airflow.run_tasks import ON_REQUEST
 
 
 @dag(

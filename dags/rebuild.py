@@ -14,8 +14,8 @@ next run of `greenery_elt` builds it from `raw` and publishes what comes out oth
 
 from airflow.sdk import Param, dag
 
-from include.operate.tasks import mark_for_rebuild
-from include.run_tasks import ON_REQUEST
+from elt.airflow.operator_tasks import mark_for_rebuild
+from elt.airflow.run_tasks import ON_REQUEST
 
 
 @dag(

@@ -13,8 +13,8 @@
 
 from airflow.sdk import Param, dag
 
-from include.operate.tasks import release_marts
-from include.run_tasks import ON_REQUEST
+from elt.airflow.operator_tasks import release_marts
+from elt.airflow.run_tasks import ON_REQUEST
 
 
 @dag(

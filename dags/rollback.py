@@ -14,8 +14,8 @@ shown then: runs go on building and testing, and publish nothing, until somebody
 
 from airflow.sdk import Param, dag
 
-from include.operate.tasks import roll_back_marts
-from include.run_tasks import ON_REQUEST
+from elt.airflow.operator_tasks import roll_back_marts
+from elt.airflow.run_tasks import ON_REQUEST
 
 
 @dag(

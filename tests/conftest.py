@@ -74,7 +74,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A Postgres server for the whole session, with a template for warehouses."""
-    from include.local import postgres
+    from devtools.local import postgres
     from tests.support.warehouse import make_template, set_for_tests
 
     state = tmp_path_factory.mktemp("postgres")

@@ -7,10 +7,10 @@ import re
 import shutil
 from pathlib import Path
 
-from include.extract import task
-from include.privacy.rules import read_rules
-from include.transform.dbt_config import open_profile
-from include.transform.manifest import PROJECT, ensure_manifest
+from elt.airflow import load_tasks as task
+from elt.airflow.dbt_tasks import open_profile
+from elt.privacy.rules import read_rules
+from elt.transform.manifest import PROJECT, ensure_manifest
 
 ROOT = Path(__file__).parents[1]
 

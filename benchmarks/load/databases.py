@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.local import postgres
-from include.local.databases import WAREHOUSE
-from include.local.postgres import Server
+from devtools.local import postgres
+from devtools.local.databases import WAREHOUSE
+from devtools.local.postgres import Server
 
 TYPES = (
     "event_id text not null, session_id text, user_id text, page_url text, "

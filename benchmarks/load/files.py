@@ -14,8 +14,8 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
-from include.demo.generate import write_landing
-from include.demo.settings import DemoSettings
+from devtools.demo.generate import write_landing
+from devtools.demo.settings import DemoSettings
 
 FIRST_DAY = date(2021, 1, 1)
 DAYS = 30

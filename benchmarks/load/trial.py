@@ -12,7 +12,7 @@ from benchmarks.load.databases import PLAIN, Databases
 from benchmarks.load.measure import Measured
 from benchmarks.load.scenarios import SCENARIOS, Job, Scenario
 from benchmarks.load.ways import WAYS, Way
-from include.local.databases import WAREHOUSE
+from devtools.local.databases import WAREHOUSE
 
 TARGET = "bench"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.load.clients.timing import COLUMNS
 from benchmarks.load.scenarios import Job
-from include.local.postgres import binary
+from devtools.local.postgres import binary
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-bench"

@@ -32,7 +32,7 @@ from benchmarks.marts.measure import (
 )
 from benchmarks.marts.run import STEPS, Run
 from benchmarks.marts.shop import load_next_day
-from include.local import postgres
+from devtools.local import postgres
 
 MEGABYTE = 1_000_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from include.local import postgres
+from devtools.local import postgres
 
 # what is loaded; what is built, tested and shown; what is kept to undo and to tell
 PARTS = {

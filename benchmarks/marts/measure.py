@@ -13,10 +13,10 @@ from pathlib import Path
 from benchmarks.marts.footprint import OwnMemory, ask
 from benchmarks.marts.run import Run
 from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of, vacuum
-from include.local import postgres
-from include.local.home import warehouse_connection
-from include.transform.environment import environment_with
-from include.warehouse.migrate import migrate
+from devtools.local import postgres
+from devtools.local.state_folder import warehouse_connection
+from elt.transform.environment import environment_with
+from elt.warehouse.migrate import migrate
 
 
 @dataclass(frozen=True)

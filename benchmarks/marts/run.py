@@ -12,15 +12,15 @@ from typing import Any
 import psutil
 from dbt.cli.main import dbtRunner
 
-from include.local import postgres
-from include.publish.publish import publish
-from include.transform.dbt_config import manifest_path, open_profile
-from include.transform.environment import environment_with
-from include.transform.lineage import Lineage
-from include.transform.manifest import PROJECT
-from include.transform.quicker_dbt import make_dbt_quicker
-from include.warehouse import lease
-from include.warehouse.connection import transaction
+from devtools.local import postgres
+from elt.airflow.dbt_patches import make_dbt_quicker
+from elt.airflow.dbt_tasks import manifest_path, open_profile
+from elt.publishing.publish import publish
+from elt.transform.environment import environment_with
+from elt.transform.lineage import Lineage
+from elt.transform.manifest import PROJECT
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
 
 STEPS = ("transform", "tests", "publish")
 # `dbt run` would leave out the snapshots

@@ -10,17 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.marts.footprint import ask
-from include.demo.files import TABLES, drop_file
-from include.demo.generate import write_landing
-from include.demo.settings import DemoSettings, days_until, default_settings, read_note
-from include.extract.task import load_table
-from include.local import postgres
+from devtools.demo.files import TABLES, drop_file
+from devtools.demo.generate import write_landing
+from devtools.demo.settings import DemoSettings, days_until, default_settings, read_note
+from devtools.local import postgres
+from elt.airflow.load_tasks import load_table
 
 LAST_DAY_OF_HISTORY = date(2026, 1, 1)
 EVENTS_PER_SESSION = 6.5
 # as in the real shop: 578 sessions of 124 people
 SESSIONS_PER_USER = 4.6
-# of the accounts there are on the first day, so many open each day (include/demo/sql)
+# of the accounts there are on the first day, so many open each day (include/devtools/demo/sql)
 SIGNUPS_PER_DAY = 0.015
 SNAPSHOTS = ("addresses", "users", "products", "promos")
 

@@ -4,8 +4,8 @@ import os
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.web.hosts import KnownHostsAlone, of_airflow
-from include.web.log_in import SlowLogIn
+from elt.web.hosts import KnownHostsAlone, of_airflow
+from elt.web.log_in import SlowLogIn
 
 
 class GreeneryWeb(AirflowPlugin):

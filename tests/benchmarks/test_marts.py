@@ -10,7 +10,7 @@ import pytest
 from benchmarks.marts.__main__ import in_own_process, middle
 from benchmarks.marts.footprint import ask
 from benchmarks.marts.measure import Measured, make_history, one_more_day, remove
-from include.local import postgres
+from devtools.local import postgres
 
 EVENTS, DAY = 2_000, 500
 

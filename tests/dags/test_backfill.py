@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException
 
-from include import run_tasks
+from elt.airflow import run_tasks
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include import run_tasks
-from include.warehouse import lease
-from include.warehouse.connection import transaction
+from elt.airflow import run_tasks
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
 
 DAGS = Path(__file__).parents[2] / "dags"
 

@@ -12,10 +12,10 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from cosmos.exceptions import CosmosDbtRunError
 
-from include.extract.task import declared_tables
-from include.transform.dbt_config import manifest_path
-from include.transform.gates import held_back
-from include.transform.lineage import Lineage
+from elt.airflow.dbt_tasks import manifest_path
+from elt.airflow.load_tasks import declared_tables
+from elt.transform.lineage import Lineage
+from elt.transform.test_dependencies import held_back
 
 DAGS = Path(__file__).parents[2] / "dags"
 

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include import run_tasks
-from include.operate import tasks
+from elt.airflow import operator_tasks, run_tasks
 
 DAGS = Path(__file__).parents[2] / "dags"
 BY_HAND = ("override", "rebuild", "release", "rollback")
@@ -71,21 +70,21 @@ def published(warehouse):
 
 def test_nothing_is_rolled_back_before_it_is_confirmed(published, run):
     with pytest.raises(AirflowFailException, match="Nothing was done: set the parameter `confirm`"):
-        run(tasks, tasks.roll_back_marts, confirm=False)
+        run(operator_tasks, operator_tasks.roll_back_marts, confirm=False)
     assert published.run("select user_id from marts.dim_users") == [("new",)]
 
 
 def test_a_rollback_says_who_triggered_it_and_a_release_ends_it(published, run):
-    told = run(tasks, tasks.roll_back_marts, confirm=True, reason="wrong")
+    told = run(operator_tasks, operator_tasks.roll_back_marts, confirm=True, reason="wrong")
     assert "by ada: wrong" in told
     assert published.run("select user_id from marts.dim_users") == []
-    assert "Released" in run(tasks, tasks.release_marts, by="bob")
+    assert "Released" in run(operator_tasks, operator_tasks.release_marts, by="bob")
     assert published.run("select pinned_by, released_by from ops.pin") == [("ada", "bob")]
 
 
 def test_where_there_is_nothing_to_roll_back_a_retry_is_vain(warehouse, run):
     with pytest.raises(AirflowFailException, match="Nothing was ever published"):
-        run(tasks, tasks.roll_back_marts, confirm=True)
+        run(operator_tasks, operator_tasks.roll_back_marts, confirm=True)
 
 
 def test_a_pinned_day_is_skipped_in_words(warehouse, run, monkeypatch):
@@ -101,13 +100,15 @@ def test_a_test_is_let_through_and_listed(warehouse, run):
     name = "assert_daily_performance_adds_up"
     params = {"test": name, "until": "", "end": False}
     with pytest.raises(AirflowFailException, match="Say why"):
-        run(tasks, tasks.decide_on_test, **params)
-    told = run(tasks, tasks.decide_on_test, **params, reason="known")
+        run(operator_tasks, operator_tasks.decide_on_test, **params)
+    told = run(operator_tasks, operator_tasks.decide_on_test, **params, reason="known")
     assert f"`{name}` is let through until" in told
-    listed = run(tasks, tasks.decide_on_test, test="", until="", end=False)
+    listed = run(operator_tasks, operator_tasks.decide_on_test, test="", until="", end=False)
     assert listed.startswith(f"{name}: let through until")
     assert listed.endswith("by ada: known")
-    assert "no longer" in run(tasks, tasks.decide_on_test, test=name, until="", end=True)
-    assert run(tasks, tasks.decide_on_test, test="", until="", end=False) == (
+    assert "no longer" in run(
+        operator_tasks, operator_tasks.decide_on_test, test=name, until="", end=True
+    )
+    assert run(operator_tasks, operator_tasks.decide_on_test, test="", until="", end=False) == (
         "No test is let through."
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from include import run_tasks
-from include.extract.task import declared_tables
+from elt.airflow import run_tasks
+from elt.airflow.load_tasks import declared_tables
 
 DAGS = Path(__file__).parents[2] / "dags"
 

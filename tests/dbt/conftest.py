@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.transform.quicker_dbt import keep_connections
+from elt.airflow.dbt_patches import keep_connections
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 

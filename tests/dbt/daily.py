@@ -14,7 +14,7 @@ import yaml
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
-from include.transform.lineage import Lineage
+from elt.transform.lineage import Lineage
 from tests.dbt.conftest import PROJECT
 from tests.support.warehouse import Warehouse
 

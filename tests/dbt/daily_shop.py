@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from include.publish.publish import publish
-from include.transform.lineage import Lineage
-from include.warehouse import lease
-from include.warehouse.connection import transaction
+from elt.publishing.publish import publish
+from elt.transform.lineage import Lineage
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild, differences, models, rows_of
 from tests.dbt.landing import Landing
 

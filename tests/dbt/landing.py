@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.extract.task import declared_tables, load_table
+from elt.airflow.load_tasks import declared_tables, load_table
 
 Row = Mapping[str, object]
 

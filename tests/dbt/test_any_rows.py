@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from include.extract import raw_table
-from include.extract.task import declared_tables
-from include.warehouse.connection import transaction
+from elt.airflow.load_tasks import declared_tables
+from elt.loading import raw_table
+from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import Warehouse, fresh_warehouse
 

@@ -8,10 +8,10 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from include.extract import raw_table
-from include.extract.task import declared_tables, load_table
-from include.transform.manifest import DBT
-from include.warehouse.connection import transaction
+from elt.airflow.load_tasks import declared_tables, load_table
+from elt.loading import raw_table
+from elt.transform.manifest import DBT
+from elt.warehouse.connection import transaction
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
 

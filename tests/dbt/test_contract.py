@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.alert.safe import dbt_words
-from include.alert.words import node_in_words
+from elt.alerting.messages.phrases import node_in_words
+from elt.alerting.redact import dbt_words
 from tests.dbt.test_incremental_by_key import Small
 
 CONFIG = "    config:\n      unique_key: person_id\n"

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from include.extract.replay import replay
-from include.extract.task import declared_tables
-from include.operate.days import have_rebuilt
-from include.publish import pin
-from include.publish.pin import PublicationPinnedError
-from include.publish.rollback import NothingToRollBackError, roll_back
+from elt.airflow.load_tasks import declared_tables
+from elt.loading.quarantine.replay import replay
+from elt.publishing import pin
+from elt.publishing.pin import PublicationPinnedError
+from elt.publishing.rollback import NothingToRollBackError, roll_back
+from elt.transform.rebuild import have_rebuilt
 from tests.dbt.daily import DailyBuild, differences
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows

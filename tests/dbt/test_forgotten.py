@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from include.extract.task import declared_tables, load_table
-from include.privacy.forget import forget
+from elt.airflow.load_tasks import declared_tables, load_table
+from elt.privacy.forget import forget
 from tests.dbt.daily import DailyBuild, differences, models, rows_of
 
 pytestmark = pytest.mark.slow

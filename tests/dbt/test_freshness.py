@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.transform.dbt_config import freshness_task
+from elt.airflow.dbt_tasks import freshness_task
 from tests.dbt.daily import DailyBuild
 
 PROJECT = """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from include.alert.repair import FULL_DISK
-from include.alert.safe import dbt_words
-from include.local.account import server_account
+from devtools.local.server_account import server_account
+from elt.alerting.messages.repair_steps import FULL_DISK
+from elt.alerting.redact import dbt_words
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows

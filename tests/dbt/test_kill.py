@@ -12,8 +12,8 @@ from datetime import date, timedelta
 import psycopg2
 import pytest
 
-from include.publish.interrupted import PublishInterruptedError
-from include.warehouse.connection import WarehouseUnreachableError
+from elt.publishing.database_errors import PublishInterruptedError
+from elt.warehouse.connection import WarehouseUnreachableError
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows

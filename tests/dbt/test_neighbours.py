@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from include.local.postgres import binary
-from include.transform.manifest import DBT
+from devtools.local.postgres import binary
+from elt.transform.manifest import DBT
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from include.extract import raw_table
-from include.extract.task import declared_tables, load_table
-from include.warehouse.connection import transaction
+from elt.airflow.load_tasks import declared_tables, load_table
+from elt.loading import raw_table
+from elt.warehouse.connection import transaction
 from tests.dbt.test_build import build, run_dbt
 
 # enough of each row for the parents of its foreign keys to be looked up

@@ -18,7 +18,7 @@ from dbt_common.clients.agate_helper import build_type_tester
 from dbt_common.events import base_types, event_manager, logger
 from dbt_common.events.base_types import EventLevel
 
-from include.transform.quicker_dbt import make_dbt_quicker
+from elt.airflow.dbt_patches import make_dbt_quicker
 from tests.dbt.daily import DailyBuild
 
 REACHED_INTO = (

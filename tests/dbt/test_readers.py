@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.publish.structure import PublishRefusedError
+from elt.publishing.table_schema import PublishRefusedError
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from include.extract.contracts import Column, Table
-from include.extract.task import declared_tables
-from include.operate import days
-from include.operate.mark import mark
-from include.operate.rebuild import Cost, RebuildError, cost, plan_day, plan_key
-from include.publish import status
-from include.transform.lineage import Lineage
-from include.warehouse import lease
-from include.warehouse.connection import transaction
+from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import Column, Table
+from elt.publishing import data_status
+from elt.transform import rebuild
+from elt.transform.lineage import Lineage
+from elt.transform.rebuild_marks import mark
+from elt.transform.rebuild_plan import Cost, RebuildError, cost, plan_day, plan_key
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild
 from tests.dbt.landing import Landing, read_rows
 from tests.dbt.test_incremental_by_key import Small
@@ -111,20 +111,22 @@ def test_what_cannot_be_built_is_refused_in_words_and_marks_nothing(small, linea
     with transaction("transformer") as cursor, pytest.raises(RebuildError, match=r"20\.11\. is no"):
         plan_day(cursor, lineage, VISITS, "20.11.", "UTC")
     with pytest.raises(RebuildError, match="Say what to build"):
-        days.have_rebuilt(lineage, day="2026-11-20", model="a", key="b", confirm=lambda _: True)
+        rebuild.have_rebuilt(lineage, day="2026-11-20", model="a", key="b", confirm=lambda _: True)
     assert small.warehouse.run("select count(*) from ops.load where cause = 'rebuild'") == [(0,)]
 
 
 def test_the_cost_is_told_first_and_without_a_yes_nothing_is_done(small, lineage):
     told = []
     keys = {"model": "people", "key": "cat"}
-    assert days.have_rebuilt(lineage, **keys, confirm=lambda text: told.append(text)) is None
+    assert rebuild.have_rebuilt(lineage, **keys, confirm=lambda text: told.append(text)) is None
     assert "people" in told[0]
     assert "1 of about" in told[0]
     # a key may be somebody's id
     assert "cat" not in told[0]
     assert small.warehouse.run("select count(*) from ops.load where cause = 'rebuild'") == [(0,)]
-    assert days.have_rebuilt(lineage, **keys, confirm=lambda _: True).startswith("Marked: a key of")
+    assert rebuild.have_rebuilt(lineage, **keys, confirm=lambda _: True).startswith(
+        "Marked: a key of"
+    )
     assert small.warehouse.run("select source_file from ops.load where cause = 'rebuild'") == [
         ("rebuild of one person_id of people",)
     ]
@@ -134,10 +136,10 @@ def test_the_cost_is_told_first_and_without_a_yes_nothing_is_done(small, lineage
 @pytest.mark.slow
 def test_a_rebuild_makes_the_data_no_younger(small, lineage):
     with transaction("publisher") as cursor:
-        before = status.last_loads(cursor, 99)
+        before = data_status.last_loads(cursor, 99)
     have_built(lineage, plan_key(lineage, "people", "cat"))
     with transaction("publisher") as cursor:
-        assert status.last_loads(cursor, 99) == before
+        assert data_status.last_loads(cursor, 99) == before
 
 
 @pytest.mark.slow
@@ -145,7 +147,7 @@ def test_a_run_at_work_is_not_disturbed(small, lineage):
     with transaction("loader") as cursor:
         lease.take(cursor, "the daily run")
     with pytest.raises(lease.LeaseHeldError, match="the daily run"):
-        days.have_rebuilt(lineage, model="people", key="cat", confirm=lambda _: True)
+        rebuild.have_rebuilt(lineage, model="people", key="cat", confirm=lambda _: True)
 
 
 @pytest.mark.slow
@@ -171,7 +173,7 @@ def test_a_day_of_the_shop_is_built_anew_in_every_mart_that_has_it(
     for mart, (_, damage) in damaged.items():
         warehouse.run(f"update marts_build.{mart} set {damage} {whole.get(mart, '')}")
     with transaction("transformer") as cursor:
-        zone = days.business_timezone()
+        zone = rebuild.business_timezone()
         plan = plan_day(cursor, lineage, declared_tables(), day, zone)
     told = have_built_of_shop(lineage, plan)
     assert {*damaged} <= {one.model for one in told}

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.extract.task import declared_tables, load_table
-from include.warehouse.connection import transaction
-from include.warehouse.migrate import MIGRATIONS
+from elt.airflow.load_tasks import declared_tables, load_table
+from elt.warehouse.connection import transaction
+from elt.warehouse.migrate import MIGRATIONS
 from tests.dbt.daily import DailyBuild, rows_of
 from tests.dbt.landing import Landing
 from tests.support.warehouse import Warehouse, fresh_warehouse

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from include.local.postgres import free_port
+from devtools.local.postgres import free_port
 from tests.docker.stack import ROOT, Stack, running
 
 PROJECT = f"greenery-test-{secrets.token_hex(3)}"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from include.docker.keys import MAKERS
-from include.local.api import DAG_ID, AirflowApi, DagBrokenError
-from include.local.postgres import free_port
+from devtools.local.api import DAG_ID, AirflowApi, DagBrokenError
+from devtools.local.postgres import free_port
+from elt.docker.secrets import MAKERS
 from tests.support.installation import ROOT, copy_checkout
 
 FILES = (

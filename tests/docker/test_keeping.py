@@ -9,7 +9,7 @@ import subprocess
 import httpx
 import pytest
 
-from include.docker.keys import MAKERS
+from elt.docker.secrets import MAKERS
 from tests.docker.stack import Stack
 
 
@@ -63,7 +63,7 @@ def test_housekeeping_forgets_old_runs_and_logs_and_nothing_else(stack, first_ma
         f"run_after = now() - interval '100 days' where run_id = '{old}'",
     )
     stack.in_service("scheduler", "touch", "-d", "2020-01-01", "/opt/airflow/logs/old.log")
-    done = stack.in_service("housekeeping", "python", "-m", "include.docker.housekeeping")
+    done = stack.in_service("housekeeping", "python", "-m", "elt.docker.housekeeping")
     assert "1 log files deleted" in done
     assert run_count(stack) == kept, done
     with pytest.raises(httpx.HTTPStatusError, match="404"):

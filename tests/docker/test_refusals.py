@@ -49,7 +49,7 @@ def test_a_volume_of_another_postgres(stack):
     old = (
         "mkdir -p /var/lib/postgresql/12/docker; echo 12 >/var/lib/postgresql/12/docker/PG_VERSION"
     )
-    script = stack.folder / "include/docker/postgres.sh"
+    script = stack.folder / "include/elt/docker/postgres.sh"
     done = subprocess.run(
         [
             *("docker", "run", "--rm", "--entrypoint", "sh"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from include.slack import fake_slack
-from include.slack.fake_slack import FakeSlack
+from devtools.fake_slack import server
+from devtools.fake_slack.server import FakeSlack
 from tests.support.installation import (
     Installation,
     copy_checkout,
@@ -48,7 +48,7 @@ def shop(installation, landing):
 @pytest.fixture
 def slack(installation) -> Iterator[FakeSlack]:
     """A strict Slack that the installation's bot connection leads to."""
-    with fake_slack.running() as fake:
+    with server.running() as fake:
         installation.connect("greenery_slack", fake.bot_connection())
         yield fake
         installation.disconnect("greenery_slack")

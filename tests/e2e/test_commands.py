@@ -55,7 +55,7 @@ def test_a_newcomer_gets_numbers_and_bad_data_rings_the_alarm(checkout, tmp_path
     assert "make reset" in refused.stderr
 
     # bad data: exit status 1, in words, and the marts still show what they showed
-    broken = command(checkout, "include.demo", "--break", "orphan_item")
+    broken = command(checkout, "devtools.demo", "--break", "orphan_item")
     assert broken.returncode == 0, broken.stderr
     bad = local_command(checkout, "run", "--slack", "local")
     (page,) = re.findall(r"Slack was told in #data-alerts, see (\S+)\.$", bad.stdout, re.M)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from include.extract.database import Database
-from include.extract.task import declared_tables
+from elt.airflow.load_tasks import declared_tables
+from elt.loading.database.source import Database
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from include.local import postgres, services
-from include.local.api import AirflowApi
-from include.local.home import Home
-from include.scenarios.stage import wait_until
+from devtools.local import postgres, services
+from devtools.local.api import AirflowApi
+from devtools.local.state_folder import Home
+from devtools.scenarios.stage import wait_until
 from tests.support.installation import copy_checkout, keep_models, local_command, without_session
 
 # an Airflow is started seven times
@@ -38,7 +38,7 @@ class Run:
         self.log = home.root / "run.log"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "include.local", "run", *arguments],
+                [sys.executable, "-m", "devtools.local", "run", *arguments],
                 cwd=home.root,
                 env={**without_session(), "GREENERY_STATE": str(home.state)},
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from include.operate.__main__ import main
+from elt.cli.operator import main
 from tests.e2e.test_failing_run import wait_for_message
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers

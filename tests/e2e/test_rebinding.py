@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from include.local import services
-from include.local.home import Home, environment
-from include.local.services import ServicesError
+from devtools.local import services
+from devtools.local.services import ServicesError
+from devtools.local.state_folder import Home, environment
 from tests.support.installation import Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

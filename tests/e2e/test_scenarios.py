@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from include.local import postgres, services, slack
-from include.local.home import Home
-from include.scenarios.catalogue import SCENARIOS
-from include.scenarios.play import play
-from include.scenarios.stage import opened
-from include.slack.rules import calls_somebody
-from include.slack.terminal import channel_in_words
-from include.slack.workspace import OWNERS
+from devtools.fake_slack.rules import calls_somebody
+from devtools.fake_slack.terminal import channel_in_words
+from devtools.fake_slack.workspace import OWNERS
+from devtools.local import fake_slack, postgres, services
+from devtools.local.state_folder import Home
+from devtools.scenarios.catalogue import SCENARIOS
+from devtools.scenarios.play import play
+from devtools.scenarios.stage import opened
 from tests.support.installation import (
     copy_checkout,
     keep_models,
@@ -38,7 +38,7 @@ def stage(tmp_path_factory):
             yield stage
     finally:
         services.stop(home)
-        slack.stop(home)
+        fake_slack.stop(home)
         postgres.remove(home.state)
 
 

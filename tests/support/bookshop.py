@@ -9,12 +9,12 @@ from unittest import mock
 
 from airflow.sdk import Connection
 
-from include.extract import load
-from include.extract.contracts import Table, read_contracts
-from include.extract.history import LoadResult
-from include.extract.landing import CONNECTION_ID, find_files, open_landing
-from include.extract.loader import Loader
-from include.extract.task import as_loader
+from elt.airflow.load_tasks import as_loader
+from elt.loading.contract import Table, read_contracts
+from elt.loading.files import load_table as load
+from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing
+from elt.loading.load_context import Loader
+from elt.loading.load_log import LoadResult
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import Warehouse

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from include.local import postgres, services
-from include.local.api import AirflowApi
-from include.local.home import Home, environment, source_connection
+from devtools.local import postgres, services
+from devtools.local.api import AirflowApi
+from devtools.local.state_folder import Home, environment, source_connection
 from tests.support import hostile
 from tests.support.warehouse import Warehouse, fresh_warehouse, make_template
 
@@ -69,7 +69,7 @@ def keep_models(checkout: Path, names: Collection[str]) -> None:
 
 def retry_at_once(checkout: Path) -> None:
     """Have a failed task of a copy of the checkout wait 1 s for its next try."""
-    tasks = checkout / "include/run_tasks.py"
+    tasks = checkout / "include/elt/airflow/run_tasks.py"
     waits = '"retry_delay": pendulum.duration(seconds=20)'
     assert waits in tasks.read_text()
     tasks.write_text(tasks.read_text().replace(waits, waits.replace("20", "1")))
@@ -97,7 +97,7 @@ def command(checkout: Path, module: str, *arguments: str) -> subprocess.Complete
 
 
 def local_command(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return command(checkout, "include.local", *arguments)
+    return command(checkout, "devtools.local", *arguments)
 
 
 @dataclass

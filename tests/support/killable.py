@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from include.local import postgres
+from devtools.local import postgres
 from tests.support.warehouse import make_template, set_for_tests
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from include.local import postgres
-from include.local.postgres import Server
+from devtools.local import postgres
+from devtools.local.postgres import Server
 from tests.support.warehouse import make_template
 
 

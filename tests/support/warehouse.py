@@ -12,9 +12,9 @@ from typing import Any
 
 from psycopg2 import sql
 
-from include.local.databases import BOOTSTRAP
-from include.local.postgres import Server
-from include.warehouse.migrate import migrate
+from devtools.local.databases import BOOTSTRAP
+from devtools.local.postgres import Server
+from elt.warehouse.migrate import migrate
 
 TEMPLATE = "greenery_template"
 CONNECTION = "AIRFLOW_CONN_GREENERY_WAREHOUSE"

@@ -11,21 +11,21 @@ from collections.abc import Iterator
 import psycopg2
 
 from benchmarks.load.clients.timing import timed
-from include.extract import database_load
-from include.extract.database import database_at, is_database_url, open_snapshot
-from include.extract.database_load import DatabaseLoader
-from include.extract.landing import find_files, landing_at
-from include.extract.load import load_table
-from include.extract.loader import Loader
-from include.extract.task import declared_tables
-from include.warehouse import session
-from include.warehouse.connection import LOCK_LIMIT
-from include.warehouse.migrate import migrate
+from elt.airflow.load_tasks import declared_tables
+from elt.loading.database import load_table as database_load
+from elt.loading.database.load_table import DatabaseLoader
+from elt.loading.database.source import database_at, is_database_url, open_snapshot
+from elt.loading.files.landing import find_files, landing_at
+from elt.loading.files.load_table import load_table
+from elt.loading.load_context import Loader
+from elt.warehouse import session
+from elt.warehouse.connection import LOCK_LIMIT
+from elt.warehouse.migrate import migrate
 
 
 @contextlib.contextmanager
 def transaction(url: str) -> Iterator[psycopg2.extensions.cursor]:
-    """As ``include.warehouse.connection`` does it, without Airflow's connection."""
+    """As ``elt.warehouse.connection`` does it, without Airflow's connection."""
     with contextlib.closing(session.connect(url, options=LOCK_LIMIT)) as connection:
         with connection.cursor() as cursor:
             cursor.execute("set local role loader")

@@ -1,6 +1,6 @@
 {#
     SQL of an expression that lets this transaction look up few rows by their keys: FEW_BY_KEYS of
-    include/warehouse/connection.py, which says why.
+    include/elt/warehouse/connection.py, which says why.
 #}
 {% macro few_by_keys() -%}
     concat(

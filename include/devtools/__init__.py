@@ -1,0 +1,1 @@
+"""What a laptop and the tests need and production does not."""

@@ -1,0 +1,159 @@
+"""What the local commands print about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+
+from devtools.local.state_folder import Home
+from elt.alerting.messages.phrases import count, listed
+
+MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
+WORDS = {"skipped": "skipped"}
+# where the shop's metrics are, and what can be shown of them
+KPIS = "fct_kpis"
+KPI_COLUMNS = ("metric", "value", "numerator", "denominator", "unit", "description")
+
+
+def tasks(instances: Iterable[tuple[dict[str, Any], float]]) -> None:
+    """Print a line for each task as it ends, and one for all that were held back by a failure.
+
+    Args:
+        instances: task instances that have ended, each with the seconds since the run began.
+    """
+    held_back, seconds = 0, 0.0
+    for instance, seconds in instances:
+        state = instance["state"]
+        if state == "upstream_failed":
+            held_back += 1
+            continue
+        note = WORDS.get(state) or f"{instance['duration'] or 0:.1f} s"
+        mark = MARKS.get(state, "?")
+        print(f"{seconds:6.1f} s  {mark} {instance['task_id']:<60} {note}", flush=True)
+    if held_back:
+        print(f"{seconds:6.1f} s  - {count(held_back, 'task')} not done: something before failed")
+
+
+def end_of_run(
+    cursor: Cursor, home: Home, run_id: str, state: str, seconds: float, page: str | None = None
+) -> bool:
+    """Print how a run ended and what to do next. Return whether it succeeded.
+
+    It may do so without publishing, while an operator has an older publication pinned. ``page`` is
+    the address of the fake Slack, if that was told.
+    """
+    cursor.execute("select to_regclass('ops.publication') is not null")
+    publication = None
+    if cursor.fetchone()[0]:
+        cursor.execute(
+            "select rows_inserted, rows_updated, rows_deleted from ops.publication "
+            "where run_id = %s order by publication_id desc limit 1",
+            (run_id,),
+        )
+        publication = cursor.fetchone()
+    if state == "success" and publication:
+        _success(cursor, publication, seconds)
+        return True
+    if state == "success":
+        cursor.execute(
+            "select max(reason) from marts.data_status where last_run_id = %s", (run_id,)
+        )
+        print(f"\nThe run was good ({seconds:.1f} s). {cursor.fetchone()[0]}")
+        return True
+    _failure(cursor, home, run_id, seconds, page)
+    return False
+
+
+def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) -> None:
+    inserted, updated, deleted = publication
+    cursor.execute(
+        "select min(data_as_of), count(*) from marts.data_status "
+        "where last_run_outcome = 'published'"
+    )
+    as_of, marts = cursor.fetchone()
+    age = f"Data as of {as_of:%d %b %Y %H:%M} UTC" if as_of else "No data was loaded yet"
+    print(
+        f"\nPublished {marts} marts in {seconds:.1f} s: {inserted:,} rows inserted, "
+        f"{updated:,} updated, {deleted:,} deleted. {age}.\n"
+    )
+    _kpis(cursor)
+    cursor.execute("select min(mart) from marts.data_status where last_run_outcome = 'published'")
+    (mart,) = cursor.fetchone()
+    if mart:
+        print(
+            "\nWhere to look next:\n"
+            f"  make psql            ask the marts: select * from marts.{mart} limit 10;\n"
+            "  make up              Airflow's UI, with this run in it\n"
+            f'  make dbt ARGS="build -s {mart}"   build into your own schemas'
+        )
+
+
+def _kpis(cursor: Cursor) -> None:
+    """Print the shop's metrics, or say why there are none to print: a shop may do without."""
+    cursor.execute(
+        "select attname from pg_attribute "
+        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+        (f"marts.{KPIS}",),
+    )
+    present = {name for (name,) in cursor}
+    if not present:
+        print(f"There is no mart `{KPIS}`, so no metrics are shown here.")
+        return
+    if missing := [f"`{name}`" for name in KPI_COLUMNS[:2] if name not in present]:
+        print(f"The mart `{KPIS}` has no column {listed(missing)}, so no metrics are shown here.")
+        return
+    columns = ", ".join(name if name in present else f"null as {name}" for name in KPI_COLUMNS)
+    cursor.execute(f"select {columns} from marts.{KPIS} order by metric")
+    metrics = cursor.fetchall()
+    if not metrics:
+        print(f"The mart `{KPIS}` has no rows, so no metrics are shown here.")
+    for metric, value, numerator, denominator, unit, description in metrics:
+        shown = _number(value, ",.4f")
+        shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
+        parts = "" if denominator is None else f"{_number(numerator)}/{_number(denominator)}"
+        print(
+            f"  {_text(metric):<36} {shown:>12} {_text(unit):<15} {parts:>22}   "
+            f"{_text(description)}".rstrip()
+        )
+
+
+def _number(value: Any, form: str = ",.10g") -> str:
+    """Return a number in short; what is none as it is, nothing as a dash."""
+    if value is None:
+        return "-"
+    try:
+        return format(float(value), form)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str | None) -> None:
+    print(f"\nThe run failed after {seconds:.1f} s. Nothing was published.\n")
+    cursor.execute("select to_regclass('ops.task_failure') is not null")
+    if cursor.fetchone()[0]:
+        cursor.execute(
+            "select distinct on (task_id) task_id, message from ops.task_failure "
+            "where run_id = %s order by task_id, try_number desc",
+            (run_id,),
+        )
+        for task_id, message in cursor:
+            print(f"✗ {task_id}\n    " + message.replace("\n", "\n    "))
+        cursor.execute(
+            "select distinct channel from ops.notification "
+            "where run_id = %s and parent_key is null and state = 'sent'",
+            (run_id,),
+        )
+        for (channel,) in cursor:
+            where = f" in {channel}" if channel else ""
+            where += f", see http://{page}" if page else ""
+            print(f"\nSlack was told{where}.")
+    print(
+        f"\nLogs: {home.logs}/dag_id=greenery_elt/run_id={run_id}\n"
+        "Mend the cause and `make run` again. `make up` shows the run in Airflow's UI."
+    )

@@ -1,0 +1,170 @@
+"""How Cosmos renders and runs the dbt project. Built here once, used by the DAG."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow.exceptions import AirflowNotFoundException
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+from cosmos import (
+    DbtTaskGroup,
+    ExecutionConfig,
+    ProfileConfig,
+    ProjectConfig,
+    RenderConfig,
+)
+from cosmos.constants import (
+    InvocationMode,
+    LoadMode,
+    TestBehavior,
+)
+from cosmos.dbt.graph import DbtNode
+from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
+from cosmos.profiles import PostgresUserPasswordProfileMapping
+
+from elt.alerting.record_results import read_results, record_dbt_results
+from elt.transform.lineage import Lineage
+from elt.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
+from elt.transform.test_dependencies import put_tests_before_what_depends
+from elt.warehouse import lease
+from elt.warehouse.connection import CONNECTION_ID, transaction
+from elt.warehouse.session import SEARCH_PATH
+from elt.warehouse.time_limit import task_limit
+
+OPERATOR_ARGS: dict[str, Any] = {
+    "callback": record_dbt_results,
+    # Cosmos deletes it with the task's folder
+    "dbt_cmd_global_flags": ["--log-level-file", "none"],
+}
+
+PROFILE = ProfileConfig(
+    profile_name=PROFILE_NAME,
+    target_name=TARGET,
+    profile_mapping=PostgresUserPasswordProfileMapping(
+        conn_id=CONNECTION_ID,
+        profile_args={
+            "schema": "staging",
+            "role": "transformer",
+            "threads": 2,
+            "search_path": SEARCH_PATH,
+        },
+    ),
+)
+
+
+@contextlib.contextmanager
+def open_profile() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Open the run's profile, or a mock of it where no warehouse is known: parsing needs none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(PROFILE.ensure_profile())
+        except AirflowNotFoundException:
+            opened = stack.enter_context(PROFILE.ensure_profile(use_mock_values=True))
+        yield opened
+
+
+def manifest_path() -> Path:
+    """Return the path of the manifest of the project as it is on disk now."""
+    return ensure_manifest(open_profile)
+
+
+def keep_lease(context: Context, operator: BaseOperator) -> None:
+    """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
+    try:
+        with transaction("loader") as cursor:
+            lease.renew(cursor, context["run_id"])
+    except lease.LeaseLostError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def task_name(node: DbtNode) -> str:
+    """Name a task as dbt names its node, so that people find one by the other."""
+    return node.name
+
+
+def freshness_task(task_id: str) -> DbtSourceLocalOperator:
+    """Return the task that checks whether the sources that must come daily did."""
+    return DbtSourceLocalOperator(
+        task_id=task_id,
+        project_dir=PROJECT,
+        profile_config=PROFILE,
+        invocation_mode=InvocationMode.DBT_RUNNER,
+        # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
+        # of this folder; the project itself may be read-only
+        cache_dir=manifest_path().parents[1],
+        **{**OPERATOR_ARGS, "callback": record_freshness},
+    )
+
+
+def record_freshness(project_dir: str | Path, context: Context, **_: Any) -> None:
+    """Keep what dbt says of each source (Cosmos calls this after dbt).
+
+    Raises:
+        AirflowFailException: if dbt had no source to check, which dbt itself takes for a success.
+    """
+    record_dbt_results(project_dir, context)
+    try:
+        if read_results(Path(project_dir) / "target"):
+            return
+    except (OSError, ValueError, KeyError):
+        # that they can't be read was told
+        return
+    raise AirflowFailException(
+        "No source was checked, so nobody would hear of data that stays away. Declare `freshness` "
+        "and `loaded_at_query` of a source table that must come daily, as "
+        "models/staging/greenery/_greenery__sources.yml does."
+    )
+
+
+def full_test_task(task_id: str) -> DbtTestLocalOperator:
+    """Return the task that runs every test on all rows, whether they were tested before or not."""
+    return DbtTestLocalOperator(
+        task_id=task_id,
+        project_dir=PROJECT,
+        profile_config=PROFILE,
+        invocation_mode=InvocationMode.DBT_RUNNER,
+        exclude="resource_type:unit_test",
+        env={"GREENERY_TEST_EVERYTHING": "1"},
+        append_env=True,
+        emit_datasets=False,
+        cache_dir=manifest_path().parents[1],
+        interceptors=[keep_lease],
+        execution_timeout=2 * task_limit(),
+        **OPERATOR_ARGS,
+    )
+
+
+def dbt_task_group(group_id: str) -> DbtTaskGroup:
+    """Return the task group with one task per model, its tests inside.
+
+    A test with two parents has a task of its own, before every model that it must hold back.
+    """
+    manifest = manifest_path()
+    group = DbtTaskGroup(
+        group_id=group_id,
+        project_config=ProjectConfig(
+            dbt_project_path=PROJECT,
+            manifest_path=manifest,
+            project_name="greenery",
+            install_dbt_deps=False,
+        ),
+        profile_config=PROFILE,
+        execution_config=ExecutionConfig(invocation_mode=InvocationMode.DBT_RUNNER),
+        render_config=RenderConfig(
+            # the assets would be announced before anything is published
+            emit_datasets=False,
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.BUILD,
+            should_detach_multiple_parents_tests=True,
+            # dbt build would run unit tests with each model; they belong to `make test`
+            exclude=["resource_type:unit_test", "resource_type:exposure"],
+            normalize_task_id=task_name,
+        ),
+        operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease]},
+    )
+    put_tests_before_what_depends(group.tasks_map, Lineage.read(manifest))
+    return group

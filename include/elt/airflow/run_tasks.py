@@ -1,0 +1,244 @@
+"""The tasks of the daily run that are not dbt's."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pendulum
+from airflow.sdk import BaseOperator, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from elt.airflow.callbacks import (
+    tell_of_failed_run,
+    tell_of_failed_task,
+    warn_if_nobody_is_told,
+)
+from elt.airflow.dbt_tasks import manifest_path
+from elt.airflow.load_tasks import check_source, declared_tables, load_table
+from elt.alerting import heartbeat
+from elt.alerting.record_results import record_task_failure
+from elt.loading.contract import ContractError
+from elt.loading.database.read_log import last_load_id
+from elt.loading.quarantine import replay
+from elt.privacy import rules
+from elt.publishing.pin import PublicationPinnedError
+from elt.publishing.publish import close_run, publish
+from elt.publishing.table_schema import PublishRefusedError
+from elt.publishing.verify import MartsChangedError, verify
+from elt.transform import change_log
+from elt.transform.full_refresh import UnknownModelError, ask_for_whole_builds
+from elt.transform.lineage import Lineage
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
+from elt.warehouse.migrate import MigrationError, migrate
+from elt.warehouse.source_identity import OtherShopError, remember_source
+from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
+
+log = logging.getLogger(__name__)
+
+# of every task that touches the warehouse
+TASK_DEFAULTS = {
+    "owner": "data-platform",
+    "retries": 2,
+    "retry_delay": pendulum.duration(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": pendulum.duration(minutes=5),
+    "execution_timeout": task_limit(),
+    "retry_policy": NotAfterItsTimeLimit(),
+    "on_failure_callback": [record_task_failure, tell_of_failed_task],
+}
+
+# of every DAG that runs when a person asks for it, and never by itself
+ON_REQUEST = {
+    "schedule": None,
+    "start_date": pendulum.datetime(2021, 2, 10, tz="UTC"),
+    "catchup": False,
+    "max_active_runs": 1,
+    "on_failure_callback": tell_of_failed_run,
+    "default_args": TASK_DEFAULTS,
+    "tags": ["greenery"],
+}
+
+# trying again changes nothing about these
+FINAL = (
+    ContractError,
+    lease.LeaseLostError,
+    PublishRefusedError,
+    OtherShopError,
+    MigrationError,
+    UnknownModelError,
+)
+
+
+def fail_for_good_on(*more: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that fails a task for good on what a retry can't mend."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            try:
+                return function(*arguments, **named)
+            except (*FINAL, *more) as error:
+                raise AirflowFailException(str(error)) from None
+
+        return wrapped
+
+    return decorate
+
+
+_final = fail_for_good_on()
+
+
+def _run_id() -> str:
+    return get_current_context()["run_id"]
+
+
+def _has_ended(run_id: str) -> bool:
+    """Tell whether Airflow knows a run and it is over. A run of another Airflow is not known."""
+    ti = get_current_context()["ti"]
+    try:
+        return ti.get_dagrun_state(ti.dag_id, run_id) not in ("queued", "running")
+    except Exception as error:
+        log.info("This Airflow does not know the run %s: %s", run_id, error)
+        return False
+
+
+def _refuse_backfill() -> None:
+    if get_current_context()["dag_run"].run_type == "backfill":
+        raise AirflowFailException(
+            "This DAG takes no backfill, and nothing was done. A run loads whatever is new, so the "
+            "run of an old day would do what today's does. To load a file again, touch it in the "
+            "landing folder. To build a day or a key anew: `make rebuild DAY=…`, or the DAG "
+            "`rebuild`. To build models from the whole history: trigger the DAG with full_refresh."
+        )
+
+
+@task
+@_final
+def begin_run() -> int:
+    """Bring the warehouse up to date, take the lease, and look at the source.
+
+    Return the id of the last load before this run.
+    """
+    _refuse_backfill()
+    rules.check(declared_tables())
+    warn_if_nobody_is_told(log)
+    migrate()
+    with transaction("loader") as cursor:
+        holder = lease.holder(cursor)
+        if holder and _has_ended(holder):
+            # its end_run was not done again after one of its tasks was cleared, or it died
+            lease.release(cursor, holder)
+        lease.take(cursor, _run_id())
+    url = check_source()
+    with transaction("loader") as cursor:
+        remember_source(cursor, url)
+        ask_for_whole_builds(
+            cursor,
+            get_current_context()["params"]["full_refresh"],
+            Lineage.read(manifest_path()),
+        )
+        return last_load_id(cursor)
+
+
+def load_tasks(last_load: Any) -> list[BaseOperator]:
+    """Return one task per declared source table; ``last_load`` is what ``begin_run`` returned."""
+    return [
+        task(task_id=f"load_{name}")(_final(load))(name, last_load) for name in declared_tables()
+    ]
+
+
+def load(table_name: str, last_load: int) -> dict[str, Any]:
+    """Load what is new of one source table, and return how much that was."""
+    confirmed = get_current_context()["params"]["confirm_shrunk"]
+    run_id = _run_id()
+    return load_table(
+        table_name,
+        run_id=run_id,
+        confirm_shrunk=confirmed,
+        since=last_load,
+        transaction=functools.partial(lease.loading, run_id),
+    )
+
+
+@task
+@_final
+def freeze_horizon() -> int | None:
+    """Freeze up to which load this run reads."""
+    with transaction("loader") as cursor:
+        return lease.freeze_horizon(cursor, _run_id())
+
+
+@task
+@_final
+def publish_marts() -> dict[str, int]:
+    """Show the audited build to readers, unless an operator has pinned an older publication."""
+    try:
+        changed = publish(_run_id(), Lineage.read(manifest_path()))
+    except PublicationPinnedError as pinned:
+        # somebody wants it so: no alarm, from outside neither, and not the look of a publication
+        heartbeat.ping()
+        raise AirflowSkipException(str(pinned)) from None
+    heartbeat.ping()
+    return vars(changed)
+
+
+@task
+@_final
+def replay_rows() -> list[str]:
+    """Try rows in quarantine again, of all tables or the one that the run names."""
+    migrate()
+    table = get_current_context()["params"]["table"]
+    results = replay.replay(declared_tables(), _run_id(), table)
+    told = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
+    for sentence in told:
+        log.info("%s", sentence)
+    return told
+
+
+@task
+def end_run() -> None:
+    """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
+    lineage = Lineage.read(manifest_path())
+    if not close_run(_run_id(), lineage.marts):
+        return
+    with transaction("loader") as cursor:
+        change_log.prune(cursor, lineage.built_by_changes)
+
+
+# a daily run may be at work: wait for it
+@task(retries=6, retry_delay=pendulum.duration(minutes=10), retry_exponential_backoff=False)
+def begin_full_test() -> None:
+    """Take the lease, so that nothing is built while all of it is tested."""
+    migrate()
+    with transaction("loader") as cursor:
+        cursor.execute("select count(*) from ops.publication")
+        if cursor.fetchone() == (0,):
+            raise AirflowSkipException("Nothing was ever published, so there is nothing to test.")
+        lease.take(cursor, _run_id())
+
+
+@task
+@fail_for_good_on(MartsChangedError)
+def verify_marts() -> None:
+    """Compare what readers see with what was published."""
+    lineage = Lineage.read(manifest_path())
+    try:
+        unknown = verify(lineage.marts)
+    except MartsChangedError as error:
+        with transaction("loader") as cursor:
+            # it may be the build that was changed, and would be published
+            ask_for_whole_builds(cursor, error.marts, lineage)
+        raise
+    if unknown:
+        log.info("Left to the next publication, which compares them whole: %s", ", ".join(unknown))
+
+
+@task
+def end_full_test() -> None:
+    """Give the lease back."""
+    with transaction("loader") as cursor:
+        lease.release(cursor, _run_id())

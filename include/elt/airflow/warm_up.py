@@ -1,0 +1,58 @@
+"""Do once, in the scheduler, what every task of dbt would do again after it was forked from it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from elt.airflow.dbt_patches import make_dbt_quicker
+from elt.transform.environment import environment_with
+from elt.transform.manifest import PROJECT, ensure_manifest, parse_arguments
+
+log = logging.getLogger(__name__)
+
+MODULES = (
+    # what the tasks of the DAG are made of
+    "elt.airflow.run_tasks",
+    # what dbt's commands, and Cosmos after them, import only when they get there
+    "dbt.adapters.postgres",
+    "dbt.task.build",
+    "dbt.task.freshness",
+    "openlineage.common.provider.dbt.local",
+)
+
+
+def warm_up() -> None:
+    """Import dbt and parse the project once, so that forked tasks find all of that done.
+
+    dbt makes code for its classes at first use; a task that finds it made needs half of the time.
+    Never raises: a cold start is only slower.
+    """
+    try:
+        for module in MODULES:
+            importlib.import_module(module)
+        from dbt.cli.main import dbtRunner
+
+        from elt.airflow.dbt_tasks import open_profile
+
+        manifest = ensure_manifest(open_profile)
+        make_dbt_quicker()
+        with (
+            open_profile() as (profiles_file, environment),
+            tempfile.TemporaryDirectory() as scratch,
+            # the profile's password, only for as long as it is needed
+            environment_with(environment),
+        ):
+            shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
+            arguments = parse_arguments(PROJECT, profiles_file, Path(scratch))
+            result = dbtRunner().invoke(["--no-write-json", *arguments])
+        if not result.success:
+            log.warning("dbt could not be warmed up: %s", result.exception)
+    except Exception as error:
+        log.warning("dbt could not be warmed up, so tasks start slower: %s", error)
+    # what is here now stays: the garbage collector of a fork need not copy it by looking at it
+    gc.freeze()

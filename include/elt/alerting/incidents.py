@@ -1,0 +1,126 @@
+"""What becomes of incidents when a run is looked at. Pure: a report and what is known in, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from elt.alerting.report import SLOW_RUN, Failure, Report
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that fails, from the first time it was seen until it is mended. Times are UTC."""
+
+    fingerprint: str
+    # the run that found it; incidents of one first run share a message
+    first_run_id: str
+    kind: str
+    sentence: str
+    history: str | None
+    failures: int | None
+    unique_id: str | None
+    task_id: str | None
+    owner: str | None
+    tags: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
+    run_ids: tuple[str, ...]
+    resolved_at: datetime | None = None
+    resolved_run_id: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_at is None
+
+    def is_new(self, run_id: str) -> bool:
+        """Whether a run is the first one that saw it."""
+        return self.is_open and self.run_ids == (run_id,)
+
+
+def after(report: Report, known: Iterable[Incident]) -> list[Incident]:
+    """Return the incidents that a report opens, goes on with or resolves, as they are then.
+
+    Looking at the same report twice changes nothing the second time.
+
+    Args:
+        known: all open incidents, and those that the report's run has seen before.
+    """
+    known = list(known)
+    changed = [_seen(failure, report, known) for failure in report.failures]
+    failing = {failure.key for failure in report.failures}
+    for incident in known:
+        if incident.is_open and incident.fingerprint not in failing and _can_mend(report, incident):
+            mended_at = report.mended_at(incident.fingerprint, incident.last_seen)
+            if mended_at is not None:
+                changed.append(
+                    replace(incident, resolved_at=mended_at, resolved_run_id=report.hint.run_id)
+                )
+    return [incident for incident in changed if incident not in known]
+
+
+def _can_mend(report: Report, incident: Incident) -> bool:
+    """Whether a run can know of an incident: one that began before it was last seen can not.
+
+    Such a run is told late; what it found to be well has failed since. It knows of what it found
+    itself, though. That nothing was published for long is mended by whatever run ends after that.
+    """
+    if incident.kind == "late" and incident.fingerprint != SLOW_RUN:
+        return report.at >= incident.last_seen
+    started_at = report.hint.started_at
+    return (
+        report.hint.run_id in incident.run_ids
+        or started_at is None
+        or started_at >= incident.last_seen
+    )
+
+
+def _seen(failure: Failure, report: Report, known: list[Incident]) -> Incident:
+    """Return the incident of a failure: a known one that goes on, or a new one."""
+    run_id, seen_at = report.hint.run_id, failure.seen_at or report.at
+    ours = [incident for incident in known if incident.fingerprint == failure.key]
+    for incident in ours:
+        if incident.is_open:
+            return _go_on(incident, failure, run_id, seen_at)
+    for incident in ours:
+        if incident.resolved_at is not None and seen_at <= incident.resolved_at:
+            return incident  # told late; it is mended already
+        if incident.first_run_id == run_id:
+            again = replace(incident, resolved_at=None, resolved_run_id=None)
+            return _go_on(again, failure, run_id, seen_at)
+    return new(failure, run_id, seen_at)
+
+
+def new(failure: Failure, run_id: str, seen_at: datetime) -> Incident:
+    """Return the incident of a failure that was not there before."""
+    return Incident(
+        fingerprint=failure.key,
+        first_run_id=run_id,
+        kind=failure.kind,
+        sentence=failure.sentence,
+        history=failure.history,
+        failures=failure.failures,
+        unique_id=failure.unique_id,
+        task_id=failure.task_id,
+        owner=failure.owner,
+        tags=failure.tags,
+        first_seen=seen_at,
+        last_seen=seen_at,
+        run_ids=(run_id,),
+    )
+
+
+def _go_on(incident: Incident, failure: Failure, run_id: str, seen_at: datetime) -> Incident:
+    is_newer = seen_at >= incident.last_seen
+    return replace(
+        incident,
+        sentence=failure.sentence if is_newer else incident.sentence,
+        failures=failure.failures if is_newer else incident.failures,
+        task_id=failure.task_id or incident.task_id,
+        owner=failure.owner or incident.owner,
+        tags=failure.tags or incident.tags,
+        first_seen=min(seen_at, incident.first_seen),
+        last_seen=max(seen_at, incident.last_seen),
+        run_ids=tuple(dict.fromkeys([*incident.run_ids, run_id])),
+    )

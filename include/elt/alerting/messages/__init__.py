@@ -1,0 +1,1 @@
+"""What people read. Pure: what is known in, Slack's blocks out."""

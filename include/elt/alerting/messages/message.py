@@ -1,0 +1,191 @@
+"""The message about what a run found, as it stands now, within Slack's limits. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from elt.alerting.incidents import Incident
+from elt.alerting.messages import blocks, repair_steps
+from elt.alerting.messages.blocks import code, instant, line, link
+from elt.alerting.messages.phrases import count, duration, listed
+from elt.alerting.report import ORDER, Report
+
+# what people still read
+MOST_FAILURES = 20
+MODELS_NAMED = 8
+REPORTS_NAMED = 6
+NOUNS = {"load": "load", "task": "task", "model": "model", "test": "test"}
+RED, ORANGE, GREEN = "#d40e0d", "#e8912d", "#2eb67d"
+CIRCLES = {RED: ":red_circle:", ORANGE: ":large_orange_circle:", GREEN: ":white_check_mark:"}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one message tells: the incidents that one run found, seen from the latest run."""
+
+    report: Report
+    incidents: tuple[Incident, ...]
+    # what other messages tell, and this run has seen or mended too
+    elsewhere: tuple[Incident, ...] = ()
+    # owner → how Slack calls them
+    mentions: Mapping[str, str] = field(default_factory=dict)
+    runbook_url: str | None = None
+
+    @property
+    def open(self) -> list[Incident]:
+        return [incident for incident in self.incidents if incident.is_open]
+
+    @property
+    def color(self) -> str:
+        if not self.open:
+            return GREEN
+        return ORANGE if self.report.has_published else RED
+
+
+def build(story: Story) -> dict[str, Any]:
+    """Return the payload: text, for phones and screen readers; blocks; and what may be folded."""
+    headline = _headline(story)
+    lines = [_sentence(incident, story) for incident in by_weight(story.incidents)]
+    text = blocks.fallback(headline, lines)
+    if (rest := len(lines) - MOST_FAILURES) > 0:
+        more = link(story.report.hint.run_url, f"and {rest:,} more →")
+        lines = [*lines[:MOST_FAILURES], f"… {more}"]
+    top = [_counts(story), *_which_run(story)]
+    if story.open:
+        top += _what_people_see(story.report)
+    shown = [
+        blocks.header(f"{CIRCLES[story.color]} {headline}"),
+        *(blocks.section(text) for text in [*blocks.packed(top), *blocks.packed(lines)]),
+        *_buttons(story),
+    ]
+    folded = [blocks.section(text) for text in blocks.packed(_details(story))]
+    return {
+        "text": text,
+        "blocks": shown,
+        "attachments": [{"color": story.color, "blocks": folded}],
+    }
+
+
+def _headline(story: Story) -> str:
+    if not story.open:
+        first = min(incident.first_seen for incident in story.incidents)
+        last = max(i.resolved_at for i in story.incidents if i.resolved_at)
+        runs = len({run for incident in story.incidents for run in incident.run_ids})
+        took = duration((last - first).total_seconds())
+        what = _what_failed(story.incidents)
+        return f"Resolved after {took}, {count(runs, 'run')}: {what}"
+    if {incident.kind for incident in story.open} == {"late"}:
+        return "Greenery is late"
+    if story.report.hint.state == "success" and story.report.failures:
+        tests = count(len(story.report.failures), "overridden test")
+        return f"Greenery published with {tests}"
+    verb = "is failing" if story.report.hint.state == "running" else "failed"
+    again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
+    return f"Greenery run {verb}{again}: {_what_failed(story.open)}"
+
+
+def _what_failed(incidents: Collection[Incident]) -> str:
+    numbers = Counter(incident.kind for incident in incidents)
+    parts = [f"{count(numbers[k], noun)} failed" for k, noun in NOUNS.items() if numbers[k]]
+    if not parts and all(incident.kind == "late" for incident in incidents):
+        return "it was late"
+    # "2 tests failed and 1 model failed" says "failed" once too often
+    return listed([p.removesuffix(" failed") for p in parts]) + " failed" if parts else "stopped"
+
+
+def _counts(story: Story) -> str:
+    run_id = story.report.hint.run_id
+    everything = (*story.incidents, *story.elsewhere)
+    new = sum(i.is_new(run_id) for i in everything)
+    still = sum(i.is_open and run_id in i.run_ids and not i.is_new(run_id) for i in everything)
+    resolved = sum(i.resolved_run_id == run_id or not i.is_open for i in story.incidents)
+    resolved += sum(i.resolved_run_id == run_id for i in story.elsewhere)
+    return f"*{new:,} new*, {still:,} still failing, {resolved:,} resolved"
+
+
+def _which_run(story: Story) -> list[str]:
+    hint = story.report.hint
+    seen = max(i.resolved_at or i.last_seen for i in story.incidents)
+    if _is_late(story.report):
+        return [f"Seen {instant(seen)}"]
+    run = f"Run {code(hint.run_id)}, {instant(seen)}"
+    return [f"{run}. It goes on." if hint.state == "running" else run]
+
+
+def _what_people_see(report: Report) -> list[str]:
+    facts = report.facts
+    if _is_late(report):
+        return []
+    if facts is None:
+        return [
+            "The warehouse could not be asked: what failed, and what readers see, is not known."
+        ]
+    if facts.published_at is None:
+        seen = "Nothing was ever published: *marts are empty.*"
+    elif report.has_published:
+        return [f"This run published all the same, {instant(facts.published_at)}."]
+    else:
+        seen = f"*Marts still show data published {instant(facts.published_at)}*"
+        seen += f", data as of {instant(facts.data_as_of)}." if facts.data_as_of else "."
+    lines = [seen]
+    if report.affected:
+        names = [f"*{line(name, 80)}*" for name in report.affected]
+        lines.append(f"Not newer until this is mended: {listed(names, REPORTS_NAMED)}.")
+    if report.not_built:
+        names = [code(name, 80) for name in report.not_built]
+        lines.append(f"Not built: {listed(names, MODELS_NAMED)}.")
+    return lines
+
+
+def _is_late(report: Report) -> bool:
+    """Whether this is not about a run, but about there being none."""
+    is_about_run = report.facts is not None or report.hint.longer_than is not None
+    return not is_about_run and {failure.kind for failure in report.failures} == {"late"}
+
+
+def by_weight(incidents: Iterable[Incident]) -> list[Incident]:
+    """Return what is still failing first, and of that the likely root."""
+    return sorted(incidents, key=lambda i: (not i.is_open, ORDER.index(i.kind), i.first_seen))
+
+
+def _sentence(incident: Incident, story: Story) -> str:
+    text = line(incident.sentence)
+    if incident.resolved_at:
+        took = duration((incident.resolved_at - incident.first_seen).total_seconds())
+        return f":white_check_mark: ~{text.replace('~', '-')}~ resolved after {took}"
+    if incident.is_new(story.report.hint.run_id):
+        text += f", {incident.history}" if incident.history else ""
+    elif story.report.hint.run_id in incident.run_ids:
+        runs = count(len(incident.run_ids), "run")
+        text += f"; still failing, {runs} since {instant(incident.first_seen)}"
+    if incident.owner:
+        mention = story.mentions.get(incident.owner) or line(incident.owner.partition("@")[0], 80)
+        text += f" ({mention})"
+    return f"• {text}"
+
+
+def _buttons(story: Story) -> list[blocks.Block]:
+    hint = story.report.hint
+    task = next((i.task_id for i in by_weight(story.open) if i.task_id), None)
+    urls = {"Open the log": story.report.log_url(task)} if story.open else {}
+    return blocks.buttons(
+        {**urls, "Open the run": hint.run_url, "How to repair": story.runbook_url}
+    )
+
+
+def _details(story: Story) -> list[str]:
+    facts, lines = story.report.facts, []
+    if facts and facts.loaded_tables:
+        loaded = f"{count(facts.loaded_rows, 'new or changed row')} in "
+        loaded += count(facts.loaded_tables, "table")
+        gone = f", {count(facts.deleted_rows, 'row')} deleted" if facts.deleted_rows else ""
+        lines.append(f"Loaded in this run: {loaded}{gone}.")
+    if facts and facts.quarantined_rows:
+        rows = count(facts.quarantined_rows, "row")
+        lines.append(f"Put into quarantine by this run: {rows}, see `ops.quarantine`.")
+    if story.open:
+        return [*lines, *repair_steps.how(story.open, story.report)]
+    return [*lines, "Nothing of this is failing any more."]

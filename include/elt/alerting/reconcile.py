@@ -1,0 +1,165 @@
+"""Compare what Airflow says of runs with what people were told, and tell the rest.
+
+Airflow's callbacks get lost, and do not come at all when a process was killed. So they are hints;
+this is what can be relied on. It works while the warehouse is down, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from elt.airflow.dag_runs import Runs, RunSeen
+from elt.alerting import incident_store, notified_runs
+from elt.alerting.daily_digest import keep_digest
+from elt.alerting.lateness import late, most_age, most_time
+from elt.alerting.notify import CONNECT_SECONDS, PATIENCE, tell, tell_report
+from elt.alerting.record_results import in_words
+from elt.alerting.report import Report
+from elt.alerting.run_context import Hint
+from elt.alerting.slack import delivery
+from elt.alerting.slack.settings import Channel, find_channel
+from elt.alerting.time_limit import Deadline
+from elt.warehouse.connection import transaction
+
+log = logging.getLogger(__name__)
+
+# what ended longer ago was told, or nobody wants to hear of it any more
+LOOK_BACK = timedelta(days=2)
+# a run that was told may be cleared, and end otherwise
+NEWEST = 14
+# all of it; a task has time, but must come to an end
+SECONDS = 120
+FINAL = ("success", "failed")
+
+
+def reconcile(
+    dag_id: str, runs: Runs, now: datetime, *, base_url: str = "", manifest: Path | None = None
+) -> list[str]:
+    """Tell what was not told, and send what was not sent. Return the ids of the runs told.
+
+    Args:
+        now: UTC.
+        base_url: where people see Airflow.
+    """
+    channel = find_channel()
+    if channel is None:
+        return []
+    told, has_warehouse = _told()
+    seen = _look(runs, told)
+    to_tell = order(seen, told, now)
+    hints = {run.run_id: _hint(dag_id, run, runs, base_url, now) for run in to_tell}
+    known = [
+        run for run in to_tell if tell(hints[run.run_id], manifest, run.ended_at or now, PATIENCE)
+    ]
+    notified_runs.keep({**told, **{run.run_id: run.state for run in known}})
+    if has_warehouse:
+        _forget_old(dag_id, seen, told, to_tell)
+        _tell_late(dag_id, channel, seen, now)
+        _keep_digest(dag_id, channel, now, base_url, manifest)
+        for error in delivery.deliver(channel, Deadline(SECONDS)):
+            log.error("Slack was not told: %s", error)
+    return [run.run_id for run in to_tell]
+
+
+def order(seen: Iterable[RunSeen], told: Mapping[str, str], now: datetime) -> list[RunSeen]:
+    """Return the runs to tell, oldest first.
+
+    A run that is told late is followed by all later ones, for they may have mended it. A run that
+    was never told and ended long ago is left alone.
+    """
+    in_turn = sorted(seen, key=lambda run: (run.started_at or now, run.run_id))
+    found: list[RunSeen] = []
+    for run in in_turn:
+        if run.state == "running":
+            found.append(run)
+        elif run.state in FINAL:
+            is_known = told.get(run.run_id) == run.state
+            is_old = run.run_id not in told and now - (run.ended_at or now) > LOOK_BACK
+            if (not is_known and not is_old) or (is_known and found):
+                found.append(run)
+    return found
+
+
+def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
+    """Return the newest runs, and those that nobody was ever told of."""
+    ids = sorted(runs.ids(), key=notified_runs.age)
+    wanted = dict.fromkeys([*(run_id for run_id in ids if run_id not in told), *ids[-NEWEST:]])
+    seen = [runs.look(run_id) for run_id in wanted]
+    return [run for run in seen if run]
+
+
+def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -> Hint:
+    most = most_time()
+    is_slow = run.state == "running" and run.started_at and now - run.started_at > most
+    return Hint(
+        dag_id=dag_id,
+        run_id=run.run_id,
+        states=runs.task_states(run.run_id),
+        base_url=base_url,
+        state=run.state,  # type: ignore[arg-type]  # of one to tell: never "queued"
+        started_at=run.started_at,
+        longer_than=most if is_slow else None,
+    )
+
+
+def _told() -> tuple[dict[str, str], bool]:
+    """Return run id → state that people know, and whether the warehouse could be asked."""
+    try:
+        with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+            return incident_store.told(cursor), True
+    except Exception as error:
+        log.warning("Only what was remembered is known to be told: %s", in_words(error))
+        return notified_runs.read(), False
+
+
+def _forget_old(
+    dag_id: str, seen: list[RunSeen], told: Mapping[str, str], to_tell: list[RunSeen]
+) -> None:
+    """Have runs that ended before all this was there not looked at each time."""
+    old = [r for r in seen if r.state in FINAL and r.run_id not in told and r not in to_tell]
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        for run in old:
+            hint = Hint(
+                dag_id,
+                run.run_id,
+                state=run.state,  # type: ignore[arg-type]  # one of FINAL
+                started_at=run.started_at,
+            )
+            incident_store.keep_told(cursor, hint)
+
+
+def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
+    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        # while an older publication is pinned nobody waits for a newer one
+        cursor.execute(
+            "select published_at from ops.publication "
+            "where not exists (select from ops.pin where released_at is null) "
+            "order by publication_id desc limit 1"
+        )
+        (published_at,) = cursor.fetchone() or (None,)
+    failures = late(
+        now,
+        published_at,
+        max((run.due_at for run in seen if run.due_at), default=None),
+        any(run.state in ("queued", "running") for run in seen),
+        most_age(),
+    )
+    if failures:
+        # the same as long as nothing is published
+        since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
+        hint = Hint(dag_id, f"late since {since}")
+        tell_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
+
+
+def _keep_digest(
+    dag_id: str, channel: Channel, now: datetime, base_url: str, manifest: Path | None
+) -> None:
+    runs_url = f"{base_url}/dags/{dag_id}/runs" if base_url else None
+    try:
+        keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
+    except Exception as error:
+        # failures wait to be sent, and weigh more
+        log.error("The daily digest of warnings is not made: %s", in_words(error))

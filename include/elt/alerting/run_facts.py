@@ -1,0 +1,201 @@
+"""What the alert keeps in and reads from ``ops``. All its SQL stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg2.extras
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from elt.alerting.messages import phrases
+from elt.transform.overrides import Override, in_force
+from elt.warehouse.connection import transaction
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt says of one node after one try."""
+
+    unique_id: str
+    kind: str
+    status: str
+    failures: int | None
+    message: str | None
+    execution_seconds: float | None
+    compiled_sql: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    # failing rows: columns and rows of text, masked
+    sample: dict[str, Any] | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that failed for good, in words."""
+
+    task_id: str
+    try_number: int
+    message: str
+    log_url: str | None
+    failed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What ``ops`` knows of a run."""
+
+    # task id and result, the last try of each task only
+    results: tuple[tuple[str, int, NodeResult], ...] = ()
+    task_failures: tuple[TaskFailure, ...] = ()
+    published_at: datetime | None = None
+    published_run_id: str | None = None
+    loaded_rows: int = 0
+    deleted_rows: int = 0
+    loaded_tables: int = 0
+    quarantined_rows: int = 0
+    # how old what people see is, at its oldest
+    data_as_of: datetime | None = None
+    # tests that warned under an override; whether they would have failed is not asked yet
+    overrides: tuple[Override, ...] = ()
+    # unique id of what fails now → how it went in the runs before, in words
+    histories: Mapping[str, str] = field(default_factory=dict)
+
+
+def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[NodeResult]) -> None:
+    rows = [
+        (
+            *(run_id, task_id, try_number),
+            *(result.unique_id, result.kind, result.status, result.failures),
+            *(result.message, result.execution_seconds, result.compiled_sql),
+            *(result.owner, list(result.tags), result.sample and Json(result.sample)),
+        )
+        for result in results
+    ]
+    with transaction("loader") as cursor:
+        psycopg2.extras.execute_values(
+            cursor,
+            """
+            insert into ops.node_result (
+                run_id, task_id, try_number, unique_id, kind, status, failures, message,
+                execution_seconds, compiled_sql, owner, tags, sample
+            )
+            values %s
+            on conflict (run_id, task_id, try_number, unique_id) do update
+            set status = excluded.status,
+                failures = excluded.failures,
+                message = excluded.message,
+                execution_seconds = excluded.execution_seconds,
+                compiled_sql = excluded.compiled_sql,
+                owner = excluded.owner,
+                tags = excluded.tags,
+                sample = excluded.sample,
+                finished_at = now(),
+                moment = excluded.moment
+            """,
+            rows,
+        )
+
+
+def keep_task_failure(run_id: str, failure: TaskFailure) -> None:
+    with transaction("loader") as cursor:
+        cursor.execute(
+            """
+            insert into ops.task_failure (run_id, task_id, try_number, message, log_url)
+            values (%s, %s, %s, %s, %s)
+            on conflict (run_id, task_id, try_number) do update
+            set message = excluded.message, log_url = excluded.log_url, failed_at = now()
+            """,
+            (run_id, failure.task_id, failure.try_number, failure.message, failure.log_url),
+        )
+
+
+def read_facts(cursor: Cursor, run_id: str) -> Facts:
+    cursor.execute(
+        """
+        select
+            task_id, try_number,
+            unique_id, kind, status, failures, message, execution_seconds,
+            case when status = any (%(failing)s) then compiled_sql end,
+            owner, tags, sample, finished_at
+        from (
+            select *, max(try_number) over (partition by task_id) as last_try
+            from ops.node_result
+            where run_id = %(run_id)s
+        ) as result
+        where try_number = last_try
+        order by task_id, unique_id
+        """,
+        {"run_id": run_id, "failing": sorted(phrases.FAILING)},
+    )
+    results = tuple(
+        (row[0], row[1], NodeResult(*row[2:10], tuple(row[10]), *row[11:]))
+        for row in cursor.fetchall()
+    )
+    cursor.execute(
+        """
+        select distinct on (task_id) task_id, try_number, message, log_url, failed_at
+        from ops.task_failure
+        where run_id = %s
+        order by task_id, try_number desc
+        """,
+        (run_id,),
+    )
+    task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
+    cursor.execute(
+        "select published_at, run_id from ops.publication where undone_at is null "
+        "order by publication_id desc limit 1"
+    )
+    published_at, published_run_id = cursor.fetchone() or (None, None)
+    cursor.execute(
+        """
+        select
+            coalesce(sum(rows_inserted + rows_updated) filter (where status = 'loaded'), 0)::bigint,
+            coalesce(sum(rows_deleted) filter (where status = 'loaded'), 0)::bigint,
+            count(distinct table_name) filter (where status = 'loaded'),
+            coalesce(sum(rows_quarantined), 0)::bigint
+        from ops.load
+        where run_id = %s
+        """,
+        (run_id,),
+    )
+    loads = cursor.fetchone()
+    cursor.execute("select min(data_as_of) from marts.data_status where published_at is not null")
+    (data_as_of,) = cursor.fetchone()
+    failing = [result.unique_id for _, _, result in results if result.status in phrases.FAILING]
+    histories = _histories(cursor, run_id, failing)
+    return Facts(
+        *(results, task_failures, published_at, published_run_id, *loads, data_as_of),
+        overrides=tuple(in_force(cursor, run_id)),
+        histories=histories,
+    )
+
+
+def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, str]:
+    """Return in words how nodes went in the up to 100 runs before this one."""
+    cursor.execute(
+        """
+        select unique_id, array_agg(status order by moment desc)
+        from unnest(%(unique_ids)s::text[]) as wanted (unique_id)
+        cross join lateral (
+            select distinct on (run_id) run_id, status, moment
+            from (
+                select run_id, status, moment
+                from ops.node_result
+                where
+                    node_result.unique_id = wanted.unique_id
+                    and run_id <> %(run_id)s
+                order by moment desc
+                limit 100
+            ) as latest
+            order by run_id, moment desc
+        ) as before
+        group by unique_id
+        """,
+        {"unique_ids": unique_ids, "run_id": run_id},
+    )
+    return {unique_id: phrases.history(statuses) for unique_id, statuses in cursor.fetchall()}

@@ -1,0 +1,159 @@
+"""Airflow's connections and log-in, from docker-compose.yml's variables and the secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from devtools.fake_slack.connection import local_connection
+from elt.docker import secrets
+
+DEMO_LANDING = "/landing/demo"
+# the service `slack` of docker-compose.yml
+FAKE_SLACK = "slack:8065"
+UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
+WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
+
+
+class SettingsError(Exception):
+    """A variable can't be used; the message says what it should be."""
+
+
+def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return what a component of Airflow needs to know beyond docker-compose.yml.
+
+    Raises:
+        SettingsError: if a variable can't be used.
+        keys.LostSecretError: if a secret is missing.
+    """
+    made = {
+        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse(secrets.read("warehouse_password", folder)),
+        "AIRFLOW_CONN_GREENERY_SOURCE": source(
+            variables.get("GREENERY_SOURCE", "").strip(),
+            variables.get("GREENERY_SOURCE_PATH") or DEMO_LANDING,
+        ),
+        **log_in(variables.get("GREENERY_BIND", "")),
+    }
+    if slack := variables.get("GREENERY_SLACK", "").strip():
+        made["AIRFLOW_CONN_GREENERY_SLACK"] = slack_connection(slack)
+    if dead_man := variables.get("GREENERY_DEAD_MAN", "").strip():
+        made["AIRFLOW_CONN_GREENERY_DEAD_MAN"] = dead_man_connection(dead_man)
+    # what the user has set by hand wins
+    return {name: value for name, value in made.items() if not variables.get(name)}
+
+
+def warehouse(password: str) -> str:
+    """Return the connection of the warehouse, as JSON."""
+    return json.dumps({**WAREHOUSE, "login": "greenery", "password": password})
+
+
+def source(url: str, path: str = DEMO_LANDING) -> str:
+    """Return the connection of the shop's data, as JSON: a URL if there is one, else a folder.
+
+    Raises:
+        SettingsError: if both are given, or the URL can't be used. The message does not repeat it:
+            it may hold a password.
+    """
+    if not url:
+        return json.dumps({"conn_type": "fs", "extra": {"path": path}})
+    if path != DEMO_LANDING:
+        raise SettingsError("Set GREENERY_LANDING or GREENERY_SOURCE, not both: a shop has one.")
+    if url.startswith("{"):
+        return _json("GREENERY_SOURCE", url)
+    if re.match(r"postgres(ql)?://", url):
+        return json.dumps(_database(url))
+    if re.match(r"[a-z][a-z0-9+]+://", url):
+        return json.dumps({"conn_type": "fs", "extra": {"path": url}})
+    raise SettingsError(
+        "GREENERY_SOURCE is neither a URL (postgresql://user:password@host/database, "
+        "s3://bucket/folder …) nor an Airflow connection as JSON. "
+        "A folder of this machine goes into GREENERY_LANDING."
+    )
+
+
+def _database(url: str) -> dict[str, Any]:
+    # they import Airflow, 2 s of CPU at the start of a container: nothing else here needs it
+    from include.extract.database import database_at
+    from include.extract.errors import SourceError
+
+    try:
+        database = database_at(url)
+    except SourceError:
+        raise SettingsError(
+            "GREENERY_SOURCE should be postgresql://user:password@host:5432/database, with "
+            "what is special in user and password as %XX (@ is %40, / is %2F)."
+        ) from None
+    if _is_loopback(database.host):
+        raise SettingsError(
+            f"GREENERY_SOURCE names the host {database.host}, but in a container that is the "
+            "container itself. For a server on this machine write host.docker.internal."
+        )
+    return database.as_connection()
+
+
+def _json(name: str, text: str) -> str:
+    try:
+        json.loads(text)
+    except ValueError:
+        raise SettingsError(f"{name} begins with {{ but is not JSON.") from None
+    return text
+
+
+def slack_connection(text: str) -> str:
+    """Return the connection to Slack from a webhook's URL, a bot's token with a channel, or JSON.
+
+    `local` is the fake Slack.
+
+    Raises:
+        SettingsError: if it is none of these. The message does not repeat it: it holds a secret.
+    """
+    if text == "local":
+        return local_connection(FAKE_SLACK)
+    if text.startswith("{"):
+        return _json("GREENERY_SLACK", text)
+    if webhook := re.fullmatch(r"(https?)://([^/]+(?:/.*)?/services)/([^/]+/[^/]+/[^/]+)/?", text):
+        scheme, host, token = webhook.groups()
+        return json.dumps(
+            {"conn_type": "slackwebhook", "schema": scheme, "host": host, "password": token}
+        )
+    if bot := re.fullmatch(r"(xox\S+)\s+(\S+)", text):
+        token, channel = bot.groups()
+        return json.dumps({"conn_type": "slack", "password": token, "extra": {"channel": channel}})
+    raise SettingsError(
+        "GREENERY_SLACK is neither a webhook (https://hooks.slack.com/services/T…/B…/…) nor a "
+        "bot's token and a channel (xoxb-… #data-alerts) nor an Airflow connection as JSON, "
+        "nor `local`, the fake Slack."
+    )
+
+
+def dead_man_connection(url: str) -> str:
+    """Return the connection of a dead-man switch, whose whole URL is a secret.
+
+    Raises:
+        SettingsError: if it is no URL. The message does not repeat it.
+    """
+    if not re.fullmatch(r"https?://\S+", url):
+        raise SettingsError("GREENERY_DEAD_MAN is no URL (https://hc-ping.com/…).")
+    return json.dumps({"conn_type": "generic", "password": url})
+
+
+def log_in(address: str) -> dict[str, str]:
+    """Return the settings of the log-in: none on loopback, a password everywhere else."""
+    if _is_loopback(address):
+        return {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    return {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(UI_PASSWORDS),
+    }
+
+
+def _is_loopback(address: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    return address in ("", "localhost")

@@ -1,0 +1,1 @@
+"""Files of the landing folder: found, read, checked and copied."""

@@ -1,0 +1,171 @@
+"""The rows of one file into their target: at once if all fit, else without the bad ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading import erasure, primary_key, staging_table, value_formats
+from elt.loading.contract import Table
+from elt.loading.errors import RefusedFileError
+from elt.loading.files import copy_in_chunks, repeated_header
+from elt.loading.files.csv_chunks import count_rows, find_records
+from elt.loading.files.date_sample import DateLook, Watched
+from elt.loading.files.header import Header, read_header
+from elt.loading.files.landing import Landing, SourceFile
+from elt.loading.files.stream import open_stream
+from elt.loading.primary_key import Loser
+from elt.loading.quarantine.store import SHOW_ROWS, BadRow, Quarantine, allowed_rows
+from elt.loading.savepoint import savepoint
+from elt.loading.staging_table import Target
+
+# a file that can't be unpacked or read is not the fault of some of its rows
+_ABOUT_ROWS = {
+    *("type", "key", "structure", "encoding", "limit", "end_marker", "quotes", "header"),
+    *("form", "value"),
+}
+# only a look at the rows can tell whether that is so, and why
+_TO_LOOK_AT = ("form", "value")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a file brought. ``is_direct``: the rows are in the raw table already, with its key.
+
+    Else they are in ``_new``, which has the key. ``rows_read`` = ``rows`` there + quarantined +
+    erased.
+    """
+
+    header: Header
+    sha256: str
+    rows_read: int
+    rows: int
+    quarantined: int
+    is_direct: bool
+
+
+def fill(
+    cursor: Cursor,
+    landing: Landing,
+    table: Table,
+    file: SourceFile,
+    load_id: int,
+    *,
+    is_missing: bool,
+    latest: datetime | None = None,
+) -> Filled:
+    """Copy a file into the raw table, if that ``is_missing`` and nothing speaks against it, or into
+    ``_new``. ``latest`` is the latest version that a row may have.
+
+    Raises:
+        RefusedFileError: if it can't be read, or has more bad rows than the contract allows.
+    """
+    value_formats.use_date_order(cursor, table)
+    tombstones = erasure.read_tombstones(cursor, table)
+    with open_stream(landing, file, table, for_server=cursor.connection.server_version) as stream:
+        header = read_header(table, stream)
+        # COPY can't leave out a column or a row, nor see that a text of a key is empty
+        is_direct = is_missing and not (header.unknown or tombstones or table.null_text)
+        with savepoint(cursor, "at_once") as attempt:
+            if is_direct:
+                target = staging_table.open_raw(cursor, table, load_id)
+            else:
+                is_numbered = bool(tombstones)
+                target = staging_table.open_new(
+                    cursor, table, header.names, is_numbered=is_numbered
+                )
+            value_formats.add_checks(cursor, table, target.name, latest, is_clean=True)
+            options = "header true, freeze true" if is_direct else "header true"
+            columns = staging_table.places(table, header.names)
+            watched = Watched(stream, DateLook(table, header.names))
+            rows_read = staging_table.copy(
+                cursor, table, target.name, columns, watched, options=options
+            )
+            if is_direct:
+                value_formats.drop_checks(cursor, table, target.name)
+            sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
+            forgotten = 0 if is_direct else erasure.drop_erased(cursor, table, tombstones)
+            refusal = primary_key.add(cursor, table, target)
+            repeated_header.refuse_hidden(cursor, table, target, header.names)
+    quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
+    if attempt.refused:
+        kind = attempt.refused.kind
+        must_stop = table.on_bad_row == "stop" and kind not in _TO_LOOK_AT
+        if kind not in _ABOUT_ROWS or must_stop:
+            raise attempt.refused
+        is_direct = False
+        with open_stream(landing, file, table) as stream:
+            target, rows_read = copy_in_chunks.fill(
+                *(cursor, table, header.names, stream, quarantine),
+                is_careful=kind == "form",
+                latest=latest,
+                count_rows=partial(_count_rows, landing, file, table),
+            )
+            sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
+        if table.on_bad_row == "stop" and (bad := quarantine.first_row):
+            raise RefusedFileError(
+                "judged", bad.reason, column=bad.column, records=(bad.record.number,)
+            )
+        quarantine.check_share(rows_read)
+        forgotten = quarantine.erased + erasure.drop_erased(cursor, table, tombstones)
+        refusal = primary_key.add(cursor, table, target)
+    if refusal:
+        _drop_losers(cursor, landing, file, target, quarantine, rows_read, refusal)
+    rows = rows_read - quarantine.rows - forgotten
+    header = replace(header, seems_utf_8=seems_utf_8)
+    return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
+
+
+def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:
+    with open_stream(landing, file, table) as stream:
+        return count_rows(stream)
+
+
+def _drop_losers(
+    cursor: Cursor,
+    landing: Landing,
+    file: SourceFile,
+    target: Target,
+    quarantine: Quarantine,
+    rows_read: int,
+    refusal: str,
+) -> None:
+    table = quarantine.table
+    allowed = allowed_rows(table, rows_read) - quarantine.rows
+    enough = max(allowed, SHOW_ROWS) + 1
+    losers = primary_key.find_losers(cursor, table, target, enough)
+    if not losers:
+        raise RefusedFileError(refusal)
+    first = losers[0]
+    if table.on_bad_row == "stop":
+        pair = tuple(sorted(number for number in (first.number, first.winner) if number))
+        raise RefusedFileError("duplicate" if first.winner else "limit", records=pair)
+    shown = losers if len(losers) <= allowed else losers[:SHOW_ROWS]
+    quarantine.add(_bad_rows(landing, file, table, shown))
+    is_counted = len(losers) < enough
+    quarantine.check_share(rows_read, more=len(losers) - len(shown), is_counted=is_counted)
+    primary_key.remove(cursor, table, target, losers)
+    if refusal := primary_key.add(cursor, table, target):
+        raise RefusedFileError(refusal)
+
+
+def _bad_rows(
+    landing: Landing, file: SourceFile, table: Table, losers: list[Loser]
+) -> list[BadRow]:
+    numbers = {number for loser in losers for number in (loser.number, loser.winner) if number}
+    with open_stream(landing, file, table) as stream:
+        records = find_records(stream, numbers)
+    column = table.primary_key[0]
+    names = ", ".join(table.primary_key)
+    bad = []
+    for loser in losers:
+        reason = f"the key ({names}) is longer than an index can hold"
+        if loser.winner is not None:
+            line = records[loser.winner].line
+            reason = f"the key ({names}) is there again on line {line}, and that row is loaded"
+        is_replayable = loser.winner is None
+        bad.append(BadRow(records[loser.number], (reason,), column, is_replayable))
+    return bad

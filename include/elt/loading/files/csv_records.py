@@ -1,0 +1,188 @@
+"""Which lines of a file a record stands on: cut in Python, slowly, only where a load was refused.
+
+Records are cut by the letter of RFC 4180 (``quoting``).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from elt.loading.files.limits import RECORD_BYTES, long_record
+from elt.loading.files.quoting import QUOTE, Cut, grammar, line_end
+from elt.loading.files.stream import BOM, CHUNK_BYTES, Readable
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as it stands in the file. Lines are counted as an editor does.
+
+    ``number`` is 0 for the header; ``server_line`` is what COPY calls the place; ``raw`` is the
+    record with its line end. ``broken`` is where in it the first field begins whose quotes break
+    the rule, or -1.
+    """
+
+    number: int
+    line: int
+    last_line: int
+    server_line: int
+    raw: bytes
+    broken: int = -1
+    delimiter: bytes = b","
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its quotes keep the rule."""
+        return self.broken < 0
+
+    @property
+    def text(self) -> bytes:
+        """The record without its line end."""
+        return self.raw.rstrip(b"\r\n")
+
+    def field_count(self) -> int:
+        """Return the number of fields as the server counts them."""
+        return 1 + sum(part.count(self.delimiter) for part in self.text.split(QUOTE)[::2])
+
+    def fields(self) -> list[str]:
+        """Return the fields; of a record with broken quotes those before the broken one."""
+        if not self.is_closed:
+            return self._read(self.raw[: self.broken])[:-1]
+        fields = self._read(self.text)
+        return fields if len(fields) == self.field_count() else []
+
+    def lenient_fields(self) -> list[str]:
+        """Return the fields as a reader sees them that forgives stray quotes and marks."""
+        return self._read(self.text.replace(BOM, b""))
+
+    def words(self) -> list[str]:
+        """Return all that could be a field, however the quotes are read."""
+        text = self.text.decode("utf-8", "replace")
+        parts = re.split(f'[\r\n"{re.escape(self.delimiter.decode())}]', text)
+        return [*self.fields(), *self.lenient_fields(), *(part.strip() for part in parts)]
+
+    def has_bad_text(self) -> bool:
+        """Tell whether it holds what is not UTF-8, or a zero byte."""
+        return b"\0" in self.raw or not is_utf8(self.raw)
+
+    def _read(self, data: bytes) -> list[str]:
+        text = data.decode("utf-8", "replace")
+        try:
+            lines = io.StringIO(text, newline="")
+            rows = list(csv.reader(lines, delimiter=self.delimiter.decode()))
+        except csv.Error:
+            return []
+        return rows[0] if len(rows) == 1 else []
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether it decodes."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read_records(
+    stream: Readable, delimiter: bytes = b",", *, first_line: int = 1
+) -> Iterator[Record]:
+    """Yield the records of a file in order, the header first, which begins on ``first_line``.
+
+    Raises:
+        RefusedFileError: if one is longer than 64 MiB, as one is whose quote is never closed.
+    """
+    data, is_last = read_on(stream, b"", CHUNK_BYTES)
+    end = line_end(data)
+    rules = grammar(delimiter, end)
+    number, line, server_line = 0, first_line, 0
+    while True:
+        stop = 0
+        for record in cut_records(
+            *(data, end, rules.cuts(data, is_last=is_last)),
+            delimiter=delimiter,
+            number=number,
+            line=line,
+            server_line=server_line,
+        ):
+            yield record
+            stop += len(record.raw)
+            number, server_line = record.number + 1, record.server_line
+        if is_last:
+            return
+        line += data.count(rules.end, 0, stop)
+        check_length(data[stop:], line)
+        data, is_last = read_on(stream, data[stop:], CHUNK_BYTES)
+
+
+def record_at_start(head: bytes, delimiter: bytes) -> Record | None:
+    """Return the first record of a file that begins with ``head``, None if it is empty."""
+    end = line_end(head)
+    return next(cut_records(head, end, delimiter=delimiter, number=0, line=1), None)
+
+
+def read_on(stream: Readable, rest: bytes, size: int) -> tuple[bytes, bool]:
+    """Read to ``size`` bytes with what is left, or to its double; tell whether that was the end.
+
+    What is left may be the start of a long record, which is not looked at for each piece anew.
+    """
+    wanted = min(max(size, 2 * len(rest)), RECORD_BYTES + 1)
+    pieces, have = [rest], len(rest)
+    while have < wanted and (data := stream.read(min(CHUNK_BYTES, wanted - have))):
+        pieces.append(data)
+        have += len(data)
+    return b"".join(pieces), have < wanted
+
+
+def check_length(rest: bytes, line: int) -> None:
+    """Refuse a record that is not whole yet, and begins on this line, if it is too long."""
+    if len(rest) > RECORD_BYTES:
+        raise long_record(line)
+
+
+def cut_records(
+    data: bytes,
+    end: bytes,
+    cuts: Iterable[Cut] | None = None,
+    *,
+    delimiter: bytes,
+    number: int,
+    line: int,
+    server_line: int = 0,
+) -> Iterator[Record]:
+    """Yield the records of a part of a file that begins with the given number and line.
+
+    ``server_line`` is that of the record before.
+    """
+    last = end[-1:]
+    start = 0
+    for cut in grammar(delimiter, end).cuts(data) if cuts is None else cuts:
+        raw = data[start : cut.stop]
+        broken = cut.broken - start if cut.broken >= 0 else -1
+        # what COPY counts inside quotes: before it knows how lines end, and after
+        embedded = (b"\n" if end == b"\n" else b"\r") if number else b"\r"
+        server_line += 1 + raw.rstrip(b"\r\n").count(embedded)
+        ends = raw.count(last)
+        last_line = line + ends - raw.endswith(last)
+        yield Record(number, line, last_line, server_line, raw, broken, delimiter)
+        number, line, start = number + 1, line + ends, cut.stop
+
+
+def count_records(data: bytes, end: bytes) -> int:
+    """Return how many records a part of a file has whose quotes keep the rule: much faster."""
+    count, is_open = 0, False
+    for step in range(0, len(data), CHUNK_BYTES):
+        parts = data[step : step + CHUNK_BYTES].split(QUOTE)
+        count += sum(part.count(end[-1:]) for part in parts[is_open::2])
+        is_open ^= len(parts) % 2 == 0
+    return count + bool(data and not data.endswith(end[-1:]))
+
+
+def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) -> Record:
+    """Return a record that stands by itself, such as one that waits in quarantine."""
+    raw = text.encode() if isinstance(text, str) else text
+    found = grammar(delimiter, b"\n").cut(raw, 0)
+    return Record(number, line, line + raw.count(b"\n"), 0, raw, found.broken, delimiter)

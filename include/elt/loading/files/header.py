@@ -1,0 +1,153 @@
+"""The header of a landing file against the contract of its table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from elt.loading.contract import Table
+from elt.loading.errors import RefusedFileError
+from elt.loading.files import foreign_formats
+from elt.loading.files.csv_records import Record, record_at_start
+from elt.loading.files.limits import MOST_COLUMNS
+from elt.loading.files.quoting import grammar, line_end
+from elt.loading.files.stream import CHUNK_BYTES, Stream
+
+# 1,600 names of the length that names have; what is longer is not looked through
+HEADER_BYTES = 128 << 10
+# of 1: names that differ by a typing error or an ending
+NEAR = 0.75
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of a file in its order, those that the contract has by the contract's names.
+
+    ``unknown`` are those the contract does not name, ``missing`` those it has and the file has not;
+    ``loose`` are pairs of a column and its name in the file, where case or blanks differ.
+    ``seems_utf_8``: the file was read in the contract's other encoding, and looks like UTF-8.
+    """
+
+    names: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    loose: tuple[tuple[str, str], ...] = ()
+    seems_utf_8: bool = False
+
+
+def read_header(table: Table, stream: Stream) -> Header:
+    """Return the header of an open file, which can be read from its start afterwards.
+
+    Raises:
+        RefusedFileError: if the file is empty, is no CSV, or lacks a column of key or version.
+    """
+    if stream.is_empty:
+        raise RefusedFileError("file", "is empty: 0 bytes, expected at least a header")
+    first = record_at_start(stream.head, stream.delimiter)
+    if first is None or first.has_bad_text():
+        raise _no_header(table, table.column_names, stream)
+    _check_size(table, first, stream)
+    if not first.is_closed:
+        raise _broken_header(table, first, stream)
+    names = first.fields() or [""]
+    return check_header(table, names, stream)
+
+
+def check_header(table: Table, given: Sequence[str], stream: Stream) -> Header:
+    """Match a header with the contract, by name without case and blanks.
+
+    The names that a file gives are repeated only if the header is a true one: the first line of a
+    file without a header is somebody's data.
+    """
+    names = match_names(table, given)
+    needed = [*table.primary_key, *([table.version] if table.version else [])]
+    if any(name not in names for name in needed):
+        lacking = [name for name in table.column_names if name not in names]
+        raise _no_header(table, lacking, stream, names)
+    # a column without a name, as spreadsheets leave behind, can be there as often as it likes
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        spelled = [
+            name.strip() for name, column in zip(given, names, strict=True) if column == twice
+        ]
+        ways = " and ".join(f"`{name}`" for name in dict.fromkeys(spelled))
+        how = (
+            "" if len(set(spelled)) == 1 else f" (as {ways}, which differ in case and blanks alone)"
+        )
+        raise RefusedFileError("file", f"has the column `{twice}` twice in its header{how}")
+    unknown = tuple(name for name in names if table.column(name) is None)
+    # the contract's are made in any case, and one that counts the rows
+    if (count := len(unknown) + len(table.columns) + 1) > MOST_COLUMNS:
+        raise RefusedFileError(
+            "file",
+            f"has {len(unknown):,} columns in its header (line {stream.first_line}) that its "
+            f"contract does not name; with the contract's that makes {count:,}, and a table of "
+            f"Postgres has at most {MOST_COLUMNS:,}",
+        )
+    return Header(
+        tuple(names),
+        unknown,
+        tuple(name for name in table.column_names if name not in names),
+        tuple(
+            (column, name)
+            for name, column in zip(given, names, strict=True)
+            if table.column(column) and name != column
+        ),
+    )
+
+
+def _check_size(table: Table, first: Record, stream: Stream) -> None:
+    where = f"in its header (line {stream.first_line})"
+    what = ""
+    if (count := first.field_count()) > MOST_COLUMNS:
+        is_whole = first.raw != first.text or len(stream.head) < CHUNK_BYTES
+        told = f"{count:,}" if is_whole else f"more than {MOST_COLUMNS:,}"
+        what = f"has {told} columns {where}; a table of Postgres has at most {MOST_COLUMNS:,}"
+    elif len(first.raw) > HEADER_BYTES:
+        what = f"has more than {HEADER_BYTES >> 10} KiB {where}"
+    if what:
+        raise RefusedFileError("file", what, remedy=_remedy(table, stream))
+
+
+def match_names(table: Table, given: Sequence[str]) -> list[str]:
+    """Return the names of a header, those of the contract's columns as the contract has them."""
+    return [folded if table.column(folded := fold(name)) else name.strip() for name in given]
+
+
+def fold(name: str) -> str:
+    """Return a name without case and marks, and without blanks around it; one inside is ``_``."""
+    return "_".join(name.replace("\ufeff", "").casefold().split())
+
+
+def nearest(name: str, columns: Collection[str]) -> str:
+    """Return which of these columns a name was probably meant to be, or an empty string."""
+    return next(iter(difflib.get_close_matches(fold(name), columns, 1, NEAR)), "")
+
+
+def _broken_header(table: Table, first: Record, stream: Stream) -> RefusedFileError:
+    if foreign_formats.format_of(stream.head):
+        return _no_header(table, table.column_names, stream)
+    what = grammar(stream.delimiter, line_end(stream.head)).fault(first.text, first.broken)
+    return RefusedFileError(
+        "file", f"has a header (line {stream.first_line}) that is not valid CSV: {what}"
+    )
+
+
+def _no_header(
+    table: Table, missing: Sequence[str], stream: Stream, names: Sequence[str] = ()
+) -> RefusedFileError:
+    listed = ", ".join(f"`{name}`" for name in missing)
+    keys = [name for name in table.primary_key if name in missing]
+    columns = "the column" if len(missing) == 1 else "the columns"
+    reason = f"lacks {columns} {listed} in its header (line {stream.first_line})"
+    if keys and len(missing) < len(table.columns):
+        reason += f"; `{keys[0]}` is part of its key"
+    for place, name in enumerate(names, 1):
+        if table.column(name) is None and (meant := nearest(name, missing)):
+            reason += f"; did you mean `{meant}` by column {place}?"
+    return RefusedFileError("file", reason, remedy=_remedy(table, stream))
+
+
+def _remedy(table: Table, stream: Stream) -> str:
+    end = "Nothing of this file was loaded. Mend it and run again."
+    return " ".join(part for part in (foreign_formats.describe(table, stream.head), end) if part)

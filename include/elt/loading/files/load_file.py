@@ -1,0 +1,230 @@
+"""One file, one transaction: all of it is loaded or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading import (
+    load_log,
+    load_warnings,
+    merge,
+    primary_key,
+    raw_table,
+    staging_table,
+    value_formats,
+)
+from elt.loading.contract import Table
+from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
+from elt.loading.files import late_files
+from elt.loading.files.copy_file import Filled, fill
+from elt.loading.files.csv_records import Record, read_records
+from elt.loading.files.deadline import Deadline
+from elt.loading.files.error_message import explain
+from elt.loading.files.file_stability import wait_until_settled
+from elt.loading.files.landing import Landing, SourceFile
+from elt.loading.files.late_files import Late
+from elt.loading.files.load_order import LoadOrder
+from elt.loading.files.stream import hash_file, open_stream
+from elt.loading.load_context import Loader
+from elt.loading.load_log import Known, LoadResult
+from elt.loading.merge import Counts
+from elt.loading.quarantine import store
+
+logger = logging.getLogger(__name__)
+# what the server says about the data of a file, and no retry changes
+_ABOUT_THE_DATA = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    psycopg2.errors.ProgramLimitExceeded,
+    psycopg2.errors.StatementTooComplex,
+    psycopg2.errors.TooManyColumns,
+    psycopg2.errors.TooManyArguments,
+)
+
+
+def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) -> LoadResult:
+    """Load a file and return what became of it; ``order`` knows of it afterwards.
+
+    Raises:
+        SourceError: if the file is refused. The refusal has a row in ``ops.load`` then.
+    """
+    started_at = loader.clock.now()
+    refused: RefusedFileError | None = None
+    deadline = Deadline(loader.clock.now, table.max_minutes)
+    loader = replace(loader, landing=deadline.landing(loader.landing))
+    try:
+        settled = wait_until_settled(
+            lambda: loader.landing.look(file.path), loader.clock, loader.settle_seconds
+        )
+        if settled is not None:
+            file = settled
+            return _load(loader, table, file, order, started_at, deadline)
+    except (FileInMotionError, FileNotFoundError):
+        pass
+    except PermissionError:
+        refused = RefusedFileError("file", "can't be read: permission denied")
+    except RefusedFileError as error:
+        refused = error
+    except _ABOUT_THE_DATA as error:
+        refused = staging_table.translate(error)
+    except psycopg2.errors.QueryCanceled:
+        if not deadline.is_over():
+            raise
+        refused = deadline.refusal()
+
+    # from here on no server error is being handled, so that none hangs on what is raised
+    if refused is None or _has_moved(loader.landing, file):
+        logger.warning(
+            "%s is still being written (or was just taken away): left for the next run.", file.path
+        )
+        return LoadResult(table.name, file.path, "left")
+    message = explain(refused, table, file.path, lambda: _records(loader.landing, file, table))
+    with loader.transaction() as cursor:
+        load_log.record_failure(
+            cursor,
+            table.name,
+            file,
+            run_id=loader.run_id,
+            error=message,
+            started_at=started_at,
+            finished_at=loader.clock.now(),
+        )
+    raise SourceError(message)
+
+
+def _load(
+    loader: Loader,
+    table: Table,
+    file: SourceFile,
+    order: LoadOrder,
+    started_at: datetime,
+    deadline: Deadline,
+) -> LoadResult:
+    with loader.transaction() as cursor:
+        state = raw_table.prepare(cursor, table)
+        # only now: what other loads hold is not this file's fault
+        deadline.start(cursor)
+        # asked again under the lock: another load may have been faster
+        order.known |= load_log.read_known(cursor, table.name, file.path)
+        last = order.known.get(file.path)
+        decision = load_log.decide(file, last, order.newest_before(file.path))
+        if state != "ready":
+            decision = "apply"
+        if decision == "skip":
+            return LoadResult(table.name, file.path, "skipped")
+        load_id = load_log.next_load_id(cursor)
+        columns = None
+        latest = value_formats.latest_version(table, started_at)
+        if decision == "read" and last and _is_same(loader.landing, file, last):
+            sha256 = last.sha256
+            result = LoadResult(table.name, file.path, "unchanged", load_id)
+        else:
+            filled = fill(
+                *(cursor, loader.landing, table, file, load_id),
+                is_missing=state == "missing",
+                latest=latest,
+            )
+            deadline.limit_statements(cursor)
+            sha256, columns = filled.sha256, filled.header.names
+            place = late_files.compare(cursor, table, file.path, sha256, order, state)
+            may_shrink = table.name in loader.confirm_shrunk
+            counts = _apply(
+                *(cursor, table, load_id, filled, state, place),
+                may_shrink=may_shrink,
+                latest=latest,
+            )
+            raw_table.index(cursor, table)
+            if counts.lowered and table.load == "delta":
+                load_log.read_others_again(cursor, table.name, file.path)
+            numbers = counts.by_fate()
+            result = LoadResult(
+                *(table.name, file.path, "loaded", load_id, filled.rows_read),
+                **numbers,
+                rows_quarantined=filled.quarantined,
+            )
+            is_snapshot = table.load == "full_snapshot" and not place.is_outdated
+            is_whole = is_snapshot and not filled.quarantined
+            store.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
+            if not filled.is_direct and not place.is_outdated:
+                store.supersede_keys(cursor, table, load_id, but_of=place.kept)
+            load_warnings.tell(cursor, table, result, filled.header)
+        # as late as can be: what was read must still be what lies there
+        if _has_moved(loader.landing, file):
+            raise FileInMotionError
+        load_log.record(
+            cursor,
+            result,
+            file,
+            run_id=loader.run_id,
+            sha256=sha256,
+            columns=columns,
+            started_at=started_at,
+            finished_at=loader.clock.now(),
+        )
+        applied_id = load_id if result.status == "loaded" or not last else last.applied_id
+        order.known[file.path] = Known(file.size, file.modified_at, sha256, applied_id)
+        return result
+
+
+def _apply(
+    cursor: Cursor,
+    table: Table,
+    load_id: int,
+    filled: Filled,
+    state: raw_table.State,
+    place: Late,
+    *,
+    may_shrink: bool,
+    latest: datetime | None,
+) -> Counts:
+    if filled.is_direct:
+        raw_table.finish(cursor, table)
+        return Counts(inserted=filled.rows)
+    if state == "missing":
+        raw_table.create(cursor, table)
+    held = place.hold_back(cursor, table)
+    left_out = filled.rows if place.is_outdated else 0 if place.is_rewritten else held
+    counts = Counts()
+    if not place.is_outdated:
+        counts = merge.apply(
+            cursor,
+            table,
+            load_id,
+            filled.rows - left_out,
+            given=filled.header.names,
+            quarantined=filled.quarantined,
+            may_shrink=may_shrink,
+            source_file=place.path,
+            latest=latest,
+        )
+    place.warn(cursor, table, load_id, held, counts.updated)
+    if state == "missing":
+        primary_key.add(cursor, table, staging_table.raw_target(table))
+    erased = filled.rows_read - filled.rows - filled.quarantined
+    return replace(counts, unchanged=counts.unchanged + left_out + erased)
+
+
+def _is_same(landing: Landing, file: SourceFile, last: Known) -> bool:
+    return file.size == last.size and hash_file(landing, file) == last.sha256
+
+
+def _has_moved(landing: Landing, file: SourceFile) -> bool:
+    try:
+        return landing.look(file.path) != file
+    except FileNotFoundError:
+        return True
+    except (PermissionError, RefusedFileError):  # that is why it was refused
+        return False
+
+
+def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Record]:
+    # a message does without the line if the file has just become another one
+    with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
+        yield from read_records(stream, stream.delimiter, first_line=stream.first_line)

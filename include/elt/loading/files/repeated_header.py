@@ -1,0 +1,123 @@
+"""A header in the middle of a file, as exports have that were glued together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading.contract import Table
+from elt.loading.errors import RefusedFileError
+from elt.loading.files.csv_records import Record
+from elt.loading.files.header import fold
+from elt.loading.files.stream import BOM
+from elt.loading.quarantine.store import BadRow
+from elt.loading.staging_table import Target, places
+
+AGAIN = "the header stands here again: are two exports glued together?"
+OTHER_HEADER = (
+    "a second header stands here, with other columns or another order of them: two exports are "
+    "glued together, part them"
+)
+BELOW = "stands below a second header with other columns"
+# a name of a column is no value of any other type
+_TAKES_NAMES = ("text", "jsonb", "boolean")
+_MOST_WORDS = 4
+
+
+class Headers:
+    """Finds headers among the records of a file whose own header has these names.
+
+    Below a header with other columns, or the same in another order, a row has its values in other
+    places. Such rows are not loaded, up to the next header that is like the first.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        self._names = [fold(name) for name in names]
+        self._known = sorted({*self._names, *table.column_names} - {""}, key=len, reverse=True)
+        self._keys = set(table.primary_key)
+        self._token = max(table.primary_key[0].split("_"), key=len).encode()
+        self._can_hide = can_hide(table, names)
+        self._moved_on = 0
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Tell whether a piece must be looked at, since the server would take what stands in it."""
+        return bool(self._moved_on) or (self._can_hide and self._token in data.lower())
+
+    def sort_out(self, records: Sequence[Record]) -> tuple[list[BadRow], list[Record]]:
+        """Part the records of a piece, the pieces in order: those of no use, and the others."""
+        bad, right = [], []
+        for record in records:
+            if names := self.find(record):
+                self._moved_on = 0 if names == self._names else record.line
+                bad.append(BadRow(record, (OTHER_HEADER if self._moved_on else AGAIN,)))
+            elif self._moved_on:
+                bad.append(BadRow(record, (f"{BELOW} (line {self._moved_on})",)))
+            else:
+                right.append(record)
+        return bad, right
+
+    def find(self, record: Record) -> list[str]:
+        """Return the names of a header that a record holds, or nothing.
+
+        That is also one which a line without its end ran into.
+        """
+        if self._token not in record.raw.lower():
+            return []
+        fields = [fold(field) for field in record.lenient_fields()]
+        if self.is_header(fields):
+            return fields
+        rest = fields[len(self._names) - 1 :]
+        if len(self._names) == 1 or len(rest) < 2:
+            return []
+        ran_into = next((name for name in self._known if rest[0].endswith(name)), "")
+        names = [ran_into, *rest[1:]]
+        return names if ran_into and self.is_header(names) else []
+
+    def is_header(self, fields: Sequence[str]) -> bool:
+        """Tell it by the names of the key, and because most others are names of columns too."""
+        is_keyed = self._keys.issubset(fields)
+        return is_keyed and 2 * sum(field in self._known for field in fields) > len(fields)
+
+
+def can_hide(table: Table, names: Sequence[str]) -> bool:
+    """Tell whether the server takes a header for a row, because all columns take text."""
+    columns = [column for column in table.columns if column.name in names]
+    return all(column.data_type in _TAKES_NAMES for column in columns)
+
+
+def refuse_hidden(cursor: Cursor, table: Table, target: Target, names: Sequence[str]) -> None:
+    """Look for a header among the rows of a file, by the index of their key.
+
+    Raises:
+        RefusedFileError: if there is one.
+    """
+    key = next((k for k in table.primary_key if table.column(k).data_type == "text"), None)
+    if key is None or not can_hide(table, names):
+        return
+    spelled = {way for name in {*table.column_names, *names} for way in _ways_to_spell(name)}
+    columns = places(table, names)
+    cursor.execute(
+        sql.SQL("select {} from {} where {} = any(%s)").format(
+            sql.SQL(", ").join(sql.SQL("{}::text").format(column) for column in columns),
+            target.name,
+            sql.Identifier(key),
+        ),
+        [sorted(spelled)],
+    )
+    headers = Headers(table, names)
+    if any(headers.is_header([fold(value or "") for value in row]) for row in cursor):
+        raise RefusedFileError("header")
+
+
+def _ways_to_spell(name: str) -> Iterator[str]:
+    words = name.split("_")
+    ways = [(word, word.upper(), word.capitalize()) for word in words]
+    spelled = itertools.product(*ways) if len(words) <= _MOST_WORDS else zip(*ways, strict=True)
+    mark = BOM.decode()
+    for way in spelled:
+        for joined in {"_".join(way), " ".join(way)}:
+            for before, after in itertools.product(("", " ", mark), ("", " ")):
+                yield f"{before}{joined}{after}"

@@ -1,0 +1,176 @@
+"""The memory of loads in ``ops.load``, and what it says about a file that is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading.files.landing import SourceFile
+
+Decision = Literal["skip", "read", "apply"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was last loaded from a path. ``applied_id`` is its last load of changed bytes, or 0."""
+
+    size: int
+    modified_at: datetime | None
+    sha256: str | None
+    applied_id: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of one file. ``rows_read`` = inserted + updated + unchanged + quarantined.
+
+    ``skipped``: known and not read. ``left``: still being written, for the next run. Neither has a
+    row in ``ops.load``, hence no load id.
+    """
+
+    table: str
+    source_file: str
+    status: Literal["loaded", "unchanged", "skipped", "left"]
+    load_id: int | None = None
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_deleted: int = 0
+    rows_quarantined: int = 0
+
+
+def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str, Known]:
+    """Return what was last loaded from each path of a table, or from one.
+
+    Failed loads do not count, nor what was read of a database, nor rows that were tried again.
+    """
+    cursor.execute(
+        """
+        select latest.source_file, load.file_size, load.file_modified_at, load.file_sha256,
+            coalesce(latest.applied_id, 0)
+        from (
+            select source_file, max(load_id) as load_id,
+                max(load_id) filter (where status = 'loaded') as applied_id
+            from ops.load
+            where table_name = %(table)s and (%(path)s is null or source_file = %(path)s)
+                and status <> 'failed' and cause = 'delivery' and source_snapshot is null
+            group by source_file
+        ) as latest
+        inner join ops.load as load on latest.load_id = load.load_id
+        """,
+        {"table": table, "path": path},
+    )
+    return {path: Known(*values) for path, *values in cursor}
+
+
+def decide(file: SourceFile, last: Known | None, newest_before: int = 0) -> Decision:
+    """Return what to do with a file: skip it unread, read it and compare its hash, or apply it.
+
+    ``newest_before`` is the last load among the files before it in order. A file that was loaded
+    before that is applied again, whatever its bytes: the later file wins, also when the earlier one
+    came late.
+    """
+    if last is None or newest_before > last.applied_id:
+        return "apply"
+    is_same = (file.size, file.modified_at) == (last.size, last.modified_at)
+    return "skip" if is_same and file.modified_at is not None else "read"
+
+
+def read_others_again(cursor: Cursor, table: str, path: str) -> None:
+    """Have all files of a table but one applied again, as if their bytes had changed.
+
+    A row that went back to an older version may have hidden a newer one in any of them.
+    """
+    cursor.execute(
+        "update ops.load set file_modified_at = null, file_sha256 = null "
+        "where table_name = %s and source_file <> %s and file_sha256 is not null",
+        [table, path],
+    )
+
+
+def is_to_be_read_again(known: Mapping[str, Known], paths: Iterable[str]) -> bool:
+    """Tell whether ``read_others_again`` waits for one of the files."""
+    return any(known[path].sha256 is None for path in paths if path in known)
+
+
+def next_load_id(cursor: Cursor) -> int:
+    """Take a load id. Do it inside the table's lock, so that ids grow in the order of commits."""
+    cursor.execute("select nextval(pg_get_serial_sequence('ops.load', 'load_id'))")
+    return cursor.fetchone()[0]
+
+
+def record(
+    cursor: Cursor,
+    result: LoadResult,
+    file: SourceFile,
+    *,
+    run_id: str,
+    sha256: str,
+    columns: Sequence[str] | None,
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a file that was loaded or found unchanged; ``columns`` is its header."""
+    cursor.execute(
+        "insert into ops.load (load_id, run_id, table_name, source_file, file_size, "
+        "file_modified_at, file_sha256, rows_read, rows_inserted, rows_updated, rows_unchanged, "
+        "rows_deleted, rows_quarantined, source_columns, started_at, finished_at, status) "
+        "overriding system value "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(result.load_id, run_id, result.table, file.path, file.size, file.modified_at, sha256),
+            *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
+            *(result.rows_deleted, result.rows_quarantined, columns and list(columns)),
+            *(started_at, finished_at, result.status),
+        ],
+    )
+
+
+def record_failure(
+    cursor: Cursor,
+    table: str,
+    file: SourceFile,
+    *,
+    run_id: str,
+    error: str,
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a file that was refused."""
+    cursor.execute(
+        "insert into ops.load (run_id, table_name, source_file, file_size, file_modified_at, "
+        "started_at, finished_at, status, error) values (%s, %s, %s, %s, %s, %s, %s, 'failed', %s)",
+        [
+            *(run_id, table, file.path, file.size, file.modified_at),
+            *(started_at, finished_at, error),
+        ],
+    )
+
+
+def record_replay(
+    cursor: Cursor,
+    result: LoadResult,
+    origin_id: int,
+    *,
+    run_id: str,
+    columns: Sequence[str],
+    started_at: datetime,
+    finished_at: datetime,
+) -> None:
+    """Write the row of a load that tried quarantined rows of another one, ``origin_id``, again."""
+    cursor.execute(
+        "insert into ops.load (load_id, run_id, table_name, source_file, cause, replay_of, "
+        "rows_read, rows_inserted, rows_updated, rows_unchanged, rows_quarantined, "
+        "source_columns, started_at, finished_at, status) overriding system value "
+        "values (%s, %s, %s, %s, 'replay', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(result.load_id, run_id, result.table, result.source_file, origin_id),
+            *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
+            *(result.rows_quarantined, list(columns), started_at, finished_at, result.status),
+        ],
+    )

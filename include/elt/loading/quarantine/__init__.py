@@ -1,0 +1,1 @@
+"""Rows that can't be loaded: why, where they wait, and how they are tried again."""

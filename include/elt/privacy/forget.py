@@ -1,0 +1,301 @@
+"""Forget a person: one transaction over every schema that may hold a row of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import psycopg2
+from psycopg2 import errors, sql
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading import references
+from elt.loading.contract import Table
+from elt.loading.erasure import is_telling
+from elt.privacy import (
+    copies,
+    erased_rows,
+    leftovers,
+    locks,
+    messages,
+    quarantine,
+    source_rows,
+    tombstones,
+)
+from elt.privacy.quarantine import Wiped
+from elt.privacy.rules import Rules, names_downstream, read_rules
+from elt.privacy.search_terms import SHORTEST_ALONE, Words
+from elt.warehouse import lease
+from elt.warehouse.connection import connect, transaction
+
+# for the rows and tables that somebody else has locked
+LOCK_SECONDS = 60
+VACUUM_LOCK_SECONDS = 5
+
+
+class ForgetError(Exception):
+    """Nothing was changed; the message says why."""
+
+
+class UnknownPersonError(ForgetError):
+    """There is nobody with this id."""
+
+
+class LeftoverError(ForgetError):
+    """Something of the person would stay in a table, where it can't be told from other people's."""
+
+
+class BusyError(ForgetError):
+    """Somebody else is at work on a table; trying again later helps."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was done. ``removed`` counts rows by table, those without any included.
+
+    ``messages`` counts texts in which words were hidden, by table. ``elsewhere`` names tables that
+    are not the daily run's own and may hold rows of the person, ``doubtful`` says in words what may
+    be theirs and stays, ``undecided`` are ids of rows in quarantine that may be theirs, and
+    ``not_vacuumed`` tables whose deleted rows still lie on the server's disk.
+    """
+
+    removed: Mapping[str, int]
+    quarantined: int
+    messages_by_table: Mapping[str, int]
+    elsewhere: tuple[str, ...]
+    was_known: bool
+    doubtful: tuple[str, ...] = ()
+    undecided: tuple[int, ...] = ()
+    not_vacuumed: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(self.removed.values())
+
+    @property
+    def messages(self) -> int:
+        return sum(self.messages_by_table.values())
+
+
+def forget(person_id: str, tables: Mapping[str, Table], run_id: str) -> Forgotten:
+    """Remove every row of a person for good and see to it that a reload brings none back.
+
+    Safe to repeat. It holds the lease meanwhile, under ``run_id``.
+
+    Raises:
+        UnknownPersonError: if nobody has this id.
+        LeftoverError: if something of the person would stay where nobody finds it.
+        BusyError: if somebody else kept a table locked for too long.
+        ContractError: if the contracts do not say whose a row is.
+        LeaseHeldError: if a run is at work.
+    """
+    rules = read_rules(tables)
+    with lease.held(run_id):
+        try:
+            with transaction("loader") as cursor:
+                lease.hold(cursor, run_id)
+                locks.take(cursor, rules, LOCK_SECONDS)
+                person_id = _as_key(cursor, rules, person_id)
+                forgotten = _forget(cursor, rules, person_id, run_id)
+        except errors.LockNotAvailable:
+            raise BusyError(locks.in_words(LOCK_SECONDS)) from None
+        except errors.DeadlockDetected:
+            raise BusyError(
+                "Somebody else changed the same tables meanwhile. Nothing was changed; try again."
+            ) from None
+        return replace(forgotten, not_vacuumed=tuple(_vacuum(forgotten)))
+
+
+def _as_key(cursor: Cursor, rules: Rules, person_id: str) -> str:
+    """Return an id as the server writes it: ``007`` of a number is ``7``."""
+    column = rules.root.column(rules.root.primary_key[0])
+    assert column is not None
+    cursor.execute(
+        sql.SQL("select {}::text").format(
+            erased_rows.cast(erased_rows.text(person_id), column.data_type)
+        )
+    )
+    (key,) = cursor.fetchone()
+    if key is None:
+        raise UnknownPersonError(
+            f"This is no {column.name}: it must be a valid {column.data_type}. Nothing was changed."
+        )
+    return key
+
+
+def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgotten:
+    erased_rows.prepare(cursor)
+    removed: dict[str, int] = {}
+    wiped: list[Wiped] = []
+    erased_rows.note(cursor, rules.root.name, rules.root.primary_key[0], [person_id])
+    for table in (rules.root, *rules.own):
+        erased_rows.note(cursor, table.name, table.person, [person_id])
+        removed[f"raw.{table.name}"] = source_rows.remove_own(
+            cursor, rules, table, person_id, run_id
+        )
+    # before their parts: an order in quarantine has lines that are not
+    for table in (rules.root, *rules.own):
+        wiped.append(_wipe(cursor, rules, table))
+    for table in rules.parts:
+        removed[f"raw.{table.name}"] = source_rows.remove_parts(cursor, rules, table, run_id)
+        wiped.append(_wipe(cursor, rules, table))
+    was_known = tombstones.is_known(cursor, rules, person_id)
+    quarantined = sum(one.rows for one in wiped)
+    if not (was_known or quarantined or any(removed.values())):
+        raise UnknownPersonError(
+            f"Nobody has this {rules.root.person}: neither raw.{rules.root.name} nor another table "
+            "nor the quarantine has a row of theirs, and nobody was forgotten by it. "
+            "Nothing was changed."
+        )
+    for table in rules.shared:
+        removed[f"raw.{table.name}"] = source_rows.remove_shared(cursor, rules, table, run_id)
+        wiped.append(_wipe(cursor, rules, table))
+    tombstones.set_up(cursor, rules)
+    removed |= copies.remove(cursor, rules)
+    if any(removed.values()):
+        copies.build_whole_next(cursor)
+    hidden = _hide(cursor, rules)
+    return Forgotten(
+        removed,
+        sum(one.rows for one in wiped),
+        hidden,
+        tuple(copies.elsewhere(cursor, rules)),
+        was_known,
+        tuple(_look_for_more(cursor, rules)),
+        tuple(place for one in wiped for place in one.undecided),
+    )
+
+
+def _wipe(cursor: Cursor, rules: Rules, table: Table) -> Wiped:
+    wanted: dict[str, set[str]] = {
+        column: set(values)
+        for column, values in erased_rows.identifying_values(cursor, rules)
+        .get(table.name, {})
+        .items()
+    }
+    owners = {**rules.references[table.name]}
+    if references.has_own_key(table):
+        owners[table.primary_key[0]] = table
+    of_person = {one.name for one in rules.tables}
+    for column, owner in owners.items():
+        # another column may hold somebody else's key: who brought the customer, say
+        if owner.name in of_person and column in (table.person, *table.primary_key):
+            (key,) = owner.primary_key
+            wanted.setdefault(column, set()).update(
+                erased_rows.values(cursor, owner.name, [key])[key]
+            )
+    wiped = quarantine.wipe(cursor, table, wanted)
+    for column, values in wiped.keys.items():
+        erased_rows.note(cursor, table.name, column, values)
+    return wiped
+
+
+def _hide(cursor: Cursor, rules: Rules) -> dict[str, int]:
+    words = _words(cursor, rules)
+    known = {column.name for table in rules.declared for column in table.columns}
+    hidden = messages.wipe(cursor, "ops", words, keep=known)
+    # keys that marts follow by stay, until they have; no name does
+    names = Words(frozenset(_personal(cursor, rules)[0]))
+    hidden |= messages.wipe(cursor, "raw", names, "change_log")
+    cursor.execute("set local role publisher")
+    hidden |= messages.wipe(cursor, "marts", words, "data_status")
+    cursor.execute("set local role loader")
+    return hidden
+
+
+def _words(cursor: Cursor, rules: Rules) -> Words:
+    """Return the person's personal values and keys, by all the names that these go by."""
+    values, _ = _personal(cursor, rules, of_any_type=True)
+    by_name: dict[str, set[str]] = {}
+    ambiguous = {
+        name
+        for table in rules.declared
+        if references.has_own_key(table)
+        for name in table.primary_key
+        if name not in rules.keys
+    }
+    for table in rules.tables:
+        for column in rules.columns_to_remember(table):
+            found = erased_rows.values(cursor, table.name, [column])[column]
+            values |= found
+            owner = rules.owner(table) if column == table.person else table
+            called = {column, *names_downstream(owner)} - ambiguous
+            for name in called:
+                by_name.setdefault(name, set()).update(v for v in found if not is_telling(v))
+    return Words(frozenset(values), {n: frozenset(keys) for n, keys in by_name.items() if keys})
+
+
+def _personal(
+    cursor: Cursor, rules: Rules, *, of_any_type: bool = False
+) -> tuple[set[str], set[str]]:
+    """Return personal values that nobody else has, and those that others have as well."""
+    alone = erased_rows.identifying_values(cursor, rules)
+    theirs: set[str] = set()
+    shared: set[str] = set()
+    for table in rules.tables:
+        columns = [
+            column.name
+            for column in table.columns
+            if column.is_personal and (of_any_type or column.data_type == "text")
+        ]
+        for column, values in erased_rows.values(cursor, table.name, columns).items():
+            theirs |= alone.get(table.name, {}).get(column, set())
+            shared |= values
+    return theirs, shared - theirs
+
+
+def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
+    """Return in words what stays that may be the person's.
+
+    Raises:
+        LeftoverError: if something stays that can be nobody else's.
+    """
+    theirs, shared = (
+        {word for word in words if len(word) >= SHORTEST_ALONE}
+        for words in _personal(cursor, rules)
+    )
+    found, doubtful = leftovers.in_copies(cursor, rules, theirs, shared)
+    if found:
+        places = "; ".join(map(str, found))
+        raise LeftoverError(
+            f"Nothing was changed, because something of the person would stay: {places}. "
+            "Let these models have the key (called as the contracts say: key_downstream in "
+            "_greenery__sources.yml), start a run and forget the person then; or drop a table that "
+            "no model builds any more."
+        )
+    told = [
+        f"{place}: if it is theirs, it goes with the next run, but from a snapshot"
+        for place in doubtful
+    ]
+    return told + leftovers.in_raw(cursor, rules, theirs)
+
+
+def _vacuum(forgotten: Forgotten) -> list[str]:
+    """Have the server clear the places of deleted rows and forget its statistics of them.
+
+    Return the tables that somebody else has locked: theirs are cleared by autovacuum.
+    """
+    owners = {schema: role for role, schemas in copies.SCHEMAS.items() for schema in schemas}
+    tables = dict.fromkeys([*forgotten.removed, "ops.quarantine", *forgotten.messages_by_table])
+    left = []
+    with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("set lock_timeout = %s", (f"{VACUUM_LOCK_SECONDS}s",))
+        for name in tables:
+            schema, table = name.split(".", 1)
+            cursor.execute(
+                sql.SQL("set role {}").format(sql.Identifier(owners.get(schema, "loader")))
+            )
+            cursor.execute("select to_regclass(%s) is not null", (f'{schema}."{table}"',))
+            if not cursor.fetchone()[0]:
+                continue
+            try:
+                cursor.execute(
+                    sql.SQL("vacuum (analyze, index_cleanup on) {}").format(
+                        sql.Identifier(schema, table)
+                    )
+                )
+            except psycopg2.OperationalError:
+                left.append(name)
+    return left

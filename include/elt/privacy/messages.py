@@ -1,0 +1,141 @@
+"""Results and messages that are kept: whatever of the person stands in them becomes an ellipsis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from elt.privacy.search_terms import Words
+
+HIDDEN = "…"
+# whole rows: elt.privacy.quarantine knows whose they are
+ROWS = ("quarantine.row_text", "quarantine.row_key")
+
+
+def hide(text: Any, words: Words) -> Any:
+    """Return a text, or whatever JSON holds texts, with the words hidden."""
+    if isinstance(text, str):
+        if words.pattern:
+            text = words.pattern.sub(HIDDEN, text)
+        if words.named:
+            text = words.named.sub(HIDDEN, text)
+        return text
+    if isinstance(text, list):
+        return [hide(part, words) for part in text]
+    if isinstance(text, dict):
+        return {
+            name: HIDDEN if str(part) in words.by_name.get(name, ()) else hide(part, words)
+            for name, part in text.items()
+        }
+    return text
+
+
+def wipe(
+    cursor: Cursor,
+    schema: str,
+    words: Words,
+    table_names: str = "%",
+    *,
+    keep: Collection[str] = (),
+) -> dict[str, int]:
+    """Hide the words wherever a text of a schema's tables has them; return in how many, by table.
+
+    ``table_names`` is a pattern as SQL's ``like`` reads it. What identifies a row (a run, a task)
+    stays as it is, and so do words that ``keep`` has: names of columns stand in a file's header.
+    """
+    changed: dict[str, int] = {}
+    if not (words.telling or words.named):
+        return changed
+    for text in _texts(cursor, schema, table_names):
+        if count := _wipe_column(cursor, schema, text, words, keep):
+            name = f"{schema}.{text.table}"
+            changed[name] = changed.get(name, 0) + count
+    return changed
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A column that holds texts: ``kind`` is its type, ``is_single`` says no row has another's."""
+
+    table: str
+    column: str
+    kind: str
+    is_single: bool
+
+
+def _wipe_column(
+    cursor: Cursor, schema: str, text: _Text, words: Words, keep: Collection[str]
+) -> int:
+    parts = {"table": sql.Identifier(schema, text.table), "column": sql.Identifier(text.column)}
+    looks = words.telling
+    # as they stand in a text, and as they stand in the text of a JSON
+    looks = sorted({*looks, *(json.dumps(look, ensure_ascii=False)[1:-1] for look in looks)})
+    cursor.execute(
+        sql.SQL(
+            "select ctid::text, {column} from {table} where exists"
+            " (select from unnest(%(looks)s::text[]) as look"
+            " where strpos({column}::text, look) > 0)"
+            " or (cardinality(%(names)s::text[]) > 0 and exists"
+            " (select from unnest(%(names)s::text[]) as name"
+            " where strpos({column}::text, name) > 0))"
+            " for update"
+        ).format(**parts),
+        {"looks": looks, "names": sorted(words.by_name)},
+    )
+    changed = 0
+    for place, value in cursor.fetchall():
+        hidden = _hide_names(value, words, keep) if text.kind == "text[]" else hide(value, words)
+        if hidden == value:
+            continue
+        if text.is_single:
+            # another row may have become the same
+            hidden = sql.SQL("%s || ' ' || ctid::text"), hidden
+        else:
+            hidden = sql.SQL("%s"), Json(hidden) if text.kind == "jsonb" else hidden
+        cursor.execute(
+            sql.SQL("update {table} set {column} = {value} where ctid = %s::tid").format(
+                value=hidden[0], **parts
+            ),
+            (hidden[1], place),
+        )
+        changed += 1
+    return changed
+
+
+def _hide_names(names: list[str], words: Words, keep: Collection[str]) -> list[str]:
+    return [name if (name or "").strip().lower() in keep else hide(name, words) for name in names]
+
+
+def _texts(cursor: Cursor, schema: str, table_names: str) -> list[_Text]:
+    """Return the columns that hold texts and are no part of a primary key or another's key."""
+    cursor.execute(
+        """
+        select relname, attname, format_type(atttypid, null), exists (
+            select from pg_index
+            where indrelid = pg_class.oid and indisunique and attnum = any (indkey)
+        )
+        from pg_class
+        inner join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        where relnamespace = to_regnamespace(%s)
+            and relkind = 'r'
+            and relname like %s
+            and atttypid in ('text'::regtype, 'jsonb'::regtype, 'text[]'::regtype)
+            and attgenerated = ''
+            and relname || '.' || attname <> all (%s)
+            and not exists (
+                select from pg_index
+                where indrelid = pg_class.oid and indisunique and attnum = any (indkey)
+                    -- who reads load warnings by what they are about finds them by table and kind
+                    and relname || '.' || attname <> 'load_warning.detail'
+            )
+        order by relname, attnum
+        """,
+        (schema, table_names, list(ROWS)),
+    )
+    return [_Text(*row) for row in cursor]

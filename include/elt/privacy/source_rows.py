@@ -1,0 +1,139 @@
+"""A person's rows in ``raw``: deleted for good, with their old keys in the change log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from elt.loading.contract import Table
+from elt.privacy.erased_rows import GONE, cast, text
+from elt.privacy.rules import Rules
+
+DELETE = sql.SQL(
+    """
+    with gone as (delete from {raw} as old where {condition} returning *),
+    logged as (
+        insert into raw.change_log (load_id, table_name, change, old_key)
+        select {load_id}, {table}, 'delete', {old_key} from gone as old
+    ),
+    noted as (
+        insert into {gone}
+        select distinct {table}, noted.* from gone as old
+        cross join lateral (values {noted}) as noted (column_name, value)
+        where noted.value is not null
+        on conflict do nothing
+    )
+    select count(*) from gone
+    """
+)
+
+
+def remove_own(cursor: Cursor, rules: Rules, table: Table, person_id: str, run_id: str) -> int:
+    """Delete the rows that bear the person's id; return how many."""
+    condition = sql.SQL("old.{} = {}").format(
+        sql.Identifier(table.person), cast(text(person_id), _type(table, table.person))
+    )
+    return _remove(cursor, rules, table, condition, run_id)
+
+
+def remove_parts(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
+    """Delete the rows that belong to rows of another table that go; return how many."""
+    owner = rules.owner(table)
+    condition = _in_gone(table, [(owner.name, owner.primary_key[0])])
+    return _remove(cursor, rules, table, condition, run_id)
+
+
+def remove_shared(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
+    """Delete the rows that those who go pointed to, and nobody else does; return how many."""
+    pointing = rules.columns_of(table)
+    conditions = [_in_gone(table, [(other.name, column) for other, column in pointing])]
+    for other, column in pointing:
+        if column in _columns(cursor, other):
+            is_same = _type(other, column) == _type(table, table.person)
+            conditions.append(
+                sql.SQL(
+                    "not exists (select from {raw} as other"
+                    " where other.{column}{as_text} = old.{key}{as_text})"
+                ).format(
+                    raw=sql.Identifier("raw", other.name),
+                    column=sql.Identifier(column),
+                    key=sql.Identifier(table.person),
+                    as_text=sql.SQL("" if is_same else "::text"),
+                )
+            )
+    return _remove(cursor, rules, table, sql.SQL(" and ").join(conditions), run_id)
+
+
+def _remove(
+    cursor: Cursor, rules: Rules, table: Table, condition: sql.Composable, run_id: str
+) -> int:
+    present = _columns(cursor, table)
+    if not present:
+        return 0
+    cursor.execute(
+        "insert into ops.load (run_id, table_name, source_file, started_at, finished_at, status,"
+        " cause) values (%s, %s, 'a person was forgotten', now(), now(), 'loaded', 'erasure')"
+        " returning load_id",
+        (run_id, table.name),
+    )
+    (load_id,) = cursor.fetchone()
+    personal = [column.name for column in table.columns if column.is_personal]
+    # what marts follow by; the key of a row must be told, whatever it is
+    keys = dict.fromkeys([*(set(table.change_key) - {*personal}), *table.primary_key])
+    noted = dict.fromkeys((table.person, *table.primary_key, *rules.points_to(table), *personal))
+    cursor.execute(
+        DELETE.format(
+            raw=sql.Identifier("raw", table.name),
+            condition=condition,
+            load_id=sql.Literal(load_id),
+            table=sql.Literal(table.name),
+            gone=GONE,
+            old_key=sql.SQL("jsonb_build_object({})").format(
+                _pairs("{}, old.{}", keys.keys() & present)
+            ),
+            noted=_pairs("({}, old.{}::text)", noted.keys() & present),
+        )
+    )
+    (rows,) = cursor.fetchone()
+    cursor.execute(
+        "update ops.load set rows_deleted = %s, finished_at = clock_timestamp() where load_id = %s"
+        if rows
+        else "delete from ops.load where %s = 0 and load_id = %s",
+        (rows, load_id),
+    )
+    return rows
+
+
+def _in_gone(table: Table, columns: Sequence[tuple[str, str]]) -> sql.Composed:
+    """Return the condition that a row's ``person`` is on the list for any of these columns."""
+    listed = sql.SQL(", ").join(sql.SQL("({}, {})").format(*map(sql.Literal, c)) for c in columns)
+    return sql.SQL(
+        "old.{column} in (select {value} from {gone} where (table_name, column_name) in ({listed}))"
+    ).format(
+        column=sql.Identifier(table.person),
+        value=cast(sql.Identifier("value"), _type(table, table.person)),
+        gone=GONE,
+        listed=listed if columns else sql.SQL("(null, null)"),
+    )
+
+
+def _type(table: Table, column: str) -> str:
+    return table.column(column).data_type
+
+
+def _pairs(template: str, names: set[str]) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL(template).format(sql.Literal(name), sql.Identifier(name)) for name in sorted(names)
+    )
+
+
+def _columns(cursor: Cursor, table: Table) -> set[str]:
+    """Return the columns that the table in ``raw`` has by now; none if it was never loaded."""
+    cursor.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s)"
+        " and attnum > 0 and not attisdropped",
+        (f'raw."{table.name}"',),
+    )
+    return {name for (name,) in cursor}

@@ -1,0 +1,47 @@
+"""What `make forget` says at its end. No id, no name: only counts, and what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from elt.privacy.forget import Forgotten
+
+
+def lines(forgotten: Forgotten) -> Iterator[str]:
+    """Yield the report line by line."""
+    if forgotten.was_known and not forgotten.rows:
+        yield "This person was forgotten before; nothing was left to remove."
+    else:
+        yield f"Forgotten: {_rows(forgotten.rows)} removed for good."
+    for table, rows in forgotten.removed.items():
+        if rows:
+            yield f"  {table:<44} {_rows(rows):>14}"
+    if forgotten.quarantined:
+        yield f"  {'ops.quarantine, wiped':<44} {_rows(forgotten.quarantined):>14}"
+    if forgotten.messages:
+        yield f"  {'results and messages, words hidden':<44} {_rows(forgotten.messages):>14}"
+    yield ""
+    yield "Totals in the marts still count the person until the next run."
+    yield "A reload brings nothing back: ops.erased keeps a fingerprint (SHA-256) of each key."
+    yield ""
+    yield "What still holds the person, and what to do about it:"
+    yield "  the shop itself and its landing files: delete the person there, and old files."
+    yield "  backups made before now: delete them when yours allow it (30 days is usual). After a"
+    yield "    restore, run this again: the backup does not know that the person was forgotten."
+    yield "  raw.change_log: keys of what was deleted, no names, until the next run has published."
+    yield "  the server's write-ahead log and free pages, until it has used them again."
+    yield "  logs of Airflow, of dbt and of the server: no rows stand there by intention, but look"
+    yield "    through them, and delete old ones (docs/operations.md)."
+    for place in forgotten.doubtful:
+        yield f"  {place}."
+    if forgotten.undecided:
+        ids = ", ".join(map(str, forgotten.undecided))
+        yield f"  ops.quarantine: broken rows that may be theirs; look at quarantine_id {ids}."
+    for name in forgotten.not_vacuumed:
+        yield f"  {name}: in use, so deleted rows stay on the disk until the server clears it."
+    for name in forgotten.elsewhere:
+        yield f"  {name}: not the daily run's own; its owner must rebuild or drop it."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"

@@ -1,0 +1,146 @@
+"""dbt's manifest, renewed by itself when a file of the dbt project changes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parents[3] / "dbt" / "greenery"
+FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
+SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+# run as a module, dbt is told of an import order that harms nobody
+DBT = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main")
+PROFILE_NAME = "greenery"
+TARGET = "prod"
+# a task that started with an older manifest may still want to read it
+KEPT_MANIFESTS = 3
+
+Profile = AbstractContextManager[tuple[Path, Mapping[str, str]]]
+
+
+class BrokenProjectError(Exception):
+    """dbt can't parse the project; the message is dbt's own."""
+
+
+def target_folder(project: Path = PROJECT) -> Path:
+    """Return where manifests are kept: the project's target folder, unless named otherwise.
+
+    Best is where Cosmos keeps the parse cache of the DAG's task group, so that tasks find it there.
+    """
+    return Path(os.environ.get("GREENERY_DBT_TARGET", project / "target"))
+
+
+def newest_manifest(project: Path = PROJECT) -> Path | None:
+    """Return the manifest that was made last, without making one."""
+    manifests = target_folder(project).glob("manifest-*.json")
+    return max(manifests, key=lambda file: file.stat().st_mtime, default=None)
+
+
+def fingerprint(project: Path) -> str:
+    """Return a hash of everything in a dbt project that its manifest is made from."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    files = [project / "dbt_project.yml"]
+    for folder in FOLDERS:
+        files += sorted(file for file in (project / folder).rglob("*") if file.suffix in SUFFIXES)
+    for file in files:
+        digest.update(f"\0{file.relative_to(project)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> Path:
+    """Return the path of the manifest of the project as it is on disk now, parsing it if need be.
+
+    Beside it lies dbt's partial parse of the same profile, so that tasks need not parse again.
+
+    Args:
+        profile: opens the profile to parse with: the path of its profiles.yml and its environment.
+
+    Raises:
+        BrokenProjectError: if dbt can't parse the project.
+    """
+    folder = target_folder(project)
+    manifest = folder / f"manifest-{fingerprint(project)}.json"
+    if manifest.exists():
+        return manifest
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "manifest.lock", "w") as lock:
+        # the DAG processor and a task may find the change at the same moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not manifest.exists():
+            with profile() as (profiles_file, environment):
+                _parse(project, manifest, profiles_file, environment)
+            _prune(folder)
+    return manifest
+
+
+def parse_arguments(project: Path, profiles_file: Path, target_path: Path) -> list[str]:
+    """Return the arguments of `dbt parse`; all that decides whether a parse can be reused."""
+    return [
+        *("--quiet", "--no-use-colors", "parse", "--no-static-parser"),
+        *("--project-dir", str(project), "--target-path", str(target_path)),
+        *("--profiles-dir", str(profiles_file.parent), "--log-path", str(target_path)),
+        *("--profile", PROFILE_NAME, "--target", TARGET),
+    ]
+
+
+def _parse(
+    project: Path, manifest: Path, profiles_file: Path, environment: Mapping[str, str]
+) -> None:
+    with tempfile.TemporaryDirectory(dir=manifest.parent, prefix="parse-") as scratch:
+        arguments = parse_arguments(project, profiles_file, Path(scratch))
+        done = subprocess.run(
+            [*DBT, *arguments],
+            env={**os.environ, **environment, "DO_NOT_TRACK": "1"},
+            capture_output=True,
+            text=True,
+            cwd=project,
+        )
+        if done.returncode != 0:
+            raise BrokenProjectError(
+                f"dbt can't parse {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
+            )
+        made = Path(scratch)
+        parsed = json.loads((made / "manifest.json").read_text())
+        (made / "slim.json").write_text(json.dumps(slim(parsed)))
+        (made / "partial_parse.msgpack").replace(manifest.parent / "partial_parse.msgpack")
+        (made / "slim.json").replace(manifest)
+
+
+def slim(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what rendering and alerting need of a manifest; every task reads it.
+
+    Without macros and the like it is a fraction of the size. A test's dependence on a source goes
+    too: Cosmos gives a test with two parents a task of its own, to wait for both. A source is there
+    before anything is built, so such a test can run with its model and hold back what depends on
+    that. All that it reads is kept as `reads`.
+    """
+    kept = ("metadata", "nodes", "sources", "exposures")
+    nodes = {
+        unique_id: {key: value for key, value in node.items() if key != "raw_code"}
+        for unique_id, node in manifest["nodes"].items()
+    }
+    for node in nodes.values():
+        if node["resource_type"] == "test":
+            parents = node["depends_on"]["nodes"]
+            models = [parent for parent in parents if not parent.startswith("source.")]
+            node["reads"] = parents
+            # a test on a source alone keeps its parent
+            node["depends_on"] = {**node["depends_on"], "nodes": models or parents}
+    return {key: manifest[key] for key in kept} | {"nodes": nodes}
+
+
+def _prune(folder: Path) -> None:
+    manifests = sorted(folder.glob("manifest-*.json"), key=lambda file: file.stat().st_mtime)
+    for old in manifests[:-KEPT_MANIFESTS]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The warehouse: connections, roles, migrations, locks and the lease of a run."""

@@ -1,0 +1,77 @@
+"""Connections to the warehouse: one Airflow connection, and a role for each piece of code."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+import psycopg2
+from airflow.exceptions import AirflowNotFoundException
+from airflow.sdk import Connection
+from psycopg2 import sql
+
+from elt.warehouse import session
+from elt.warehouse.session import TLS
+from elt.warehouse.time_limit import statement_timeout
+
+CONNECTION_ID = "greenery_warehouse"
+# the limit of a statement comes on top, as it may be set
+LOCK_LIMIT = "-c lock_timeout=5min"
+# Looking up few rows by their keys must not come to reading a whole history. A disk of today takes
+# hardly longer for a page at random, and most pages are in memory: what costs is a page's rows, not
+# the page, unlike the server's defaults say. At that price an index read from end to end would seem
+# cheap as well, which is what a merge join does. Not for what reads everything: there it costs.
+_OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoin": "off"}
+FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
+AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
+Role = Literal["loader", "transformer", "publisher"]
+
+
+class WarehouseUnreachableError(Exception):
+    """The warehouse does not answer or does not let us in; trying again may help."""
+
+
+@contextlib.contextmanager
+def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.extensions.cursor]:
+    """Yield a cursor in one transaction as a role: committed at the end, rolled back on error.
+
+    Raises:
+        WarehouseUnreachableError: in one sentence, if the connection is missing, wrong or dead.
+    """
+    # closing rolls back what was not committed, and never hides the error that got us here
+    with contextlib.closing(connect(timeout_seconds)) as connection:
+        with connection.cursor() as cursor:
+            # local: ends with the transaction, so that a connection never keeps a role by accident
+            cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+            yield cursor
+        connection.commit()
+
+
+def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
+    """Open a psycopg2 connection to the warehouse. It may do nothing until it takes a role."""
+    try:
+        settings = Connection.get(CONNECTION_ID)
+    except AirflowNotFoundException:
+        raise WarehouseUnreachableError(
+            f"Airflow has no connection `{CONNECTION_ID}`. Make one of type Postgres."
+        ) from None
+    where = f"{settings.host}:{settings.port or 5432}/{settings.schema}"
+    try:
+        return session.connect(
+            host=settings.host,
+            port=settings.port or 5432,
+            dbname=settings.schema,
+            user=settings.login,
+            password=settings.password,
+            options=f"{LOCK_LIMIT} -c statement_timeout={statement_timeout()}",
+            timeout_seconds=timeout_seconds,
+            **{key: value for key, value in settings.extra_dejson.items() if key in TLS},
+        )
+    except psycopg2.OperationalError as error:
+        first_line = str(error).strip().partition("\n")[0]
+        reason = first_line.split("failed: ")[-1].removeprefix("FATAL:").strip()
+        raise WarehouseUnreachableError(
+            f"The warehouse at {where} can't be reached as {settings.login}: {reason}. "
+            f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
+        ) from None

@@ -1,0 +1,197 @@
+"""The lease of a run: who may load, build and publish.
+
+Only a run's first task takes it. Every other task asks for it back, which fails once another run
+has taken it in between: then the build holds that run's tables, and going on would mix the two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import NoReturn
+
+from psycopg2 import errors
+from psycopg2.extensions import cursor as Cursor
+
+from elt.warehouse.connection import transaction
+from elt.warehouse.time_limit import task_limit
+
+LENGTH = timedelta(hours=2)
+# for a load that is at work under a lease that was given back
+WAIT = timedelta(seconds=60)
+
+
+def _length() -> timedelta:
+    """Return what is longer than the longest task with its retries: a live run never loses it."""
+    return max(LENGTH, 4 * task_limit())
+
+
+class LeaseHeldError(Exception):
+    """Another run is at work; trying again later helps."""
+
+
+class LeaseLostError(Exception):
+    """Another run has been at work since; this one can't go on from here."""
+
+
+def take(cursor: Cursor, run_id: str) -> None:
+    """Take the lease for a run, or keep it if the run has it already.
+
+    Raises:
+        LeaseHeldError: if another run holds it and it has not expired.
+    """
+    # only read: a load that is at work has the row locked until it ends
+    cursor.execute(
+        "select from ops.run_lease"
+        " where run_id <> %s and released_at is null and expires_at >= clock_timestamp()",
+        (run_id,),
+    )
+    if cursor.rowcount:
+        _refuse_held(cursor)
+    cursor.execute(
+        """
+        insert into ops.run_lease as lease (run_id, taken_at, expires_at)
+        values (%(run_id)s, clock_timestamp(), clock_timestamp() + %(length)s)
+        on conflict (only_row) do update
+        set run_id = excluded.run_id,
+            taken_at = excluded.taken_at,
+            expires_at = excluded.expires_at,
+            released_at = null,
+            horizon_load_id = null,
+            horizon_frozen_at = null,
+            frozen_moment = null
+        where lease.run_id = excluded.run_id
+            or lease.released_at is not null
+            or lease.expires_at < clock_timestamp()
+        """,
+        {"run_id": run_id, "length": _length()},
+    )
+    if cursor.rowcount == 0:
+        _refuse_held(cursor)
+
+
+def _refuse_held(cursor: Cursor) -> NoReturn:
+    cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
+    holder, taken_at, expires_at = cursor.fetchone()
+    raise LeaseHeldError(
+        f"The run {holder} has been at work in this warehouse since "
+        f"{taken_at:%d %b %H:%M} UTC. "
+        f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, or at once "
+        "as the role loader by: update ops.run_lease set released_at = now()"
+    )
+
+
+def renew(cursor: Cursor, run_id: str) -> int | None:
+    """Make sure that the run still has the warehouse; return its horizon (a load id) once frozen.
+
+    Called within the transaction that must not race with another run: the row stays locked.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    cursor.execute(
+        """
+        update ops.run_lease
+        set expires_at = clock_timestamp() + %s, released_at = null
+        where run_id = %s
+        returning horizon_load_id
+        """,
+        (_length(), run_id),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        _refuse(cursor)
+    return row[0]
+
+
+def hold(cursor: Cursor, run_id: str) -> None:
+    """Make sure that no other run can take the warehouse before this transaction ends.
+
+    Several tasks of the run may do so at once.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    cursor.execute("select from ops.run_lease where run_id = %s for share", (run_id,))
+    if cursor.rowcount == 0:
+        _refuse(cursor)
+
+
+def holder(cursor: Cursor) -> str | None:
+    """Return the run that has not given the lease back, if any."""
+    cursor.execute("select run_id from ops.run_lease where released_at is null")
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
+    """Freeze up to which load this run reads; return that load id (None: nothing loaded)."""
+    renew(cursor, run_id)
+    cursor.execute(
+        """
+        update ops.run_lease
+        set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed'),
+            horizon_frozen_at = clock_timestamp(),
+            frozen_moment = nextval('ops.moment')
+        where run_id = %s
+        returning horizon_load_id
+        """,
+        (run_id,),
+    )
+    return cursor.fetchone()[0]
+
+
+def release(cursor: Cursor, run_id: str) -> None:
+    """Give the lease back. Harmless if the run does not have it (any more)."""
+    cursor.execute(
+        "update ops.run_lease set released_at = clock_timestamp() "
+        "where run_id = %s and released_at is null",
+        (run_id,),
+    )
+
+
+@contextlib.contextmanager
+def held(run_id: str) -> Iterator[None]:
+    """Have the warehouse to oneself for a while, for work that is no daily run.
+
+    Raises:
+        LeaseHeldError: if a run, or other such work, is at it, or a load of one that has ended.
+    """
+    with transaction("loader") as cursor:
+        try:
+            cursor.execute("select set_config('lock_timeout', %s, true)", (f"{WAIT.seconds}s",))
+            take(cursor, run_id)
+        except errors.LockNotAvailable:
+            raise LeaseHeldError(
+                "A load of a run that gave the warehouse back is still at work in it, for more "
+                f"than {WAIT.seconds} seconds. Nothing was changed. Try again once it has ended."
+            ) from None
+    try:
+        yield
+    finally:
+        with transaction("loader") as cursor:
+            release(cursor, run_id)
+
+
+@contextlib.contextmanager
+def loading(run_id: str) -> Iterator[Cursor]:
+    """Yield the cursor of a loader's transaction in which no other run can take the warehouse.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    with transaction("loader") as cursor:
+        hold(cursor, run_id)
+        yield cursor
+
+
+def _refuse(cursor: Cursor) -> NoReturn:
+    cursor.execute("select run_id from ops.run_lease")
+    holder = cursor.fetchone()
+    raise LeaseLostError(
+        f"The build holds what the run {holder[0]} made after this one. "
+        "Trigger a new run, or clear this one from its first task `begin_run`."
+        if holder
+        else "No run has begun in this warehouse. Clear this run from its first task, `begin_run`."
+    )

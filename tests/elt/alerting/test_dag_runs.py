@@ -1,0 +1,27 @@
+"""What a task learns of other runs from Airflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import DagRunResult
+
+from elt.airflow.dag_runs import RunsFromTask
+
+DUE = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "due_at"), [(DagRunType.SCHEDULED, DUE), (DagRunType.MANUAL, None)]
+)
+def test_only_a_scheduled_run_was_due(monkeypatch, run_type, due_at):
+    found = DagRunResult.model_construct(
+        run_type=run_type, state="running", start_date=DUE, end_date=None, data_interval_end=DUE
+    )
+    supervisor = SimpleNamespace(send=lambda _: found)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    assert RunsFromTask(None, "greenery_elt", "begin_run").look("a run").due_at == due_at

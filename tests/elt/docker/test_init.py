@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from elt.alerting import notified_runs
+from elt.docker import init
+
+
+@pytest.mark.parametrize(("needed", "words"), [(10**6, "A run needs about"), (0, "")])
+def test_too_little_memory_is_told_and_what_to_do(capsys, monkeypatch, needed, words):
+    monkeypatch.setattr(init, "NEEDED_MEMORY_GB", needed)
+    init.warn_of_little_memory()
+    told = capsys.readouterr().out
+    assert words in told
+    assert ("GREENERY_PARALLELISM=1" in told) == bool(words)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"port": 1, "extra": {"source_schema": "till", "sslmode": "disable"}},
+        # written by hand
+        {"extra": '{"connect_timeout": 1}'},
+        {"port": None, "login": None, "extra": None},
+    ],
+)
+def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(capsys, more):
+    # nobody listens there
+    known = {"conn_type": "postgres", "host": "127.0.0.255", "login": "me", "password": "hidden"}
+    init.warn_of_silent_database(json.dumps({**known, "schema": "shop", **more}))
+    told = capsys.readouterr().err
+    assert "The shop's database (GREENERY_SOURCE) can't be read now" in told
+    assert "127.0.0.255" in told
+    assert "hidden" not in told
+
+
+def test_only_what_the_alerts_remember_may_be_lost_with_the_key():
+    assert init.OWN_VARIABLE == notified_runs.VARIABLE
