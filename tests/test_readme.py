@@ -7,8 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-from elt.airflow import load_tasks as task
 from elt.airflow.dbt_tasks import open_profile
+from elt.airflow.load_tasks import load_table
+from elt.loading import contract
 from elt.privacy.rules import read_rules
 from elt.transform.manifest import PROJECT, ensure_manifest
 
@@ -28,10 +29,10 @@ def test_a_source_table_is_added_by_one_block(warehouse, tmp_path, monkeypatch):
 
     project = tmp_path / "greenery"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    sources = project / task.CONTRACTS.relative_to(PROJECT)
+    sources = project / contract.CONTRACTS.relative_to(PROJECT)
     with sources.open("a") as file:
         file.write(block("Add a source table", "yaml"))
-    monkeypatch.setattr(task, "CONTRACTS", sources)
+    monkeypatch.setattr(contract, "CONTRACTS", sources)
     landing = tmp_path / "landing"
     landing.mkdir()
     (landing / "reviews.csv").write_text(block("Add a source table", "csv"))
@@ -40,14 +41,14 @@ def test_a_source_table_is_added_by_one_block(warehouse, tmp_path, monkeypatch):
         json.dumps({"conn_type": "fs", "extra": {"path": str(landing)}}),
     )
 
-    task.load_table("reviews", run_id="a run")
+    load_table("reviews", run_id="a run")
     assert warehouse.run("select review_id, stars, words from raw.reviews order by 1") == [
         ("r1", 5, "Grows, and grows"),
         ("r2", None, "Arrived wilted"),
     ]
     dag = DagBag(ROOT / "dags").dags["greenery_elt"]
     assert "load_reviews" in {task.task_id for task in dag.tasks}
-    assert "reviews" in {table.name for table in read_rules(task.declared_tables()).own}
+    assert "reviews" in {table.name for table in read_rules(contract.declared_tables()).own}
 
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(tmp_path / "target"))
     manifest = json.loads(ensure_manifest(open_profile, project).read_text())

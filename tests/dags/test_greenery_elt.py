@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from cosmos.exceptions import CosmosDbtRunError
 
 from elt.airflow.dbt_tasks import manifest_path
-from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import declared_tables
 from elt.transform.lineage import Lineage
 from elt.transform.test_dependencies import held_back
 

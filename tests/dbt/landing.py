@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables, load_table
+from elt.airflow.load_tasks import load_table
+from elt.loading.contract import declared_tables
 
 Row = Mapping[str, object]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from elt.airflow.load_tasks import declared_tables
 from elt.loading import raw_table
+from elt.loading.contract import declared_tables
 from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import Warehouse, fresh_warehouse

@@ -8,8 +8,9 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from elt.airflow.load_tasks import declared_tables, load_table
+from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
+from elt.loading.contract import declared_tables
 from elt.transform.manifest import DBT
 from elt.warehouse.connection import transaction
 

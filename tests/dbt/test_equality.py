@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import declared_tables
 from elt.loading.quarantine.replay import replay
 from elt.publishing import pin
 from elt.publishing.pin import PublicationPinnedError

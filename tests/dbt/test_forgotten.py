@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables, load_table
+from elt.airflow.load_tasks import load_table
+from elt.loading.contract import declared_tables
 from elt.privacy.forget import forget
 from tests.dbt.daily import DailyBuild, differences, models, rows_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import declared_tables
 from tests.dbt.daily import DailyBuild
 from tests.dbt.landing import Landing
 from tests.dbt.test_order_statuses import SHOP, order, visit

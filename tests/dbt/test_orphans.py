@@ -7,8 +7,9 @@ import json
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables, load_table
+from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
+from elt.loading.contract import declared_tables
 from elt.warehouse.connection import transaction
 from tests.dbt.test_build import build, run_dbt
 

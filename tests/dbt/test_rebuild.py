@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables
-from elt.loading.contract import Column, Table
+from elt.loading.contract import Column, Table, declared_tables
 from elt.publishing import data_status
 from elt.transform import rebuild
 from elt.transform.lineage import Lineage

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import declared_tables
 from elt.loading.database.source import Database
 
 # several whole runs; a busy machine may take its time

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg2
 
 from benchmarks.load.clients.timing import timed
-from elt.airflow.load_tasks import declared_tables
+from elt.loading.contract import declared_tables
 from elt.loading.database import load_table as database_load
 from elt.loading.database.load_table import DatabaseLoader
 from elt.loading.database.source import database_at, is_database_url, open_snapshot

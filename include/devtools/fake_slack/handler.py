@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from devtools.fake_slack.connection import WEBHOOK
 from devtools.fake_slack.page import page
+from elt.alerting.slack.fake_connection import WEBHOOK
 from elt.web.hosts import refusal
 
 if TYPE_CHECKING:

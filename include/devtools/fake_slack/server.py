@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator
 from http.server import ThreadingHTTPServer
 from typing import Any
 
-from devtools.fake_slack import connection
 from devtools.fake_slack.handler import MODES, handler
 from devtools.fake_slack.workspace import Workspace
+from elt.alerting.slack import fake_connection
 from elt.web.hosts import on_loopback
 
 PORT = 8065
@@ -67,11 +67,11 @@ class FakeSlack(Workspace):
 
     def bot_connection(self, *given: str, **more: Any) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for a bot."""
-        return connection.bot_connection(self.address, *given, **more)
+        return fake_connection.bot_connection(self.address, *given, **more)
 
     def webhook_connection(self, *given: str) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for an incoming webhook."""
-        return connection.webhook_connection(self.address, *given)
+        return fake_connection.webhook_connection(self.address, *given)
 
     def forget(self) -> None:
         """Empty all channels."""

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from devtools.fake_slack import rules
-from devtools.fake_slack.connection import TOKEN
+from elt.alerting.slack.fake_connection import TOKEN
 
 PAGE = 100
 # groups called like the owners in the shop's dbt project, so that they are mentioned

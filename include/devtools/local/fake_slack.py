@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from devtools.fake_slack.connection import CHANNEL, local_connection
 from devtools.fake_slack.server import PORT
 from devtools.local import files, machine, processes
 from devtools.local.postgres import free_port
 from devtools.local.processes import Started
 from devtools.local.services import SLACK as VARIABLE
 from devtools.local.state_folder import Home, port_is_taken
+from elt.alerting.slack.fake_connection import CHANNEL, local_connection
 
 START_TIMEOUT = 20
 

@@ -17,7 +17,7 @@ def replay_quarantine(home: Home, table: str) -> int:
         SourceError, LeaseHeldError, MigrationError: in words.
     """
     _use_warehouse(home)
-    from elt.airflow.load_tasks import declared_tables
+    from elt.loading.contract import declared_tables
     from elt.loading.quarantine import replay
     from elt.warehouse.migrate import migrate
 

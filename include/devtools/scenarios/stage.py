@@ -14,7 +14,6 @@ from psycopg2 import sql
 
 from devtools.demo.generate import mend, plant_fault, write_landing
 from devtools.demo.settings import days_until, default_settings, read_note
-from devtools.fake_slack.connection import local_connection
 from devtools.local import fake_slack as local_slack
 from devtools.local import postgres
 from devtools.local.api import AirflowApi
@@ -22,6 +21,7 @@ from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.postgres import Server
 from devtools.local.run import airflow
 from devtools.local.state_folder import Home
+from elt.alerting.slack.fake_connection import local_connection
 
 # enough for each fault to hit a row, and quick to load
 DAYS = 7

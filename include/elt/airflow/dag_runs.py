@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-
-@dataclass(frozen=True)
-class RunSeen:
-    """A run as Airflow knows it. Times are UTC."""
-
-    run_id: str
-    # queued, running, success, failed
-    state: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    # when a scheduled run was due; None for a run that somebody started
-    due_at: datetime | None = None
-
-
-class Runs(Protocol):
-    """The runs of one DAG."""
-
-    def ids(self) -> list[str]:
-        """Return the ids of all runs that Airflow remembers."""
-
-    def look(self, run_id: str) -> RunSeen | None:
-        """Return a run, or None if it is gone meanwhile."""
-
-    def task_states(self, run_id: str) -> dict[str, str] | None:
-        """Return task id → state of a run."""
+from elt.alerting.reconcile import RunSeen
 
 
 class RunsFromTask:

@@ -6,12 +6,11 @@ import os
 from collections.abc import Collection
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection
 
-from elt.loading.contract import Table, read_contracts
+from elt.loading.contract import declared_tables
 from elt.loading.database.load_all_tables import load_with_all
 from elt.loading.database.load_table import DatabaseLoader
 from elt.loading.database.source import database_of, is_database, open_snapshot
@@ -21,16 +20,8 @@ from elt.loading.load_context import Loader, Transaction
 from elt.loading.load_log import LoadResult
 from elt.warehouse import connection as warehouse
 
-CONTRACTS = (
-    Path(__file__).parents[3] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
-)
 as_loader: Transaction = partial(warehouse.transaction, "loader")
 COUNTS = tuple(field.name for field in fields(LoadResult) if field.name.startswith("rows_"))
-
-
-def declared_tables() -> dict[str, Table]:
-    """Return the contracts of all source tables, in the order of the sources YAML."""
-    return read_contracts(CONTRACTS)
 
 
 def check_source(transaction: Transaction = as_loader) -> str:

@@ -17,10 +17,10 @@ from elt.airflow.callbacks import (
     warn_if_nobody_is_told,
 )
 from elt.airflow.dbt_tasks import manifest_path
-from elt.airflow.load_tasks import check_source, declared_tables, load_table
+from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting import heartbeat
 from elt.alerting.record_results import record_task_failure
-from elt.loading.contract import ContractError
+from elt.loading.contract import ContractError, declared_tables
 from elt.loading.database.read_log import last_load_id
 from elt.loading.quarantine import replay
 from elt.privacy import rules

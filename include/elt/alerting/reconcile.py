@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
-from elt.airflow.dag_runs import Runs, RunSeen
 from elt.alerting import incident_store, notified_runs
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.lateness import late, most_age, most_time
@@ -33,6 +34,32 @@ NEWEST = 14
 # all of it; a task has time, but must come to an end
 SECONDS = 120
 FINAL = ("success", "failed")
+
+
+@dataclass(frozen=True)
+class RunSeen:
+    """A run as Airflow knows it. Times are UTC."""
+
+    run_id: str
+    # queued, running, success, failed
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    # when a scheduled run was due; None for a run that somebody started
+    due_at: datetime | None = None
+
+
+class Runs(Protocol):
+    """The runs of one DAG."""
+
+    def ids(self) -> list[str]:
+        """Return the ids of all runs that Airflow remembers."""
+
+    def look(self, run_id: str) -> RunSeen | None:
+        """Return a run, or None if it is gone meanwhile."""
+
+    def task_states(self, run_id: str) -> dict[str, str] | None:
+        """Return task id → state of a run."""
 
 
 def reconcile(

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import psycopg2
 
-from elt.airflow.load_tasks import declared_tables
-from elt.loading.contract import ContractError
+from elt.loading.contract import ContractError, declared_tables
 from elt.privacy.forget import ForgetError, forget
 from elt.privacy.summary import lines
 from elt.warehouse.connection import WarehouseUnreachableError

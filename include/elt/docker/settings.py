@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from devtools.fake_slack.connection import local_connection
+from elt.alerting.slack.fake_connection import local_connection
 from elt.docker import secrets
 
 DEMO_LANDING = "/landing/demo"
@@ -78,8 +78,8 @@ def source(url: str, path: str = DEMO_LANDING) -> str:
 
 def _database(url: str) -> dict[str, Any]:
     # they import Airflow, 2 s of CPU at the start of a container: nothing else here needs it
-    from include.extract.database import database_at
-    from include.extract.errors import SourceError
+    from elt.loading.database.source import database_at
+    from elt.loading.errors import SourceError
 
     try:
         database = database_at(url)

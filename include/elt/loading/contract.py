@@ -28,6 +28,9 @@ _EXTRACT_KEYS = {
     *("references", "key_downstream", "day", "date_order"),
 }
 INSTANTS = ("timestamptz", "date")
+CONTRACTS = (
+    Path(__file__).parents[3] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
+)
 
 
 class ContractError(Exception):
@@ -92,6 +95,11 @@ class Table:
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
+
+
+def declared_tables() -> dict[str, Table]:
+    """Return the contracts of all source tables, in the order of the sources YAML."""
+    return read_contracts(CONTRACTS)
 
 
 def read_contracts(path: Path) -> dict[str, Table]:

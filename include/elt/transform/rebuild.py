@@ -8,8 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from elt.airflow.load_tasks import declared_tables
-from elt.loading.contract import Table
+from elt.loading.contract import Table, declared_tables
 from elt.transform.lineage import Lineage
 from elt.transform.manifest import PROJECT
 from elt.transform.rebuild_marks import mark

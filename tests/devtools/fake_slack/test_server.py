@@ -12,8 +12,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from devtools.fake_slack import server
-from devtools.fake_slack.connection import CHANNEL, TOKEN
 from devtools.fake_slack.handler import MODES
+from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
 
 
 @pytest.fixture

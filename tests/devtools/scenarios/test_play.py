@@ -6,10 +6,10 @@ import pytest
 from slack_sdk import WebClient
 
 from devtools.fake_slack import server
-from devtools.fake_slack.connection import CHANNEL, TOKEN
 from devtools.scenarios.catalogue import SCENARIOS, Scenario
 from devtools.scenarios.play import play
 from devtools.scenarios.stage import ScenarioError, Stage
+from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
 
 
 @pytest.fixture

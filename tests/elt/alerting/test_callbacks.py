@@ -8,7 +8,6 @@ import time
 import pytest
 
 from devtools.fake_slack import rules
-from devtools.fake_slack.connection import TOKEN
 from elt.airflow.callbacks import (
     tell_of_failed_run,
     tell_of_failed_task,
@@ -19,6 +18,7 @@ from elt.alerting.notify import PATIENCE, Patience
 from elt.alerting.record_results import record_dbt_results, record_task_failure
 from elt.alerting.slack import outbox
 from elt.alerting.slack.client import Slack
+from elt.alerting.slack.fake_connection import TOKEN
 from tests.elt.alerting.conftest import (
     MANIFEST,
     RUN_ID,

@@ -7,9 +7,9 @@ import time
 import pytest
 from slack_sdk import WebClient, WebhookClient
 
-from devtools.fake_slack.connection import CHANNEL, TOKEN
 from devtools.fake_slack.server import FakeSlack
 from elt.alerting.slack.client import Slack
+from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
 from elt.alerting.slack.settings import (
     Channel,
     SlackSettingsError,

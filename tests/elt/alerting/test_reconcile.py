@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from elt.airflow.dag_runs import RunSeen
 from elt.alerting import notified_runs
 from elt.alerting import reconcile as reconcile_module
 from elt.alerting.lateness import late, most_time
-from elt.alerting.reconcile import order, reconcile
+from elt.alerting.reconcile import RunSeen, order, reconcile
 from elt.alerting.record_results import record_task_failure
 from tests.elt.alerting.conftest import MANIFEST, task_context
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from elt.airflow.load_tasks import declared_tables
-from elt.loading.contract import ContractError, read_contracts
+from elt.loading.contract import ContractError, declared_tables, read_contracts
 
 EXTRACT = {"primary_key": ["a"], "load": "delta", "version": "b", "change_key": ["a", "b"]}
 COLUMNS = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from elt.airflow import load_tasks
+from elt.loading.contract import declared_tables
 from elt.loading.errors import SourceError
 
 from .conftest import Shop
@@ -28,9 +29,7 @@ def set_source(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def load_all(run_id: str) -> dict[str, dict]:
-    return {
-        table: load_tasks.load_table(table, run_id=run_id) for table in load_tasks.declared_tables()
-    }
+    return {table: load_tasks.load_table(table, run_id=run_id) for table in declared_tables()}
 
 
 def test_the_real_data_arrives_whole_and_a_second_load_does_nothing(

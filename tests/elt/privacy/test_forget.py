@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from elt.airflow.load_tasks import declared_tables, load_table
+from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
-from elt.loading.contract import Column, ContractError, Table
+from elt.loading.contract import Column, ContractError, Table, declared_tables
 from elt.privacy.forget import Forgotten, UnknownPersonError, forget
 from elt.privacy.rules import read_rules
 from elt.privacy.summary import lines

@@ -9,9 +9,9 @@ import sys
 import pytest
 import yaml
 
-from include.local import services
-from include.local.home import Home
-from include.transform import warm_up
+from devtools.local import services
+from devtools.local.state_folder import Home
+from elt.airflow import warm_up
 from tests.support.installation import ROOT
 
 VARIABLE = "GREENERY_WARM_UP"
