@@ -61,7 +61,7 @@ def greenery_elt():
     begin = begin_run()
     loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
-    build = dbt_task_group("build")
+    build = dbt_task_group("greenery_elt", "build")
     publish = publish_marts()
     end = end_run().as_teardown()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from airflow.exceptions import AirflowNotFoundException
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 from cosmos import (
     DbtTaskGroup,
@@ -138,12 +139,17 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
     )
 
 
-def dbt_task_group(group_id: str) -> DbtTaskGroup:
+def dbt_task_group(dag_id: str, group_id: str) -> DbtTaskGroup:
     """Return the task group with one task per model, its tests inside.
 
     A test with two parents has a task of its own, before every model that it must hold back.
+
+    Airflow reads the DAG's file again in the process of each task, where nobody asks what comes
+    before or after it: that of a node's task has this one alone.
     """
     manifest = manifest_path()
+    lineage = Lineage.read(manifest)
+    only = _node_of_this_task(dag_id, group_id, lineage)
     group = DbtTaskGroup(
         group_id=group_id,
         project_config=ProjectConfig(
@@ -160,11 +166,27 @@ def dbt_task_group(group_id: str) -> DbtTaskGroup:
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.BUILD,
             should_detach_multiple_parents_tests=True,
+            select=[only] if only else [],
             # dbt build would run unit tests with each model; they belong to `make test`
             exclude=["resource_type:unit_test", "resource_type:exposure"],
             normalize_task_id=task_name,
         ),
         operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease]},
     )
-    put_tests_before_what_depends(group.tasks_map, Lineage.read(manifest))
+    if not only:
+        put_tests_before_what_depends(group.tasks_map, lineage)
     return group
+
+
+def _node_of_this_task(dag_id: str, group_id: str, lineage: Lineage) -> str | None:
+    """Return the name of the node whose task this process runs, or None unless that is certain."""
+    running = get_parsing_context()
+    if running.dag_id != dag_id:
+        return None
+    built = [lineage.nodes[node]["name"] for node in lineage.of_type("model", "snapshot")]
+    # as Cosmos names them
+    tests = [lineage.nodes[node]["name"] for node in lineage.of_type("test")]
+    named = [(name, name) for name in built] + [(f"{name}_test", name) for name in tests]
+    found = [name for task, name in named if f"{group_id}.{task}" == running.task_id]
+    # anything but a word means more to Cosmos than a name
+    return found[0] if len(found) == 1 and re.fullmatch(r"\w+", found[0]) else None
