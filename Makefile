@@ -107,6 +107,7 @@ restore: ## put a backup back: make restore FROM=folder
 lint: $(SET_UP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 	@$(BIN)/sqlfluff lint --processes 2 dbt/greenery
 
 format: $(SET_UP) ## put Python and SQL into the house style
