@@ -23,6 +23,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from elt.airflow.callbacks import tell_of_failed_run
 from elt.airflow.dbt_tasks import full_test_task
 from elt.airflow.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test, verify_marts
+from elt.shop import SHOP
 
 
 @dag(
@@ -33,7 +34,7 @@ from elt.airflow.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test,
     on_failure_callback=tell_of_failed_run,
     default_args=TASK_DEFAULTS,
     doc_md=__doc__,
-    tags=["greenery"],
+    tags=[SHOP.title.lower()],
 )
 def full_test():
     test = full_test_task("test_everything")

@@ -18,6 +18,7 @@ from airflow.sdk import dag, get_current_context, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from elt.airflow.alert_tasks import tell_what_was_not_told
+from elt.shop import SHOP
 
 
 @dag(
@@ -33,7 +34,7 @@ from elt.airflow.alert_tasks import tell_what_was_not_told
         "execution_timeout": pendulum.duration(minutes=5),
     },
     doc_md=__doc__,
-    tags=["greenery"],
+    tags=[SHOP.title.lower()],
 )
 def greenery_alerts():
     @task

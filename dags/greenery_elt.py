@@ -29,9 +29,11 @@ from elt.airflow.run_tasks import (
     load_tasks,
     publish_marts,
 )
+from elt.shop import SHOP
 
 
 @dag(
+    dag_id=SHOP.dag_id,
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
     catchup=False,
@@ -55,13 +57,13 @@ from elt.airflow.run_tasks import (
         ),
     },
     doc_md=__doc__,
-    tags=["greenery"],
+    tags=[SHOP.title.lower()],
 )
 def greenery_elt():
     begin = begin_run()
     loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
-    build = dbt_task_group("greenery_elt", "build")
+    build = dbt_task_group(SHOP.dag_id, "build")
     publish = publish_marts()
     end = end_run().as_teardown()
 

@@ -11,7 +11,8 @@ from elt.airflow.dbt_tasks import open_profile
 from elt.airflow.load_tasks import load_table
 from elt.loading import contract
 from elt.privacy.rules import read_rules
-from elt.transform.manifest import PROJECT, ensure_manifest
+from elt.transform.manifest import ensure_manifest
+from elt.transform.project import PROJECT
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,7 +18,7 @@ from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.publishing.publish import publish
 from elt.transform.environment import environment_with
 from elt.transform.lineage import Lineage
-from elt.transform.manifest import PROJECT
+from elt.transform.project import PROJECT
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 

@@ -8,6 +8,7 @@ from elt.loading.contract import Column, Table, declared_tables
 from elt.publishing import data_status
 from elt.transform import rebuild
 from elt.transform.lineage import Lineage
+from elt.transform.project import business_timezone
 from elt.transform.rebuild_marks import mark
 from elt.transform.rebuild_plan import Cost, RebuildError, cost, plan_day, plan_key
 from elt.warehouse import lease
@@ -172,7 +173,7 @@ def test_a_day_of_the_shop_is_built_anew_in_every_mart_that_has_it(
     for mart, (_, damage) in damaged.items():
         warehouse.run(f"update marts_build.{mart} set {damage} {whole.get(mart, '')}")
     with transaction("transformer") as cursor:
-        zone = rebuild.business_timezone()
+        zone = business_timezone().key
         plan = plan_day(cursor, lineage, declared_tables(), day, zone)
     told = have_built_of_shop(lineage, plan)
     assert {*damaged} <= {one.model for one in told}

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 
-from devtools.local.api import DAG_ID, AirflowApi, DagBrokenError
+from devtools.local.api import AirflowApi, DagBrokenError
 from devtools.local.postgres import free_port
 from elt.docker.secrets import MAKERS
+from elt.shop import SHOP
 from tests.support.installation import ROOT, copy_checkout
 
 FILES = (
@@ -116,7 +117,7 @@ class Stack:
         return json.loads(subprocess.check_output(["docker", "inspect", container]))[0]
 
     def pause(self, paused: bool) -> None:
-        self.api.call("PATCH", f"/dags/{DAG_ID}", json={"is_paused": paused})
+        self.api.call("PATCH", f"/dags/{SHOP.dag_id}", json={"is_paused": paused})
 
     def first_run(self) -> str:
         """Wait for the run that comes by itself, and return its id."""

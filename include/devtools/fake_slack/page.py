@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from elt.shop import SHOP
+
 # drawn, since not every machine has a font for them: colour and sign
 EMOJI = {
     "red_circle": ("#dd2e44", ""),
@@ -82,8 +84,8 @@ def _message(
         count = f"{len(replies)} {'reply' if len(replies) == 1 else 'replies'}"
         thread = f'<div class="thread"><span class="when">{count}</span>{thread}</div>'
     return (
-        '<div class="message"><div class="picture">G</div><div>'
-        f'<span class="who">Greenery</span><span class="app">APP</span>'
+        f'<div class="message"><div class="picture">{html.escape(SHOP.title[0])}</div><div>'
+        f'<span class="who">{html.escape(SHOP.title)}</span><span class="app">APP</span>'
         f'<span class="when">{at:%H:%M}</span>{shown}{edited}{thread}</div></div>'
     )
 

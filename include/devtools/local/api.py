@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-DAG_ID = "greenery_elt"
+from elt.shop import SHOP
+
 UNFINISHED = ("queued", "running")
 ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 PARSE_TIMEOUT = 120
@@ -27,7 +28,7 @@ class AirflowApi:
     """A client of a local Airflow that asks for no log-in."""
 
     def __init__(
-        self, url: str, dag_id: str = DAG_ID, watch: Callable[[], None] = lambda: None
+        self, url: str, dag_id: str = SHOP.dag_id, watch: Callable[[], None] = lambda: None
     ) -> None:
         """``watch`` is called again and again while something is waited for; it may raise."""
         self._dag_id = dag_id

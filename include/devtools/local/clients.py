@@ -9,12 +9,13 @@ import sys
 from devtools.local import postgres
 from devtools.local.databases import WAREHOUSE
 from devtools.local.state_folder import Home
+from elt.shop import SHOP
 from elt.transform.manifest import DBT
 
 
 def dbt(home: Home, arguments: argparse.Namespace) -> int:
     """Become dbt, with the arguments handed on."""
-    project = home.root / "dbt" / "greenery"
+    project = SHOP.dbt_project
     target = home.state / "dbt"
     environ = {
         **_analyst(home),

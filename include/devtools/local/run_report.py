@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from devtools.local.state_folder import Home
 from elt.alerting.messages.phrases import count, listed
+from elt.shop import SHOP
 
 MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
 WORDS = {"skipped": "skipped"}
 # where the shop's metrics are, and what can be shown of them
-KPIS = "fct_kpis"
 KPI_COLUMNS = ("metric", "value", "numerator", "denominator", "unit", "description")
 
 
@@ -92,23 +93,31 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
 
 def _kpis(cursor: Cursor) -> None:
     """Print the shop's metrics, or say why there are none to print: a shop may do without."""
+    if SHOP.kpis is None:
+        return
     cursor.execute(
         "select attname from pg_attribute "
         "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-        (f"marts.{KPIS}",),
+        (f"marts.{SHOP.kpis}",),
     )
     present = {name for (name,) in cursor}
     if not present:
-        print(f"There is no mart `{KPIS}`, so no metrics are shown here.")
+        print(f"There is no mart `{SHOP.kpis}`, so no metrics are shown here.")
         return
     if missing := [f"`{name}`" for name in KPI_COLUMNS[:2] if name not in present]:
-        print(f"The mart `{KPIS}` has no column {listed(missing)}, so no metrics are shown here.")
+        print(
+            f"The mart `{SHOP.kpis}` has no column {listed(missing)}, so no metrics are shown here."
+        )
         return
     columns = ", ".join(name if name in present else f"null as {name}" for name in KPI_COLUMNS)
-    cursor.execute(f"select {columns} from marts.{KPIS} order by metric")
+    cursor.execute(
+        sql.SQL("select {} from {} order by metric").format(
+            sql.SQL(columns), sql.Identifier("marts", SHOP.kpis)
+        )
+    )
     metrics = cursor.fetchall()
     if not metrics:
-        print(f"The mart `{KPIS}` has no rows, so no metrics are shown here.")
+        print(f"The mart `{SHOP.kpis}` has no rows, so no metrics are shown here.")
     for metric, value, numerator, denominator, unit, description in metrics:
         shown = _number(value, ",.4f")
         shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
@@ -154,6 +163,6 @@ def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str 
             where += f", see http://{page}" if page else ""
             print(f"\nSlack was told{where}.")
     print(
-        f"\nLogs: {home.logs}/dag_id=greenery_elt/run_id={run_id}\n"
+        f"\nLogs: {home.logs}/dag_id={SHOP.dag_id}/run_id={run_id}\n"
         "Mend the cause and `make run` again. `make up` shows the run in Airflow's UI."
     )

@@ -17,6 +17,7 @@ from devtools.local import files, postgres
 from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.plain_paths import are_links, is_plain, is_short, make_links, remove_links
 from devtools.local.postgres import Server
+from elt.shop import SHOP
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +38,7 @@ class Home:
     @property
     def dbt_target(self) -> Path:
         """Where Cosmos keeps what it parsed for the daily run."""
-        return self.state / "cosmos" / "greenery_elt__build" / "target"
+        return self.state / "cosmos" / f"{SHOP.dag_id}__build" / "target"
 
     @property
     def demo_landing(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
 from io import BytesIO
@@ -12,8 +13,9 @@ from typing import Any
 import yaml
 
 from elt.publishing.table_schema import BUILD, MARTS
+from elt.shop import ROOT, SHOP
 
-PROJECT_IN_REPOSITORY = "dbt/greenery"
+PROJECT_IN_REPOSITORY = os.path.relpath(SHOP.dbt_project, ROOT)
 
 
 class NoSuchBaseError(Exception):

@@ -8,9 +8,10 @@ from functools import partial
 
 from devtools.scenarios import troubles
 from devtools.scenarios.stage import Stage
+from elt.shop import SHOP
 
 # the headline when the run has ended
-FAILED = "Greenery run failed:"
+FAILED = f"{SHOP.title} run failed:"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,6 @@ SCENARIOS = {
         "nothing was published for 30 hours",
         "one message that says so, without any run",
         troubles.late,
-        ("Greenery is late", "Nothing was published for 30 h"),
+        (f"{SHOP.title} is late", "Nothing was published for 30 h"),
     ),
 }

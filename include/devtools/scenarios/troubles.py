@@ -9,6 +9,7 @@ from collections.abc import Generator
 
 from devtools.local import fake_slack as local_slack
 from devtools.scenarios.stage import ScenarioError, Stage, wait_until
+from elt.shop import SHOP
 
 KILLED = "build.fct_orders"
 # longer than a failing task or run waits for Slack
@@ -108,7 +109,7 @@ def slow_run(stage: Stage) -> Generator[None]:
             raise ScenarioError(f"{KILLED} did not come to wait for the table.")
         stage.in_airflow(
             "update dag_run set start_date = start_date - interval '3 hours' "
-            "where dag_id = 'greenery_elt' and state = 'running'"
+            f"where dag_id = '{SHOP.dag_id}' and state = 'running'"
         )
         stage.remind()
         yield

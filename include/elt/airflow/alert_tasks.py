@@ -9,9 +9,9 @@ from typing import Any
 from elt.airflow.dag_runs import RunsFromTask
 from elt.alerting import run_context
 from elt.alerting.reconcile import reconcile
+from elt.shop import SHOP
 from elt.transform.manifest import newest_manifest
 
-DAG_ID = "greenery_elt"
 FIRST_TASK = "begin_run"
 
 
@@ -19,8 +19,8 @@ def tell_what_was_not_told(context: Mapping[str, Any]) -> list[str]:
     """Compare the runs with what was told, and tell the rest. Return the ids of the runs told."""
     ti = context["ti"]
     return reconcile(
-        DAG_ID,
-        RunsFromTask(ti, DAG_ID, FIRST_TASK),
+        SHOP.dag_id,
+        RunsFromTask(ti, SHOP.dag_id, FIRST_TASK),
         datetime.now(UTC),
         base_url=run_context.base_url(ti),
         manifest=newest_manifest(),

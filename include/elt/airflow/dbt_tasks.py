@@ -28,8 +28,10 @@ from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from elt.alerting.record_results import read_results, record_dbt_results
+from elt.shop import SHOP
 from elt.transform.lineage import Lineage
-from elt.transform.manifest import PROFILE_NAME, PROJECT, TARGET, ensure_manifest
+from elt.transform.manifest import PROFILE_NAME, TARGET, ensure_manifest
+from elt.transform.project import PROJECT, project_name
 from elt.transform.test_dependencies import put_tests_before_what_depends
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
@@ -117,7 +119,7 @@ def record_freshness(project_dir: str | Path, context: Context, **_: Any) -> Non
     raise AirflowFailException(
         "No source was checked, so nobody would hear of data that stays away. Declare `freshness` "
         "and `loaded_at_query` of a source table that must come daily, as "
-        "models/staging/greenery/_greenery__sources.yml does."
+        f"{SHOP.contracts.name} does."
     )
 
 
@@ -155,7 +157,7 @@ def dbt_task_group(dag_id: str, group_id: str) -> DbtTaskGroup:
         project_config=ProjectConfig(
             dbt_project_path=PROJECT,
             manifest_path=manifest,
-            project_name="greenery",
+            project_name=project_name(),
             install_dbt_deps=False,
         ),
         profile_config=PROFILE,

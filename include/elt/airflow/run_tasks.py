@@ -28,6 +28,7 @@ from elt.publishing.pin import PublicationPinnedError
 from elt.publishing.publish import close_run, publish
 from elt.publishing.table_schema import PublishRefusedError
 from elt.publishing.verify import MartsChangedError, verify
+from elt.shop import SHOP
 from elt.transform import change_log
 from elt.transform.full_refresh import UnknownModelError, ask_for_whole_builds
 from elt.transform.lineage import Lineage
@@ -59,7 +60,7 @@ ON_REQUEST = {
     "max_active_runs": 1,
     "on_failure_callback": tell_of_failed_run,
     "default_args": TASK_DEFAULTS,
-    "tags": ["greenery"],
+    "tags": [SHOP.title.lower()],
 }
 
 # trying again changes nothing about these

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from elt.airflow.dbt_patches import make_dbt_quicker
 from elt.transform.environment import environment_with
-from elt.transform.manifest import PROJECT, ensure_manifest, parse_arguments
+from elt.transform.manifest import ensure_manifest, parse_arguments
+from elt.transform.project import PROJECT
 
 log = logging.getLogger(__name__)
 

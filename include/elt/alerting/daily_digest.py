@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
-
-import yaml
 
 from elt.alerting import warnings
 from elt.alerting.messages import digest
 from elt.alerting.slack import outbox
 from elt.alerting.slack.settings import Channel
 from elt.transform.lineage import Lineage
-from elt.transform.manifest import PROJECT
+from elt.transform.project import business_timezone
 
 
 def keep_digest(
@@ -50,9 +47,3 @@ def keep_digest(
                 change=channel.is_bot,
             )
     return bool(warned)
-
-
-def business_timezone(project: Path = PROJECT) -> ZoneInfo:
-    """Return in which time zone the shop's days begin, as the dbt project says."""
-    settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
-    return ZoneInfo(settings["vars"]["business_timezone"])

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
-import yaml
-
 from elt.loading.shown_values import Kind
-from elt.transform.manifest import PROJECT
+from elt.transform.project import variable
 
 # what tests call the column that they test, and what they count
 ALIASES = {"unique_field", "value_field", "from_field", "parent_key"}
@@ -122,15 +119,9 @@ def accepted_values(unique_id: str, column: str, nodes: Nodes) -> frozenset[str]
             values = ((node.get("test_metadata") or {}).get("kwargs") or {}).get("values")
             if isinstance(values, str):
                 named = _A_VARIABLE.search(values)
-                values = _variables().get(named[1]) if named else None
+                values = variable(named[1]) if named else None
             found |= set(map(str, values or ()))
     return frozenset(found)
-
-
-@cache
-def _variables() -> dict[str, Any]:
-    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return settings.get("vars") or {}
 
 
 def declared_kind(name: str, unique_ids: Iterable[str], nodes: Nodes) -> Kind:

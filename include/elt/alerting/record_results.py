@@ -184,7 +184,7 @@ def in_words(error: BaseException | str | None) -> str:
     if name == "CosmosDbtRunError":
         return dbt_words(str(error)) or name
     text = plain(str(error))
-    ours = type(error).__module__.startswith("include.") or isinstance(error, AirflowException)
+    ours = type(error).__module__.startswith("elt.") or isinstance(error, AirflowException)
     return text if ours and text else f"{name}: {text}".rstrip(": ")
 
 

@@ -12,6 +12,7 @@ import yaml
 from elt.loading import references
 from elt.loading.files import file_format, limits
 from elt.loading.overlap import overlap_of
+from elt.shop import SHOP
 
 DATA_TYPES = {
     *("text", "smallint", "integer", "bigint", "numeric", "real", "double precision"),
@@ -28,9 +29,7 @@ _EXTRACT_KEYS = {
     *("references", "key_downstream", "day", "date_order"),
 }
 INSTANTS = ("timestamptz", "date")
-CONTRACTS = (
-    Path(__file__).parents[3] / "dbt/greenery/models/staging/greenery/_greenery__sources.yml"
-)
+CONTRACTS = SHOP.contracts
 
 
 class ContractError(Exception):

@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading.contract import Table
 from elt.loading.files.header import Header, nearest
 from elt.loading.load_log import LoadResult
+from elt.shop import SHOP
 
 logger = logging.getLogger(__name__)
 RECENT_DROPS, ENOUGH_DROPS = 10, 5
@@ -47,7 +48,7 @@ def tell(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> No
             name,
             f"{path} has a column that {raw} does not: {name}. "
             + (f"Did you mean `{meant}`? " if meant else "")
-            + "It is ignored; declare it in _greenery__sources.yml to load it.",
+            + f"It is ignored; declare it in {SHOP.contracts.name} to load it.",
         )
     for column, name in header.loose:
         note(

@@ -9,6 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import Table
 from elt.loading.errors import SourceError
+from elt.shop import SHOP
 from elt.warehouse import lock
 
 SCHEMA = "raw"
@@ -148,7 +149,7 @@ def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
 
 def _contradiction(table: Table, what: str) -> SourceError:
     return SourceError(
-        f"The table {SCHEMA}.{table.name} {what}, as its contract in _greenery__sources.yml says. "
+        f"The table {SCHEMA}.{table.name} {what}, as its contract in {SHOP.contracts.name} says. "
         f"Undo that edit, or change {SCHEMA}.{table.name} by hand and run again. "
         "Nothing was loaded."
     )

@@ -26,6 +26,7 @@ from elt.privacy import (
 from elt.privacy.quarantine import Wiped
 from elt.privacy.rules import Rules, names_downstream, read_rules
 from elt.privacy.search_terms import SHORTEST_ALONE, Words
+from elt.shop import SHOP
 from elt.warehouse import lease
 from elt.warehouse.connection import connect, transaction
 
@@ -261,7 +262,7 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
         raise LeftoverError(
             f"Nothing was changed, because something of the person would stay: {places}. "
             "Let these models have the key (called as the contracts say: key_downstream in "
-            "_greenery__sources.yml), start a run and forget the person then; or drop a table that "
+            f"{SHOP.contracts.name}), start a run and forget the person then; or drop a table that "
             "no model builds any more."
         )
     told = [

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from elt.loading import references
 from elt.loading.contract import ContractError, Table
+from elt.shop import SHOP
 
 References = Mapping[str, Mapping[str, Table]]
-SEE = "See the head of _greenery__sources.yml."
+SEE = f"See the head of {SHOP.contracts.name}."
 
 
 @dataclass(frozen=True)

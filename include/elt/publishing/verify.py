@@ -83,7 +83,7 @@ def verify(marts: Iterable[str]) -> list[str]:
         raise MartsChangedError(
             f"{', '.join(finding.in_words() for finding in findings)}: not what was published. "
             "Something other than a run has changed it, or its build. The next run builds it "
-            "anew and puts it right; trigger `greenery_elt` to have it now. To see: select * from "
+            "anew and puts it right; trigger `{SHOP.dag_id}` to have it now. To see: select * from "
             f"{MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "
             "the run's own roles?",
             [finding.mart for finding in findings],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.shop import SHOP
 from elt.transform.lineage import Lineage
 
 ALL = "all"
@@ -32,7 +33,7 @@ def ask_for_whole_builds(cursor: Cursor, names: Sequence[str], lineage: Lineage)
     if unknown := sorted({*names} - known - {ALL}):
         raise UnknownModelError(
             f"full_refresh names {', '.join(unknown)}, and the project has no such model. "
-            f"Name models as in dbt/greenery/models, or `{ALL}`. Nothing was done."
+            f"Name models as in {SHOP.dbt_project}/models, or `{ALL}`. Nothing was done."
         )
     cursor.execute(
         "update ops.model_state set definition_hash = null "

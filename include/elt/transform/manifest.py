@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[3] / "dbt" / "greenery"
+from elt.transform.project import PROJECT
+
 FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
 SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 # run as a module, dbt is told of an import order that harms nobody

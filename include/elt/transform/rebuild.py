@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-
-import yaml
 
 from elt.loading.contract import Table, declared_tables
 from elt.transform.lineage import Lineage
-from elt.transform.manifest import PROJECT
+from elt.transform.project import business_timezone
 from elt.transform.rebuild_marks import mark
 from elt.transform.rebuild_plan import Cost, Plan, RebuildError, cost, plan_day, plan_key
 from elt.warehouse import lease
@@ -42,7 +39,7 @@ def have_rebuilt(
     run_id = f"rebuild {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
     with transaction("transformer") as cursor:
         plan = (
-            plan_day(cursor, lineage, tables, day, business_timezone())
+            plan_day(cursor, lineage, tables, day, business_timezone().key)
             if day
             else plan_key(lineage, model, key)
         )
@@ -77,14 +74,3 @@ def in_words(plan: Plan, costs: list[Cost]) -> str:
             "(config.meta.extract.day)."
         )
     return "\n".join(lines)
-
-
-def business_timezone(project: Path = PROJECT) -> str:
-    """Return in which time zone a day of the business begins; UTC unless the project says."""
-    document = yaml.safe_load((project / "dbt_project.yml").read_text())
-    declared = document.get("vars") or {}
-    # dbt knows vars of every project, and those of one
-    for known in (declared, declared.get(document["name"]) or {}):
-        if "business_timezone" in known:
-            return known["business_timezone"]
-    return "UTC"

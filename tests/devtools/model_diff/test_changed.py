@@ -10,7 +10,7 @@ import pytest
 
 from devtools.model_diff.changed import changed
 from devtools.model_diff.report import Outcome, markdown
-from elt.transform.manifest import PROJECT
+from elt.transform.project import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows

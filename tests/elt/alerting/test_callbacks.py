@@ -372,7 +372,7 @@ def test_without_a_connection_the_log_says_once_that_nobody_is_told(monkeypatch,
     ]
     caplog.clear()
     tell()
-    (record,) = [record for record in caplog.records if record.name.startswith("elt.alerting")]
+    (record,) = [record for record in caplog.records if record.name.startswith("elt.airflow")]
     assert "nobody is told" in record.message
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from devtools.fake_slack import rules
 from elt.alerting import daily_digest
-from elt.alerting.daily_digest import business_timezone, keep_digest
+from elt.alerting.daily_digest import keep_digest
 from elt.alerting.messages import digest
 from elt.alerting.messages.digest import Warned
 from elt.alerting.slack.delivery import deliver
@@ -246,12 +246,6 @@ def test_the_day_is_that_of_the_business(shop, warehouse, slack, monkeypatch):
     assert warehouse.run("select notification_key from ops.notification") == [
         ("warnings:2026-11-21",)
     ]
-
-
-def test_the_time_zone_is_the_one_of_the_dbt_project(tmp_path):
-    assert business_timezone() == ZoneInfo("UTC")
-    (tmp_path / "dbt_project.yml").write_text("vars: {business_timezone: Europe/Rome}\n")
-    assert business_timezone(tmp_path) == ZoneInfo("Europe/Rome")
 
 
 def test_a_thousand_warnings_are_one_legible_message():

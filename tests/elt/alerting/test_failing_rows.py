@@ -310,7 +310,8 @@ def test_the_key_of_a_row_is_read_from_the_yaml(model, key):
 
 
 def test_the_values_that_a_variable_declares_are_accepted(monkeypatch):
-    monkeypatch.setattr(columns, "_variables", lambda: {"statuses": {"new": {}, "shipped": {}}})
+    declared = {"statuses": {"new": {}, "shipped": {}}}
+    monkeypatch.setattr(columns, "variable", declared.get)
     kwargs = {"values": "{{ var('statuses') | list }}"}
     test = {"attached_node": "m", "column_name": "s", "test_metadata": {"kwargs": kwargs}}
     assert columns.accepted_values("m", "s", {"test.s": test}) == {"new", "shipped"}

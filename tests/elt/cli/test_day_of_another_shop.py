@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -103,17 +102,3 @@ def test_a_day_without_rows_is_not_said_to_be_marked(shop, monkeypatch):
     assert told == "Nothing in raw belongs to the day 1 Jan 2020, so nothing was marked."
     told = rebuild.have_rebuilt(NOTHING, day="2026-11-20", confirm=lambda _: True)
     assert told.startswith("Marked: 2 rows of sales")
-
-
-@pytest.mark.parametrize(
-    ("declared", "timezone"),
-    [
-        ({"vars": {"business_timezone": "Asia/Tokyo"}}, "Asia/Tokyo"),
-        ({"vars": {"bookshop": {"business_timezone": "Asia/Tokyo"}}}, "Asia/Tokyo"),
-        ({}, "UTC"),
-    ],
-    ids=["of all", "of the project", "none"],
-)
-def test_the_day_begins_where_the_project_says(tmp_path, declared, timezone):
-    (tmp_path / "dbt_project.yml").write_text(json.dumps({"name": "bookshop", **declared}))
-    assert rebuild.business_timezone(tmp_path) == timezone

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from elt.alerting.messages import blocks
 from elt.alerting.messages.blocks import instant, line, link
 from elt.alerting.messages.phrases import count
+from elt.shop import SHOP
 
 MOST_WARNINGS = 20
 YELLOW = "#ecb22e"
@@ -48,7 +49,7 @@ def build(warned: Collection[Warned], day: date, more_url: str | None) -> dict[s
     # what is new is not lost below what everybody knows
     newest = sorted(warned, key=lambda one: (-one.since.timestamp(), one.sentence))
     shown = newest[:MOST_WARNINGS]
-    headline = f"{count(len(warned), 'warning')} about Greenery's data, {day:%-d %b %Y}"
+    headline = f"{count(len(warned), 'warning')} about {SHOP.title}'s data, {day:%-d %b %Y}"
     texts = []
     for kind, title in TITLES.items():
         lines = [_line(one) for one in shown if one.kind == kind]

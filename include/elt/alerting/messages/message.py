@@ -12,6 +12,7 @@ from elt.alerting.messages import blocks, repair_steps
 from elt.alerting.messages.blocks import code, instant, line, link
 from elt.alerting.messages.phrases import count, duration, listed
 from elt.alerting.report import ORDER, Report
+from elt.shop import SHOP
 
 # what people still read
 MOST_FAILURES = 20
@@ -78,13 +79,13 @@ def _headline(story: Story) -> str:
         what = _what_failed(story.incidents)
         return f"Resolved after {took}, {count(runs, 'run')}: {what}"
     if {incident.kind for incident in story.open} == {"late"}:
-        return "Greenery is late"
+        return f"{SHOP.title} is late"
     if story.report.hint.state == "success" and story.report.failures:
         tests = count(len(story.report.failures), "overridden test")
-        return f"Greenery published with {tests}"
+        return f"{SHOP.title} published with {tests}"
     verb = "is failing" if story.report.hint.state == "running" else "failed"
     again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
-    return f"Greenery run {verb}{again}: {_what_failed(story.open)}"
+    return f"{SHOP.title} run {verb}{again}: {_what_failed(story.open)}"
 
 
 def _what_failed(incidents: Collection[Incident]) -> str:

@@ -11,6 +11,7 @@ from elt.loading.contract import Table
 from elt.loading.database.source import Snapshot, lost
 from elt.loading.errors import SourceError
 from elt.loading.load_log import LoadResult
+from elt.shop import SHOP
 
 # What each type of a contract takes without losing anything and without a row that could fail.
 # text takes everything.
@@ -112,7 +113,7 @@ def warn_of_unknown_columns(
             column,
             f"{snapshot.database.schema}.{table.name} in the shop's database has a column that "
             f"raw.{table.name} does not: {column}. It is ignored; declare it in "
-            "_greenery__sources.yml to load it.",
+            f"{SHOP.contracts.name} to load it.",
             result.load_id,
         )
 
@@ -146,6 +147,6 @@ def _misfit(table: Table, types: list[str]) -> str:
             return (
                 f"has the type {source_type} for the column `{column.name}`, which does not "
                 f"always fit into {column.data_type}, the type of its contract in "
-                "_greenery__sources.yml"
+                f"{SHOP.contracts.name}"
             )
     return ""

@@ -7,6 +7,7 @@ import io
 
 from elt.loading.contract import Table
 from elt.loading.files.csv_records import is_utf8
+from elt.shop import SHOP
 
 _FORMATS = (
     (b"\x1f\x8b", "It looks like gzip: name it .csv.gz."),
@@ -18,7 +19,7 @@ _FORMATS = (
 # a reader of CSV takes no longer field
 _LOOKED_AT = 64 << 10
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_WHERE = "in the contract (config.meta.extract in _greenery__sources.yml)"
+_WHERE = f"in the contract (config.meta.extract in {SHOP.contracts.name})"
 
 
 def format_of(head: bytes) -> str:

@@ -28,6 +28,7 @@ from elt.loading.files.file_names import (
 )
 from elt.loading.files.local_files import NO_ACCESS
 from elt.loading.files.unread_files import Stray, describe
+from elt.shop import SHOP
 
 CONNECTION_ID = "greenery_source"
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
@@ -192,7 +193,7 @@ def sort_by_table(
         else:
             raise SourceError(
                 f"{entry.path} in {url} belongs to no declared table. Declare `{name}` in "
-                "_greenery__sources.yml, or put an underscore before the name to have it ignored."
+                f"{SHOP.contracts.name}, or put an underscore before the name to have it ignored."
             )
     for table, files in found.files.items():
         files.sort(key=lambda file: place(file.path))
@@ -227,7 +228,7 @@ def _keep_stray(found: Found, stray: Stray, owner: str | None) -> None:
 def _misplaced(path: str, table: str, url: str) -> str:
     return (
         f"{path} in {url} belongs to no declared table. If it is of `{table}`, put it into "
-        f"{table}/; if it is a table of its own, declare that in _greenery__sources.yml; else put "
+        f"{table}/; if it is a table of its own, declare that in {SHOP.contracts.name}; else put "
         f"an underscore before the name to have it ignored. Nothing of `{table}` was loaded."
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from elt.loading.errors import RefusedFileError
 from elt.loading.files.quoting import first_end, last_end
+from elt.shop import SHOP
 
 KEYS = ("max_unpacked_ratio", "max_minutes")
 RECORD_BYTES = 64 << 20
@@ -18,7 +19,7 @@ USUAL_RATIO = 200.0
 # what any file may unpack to: a small one of many equal rows is no attack
 FREE_BYTES = 64 << 20
 NOTHING = "Nothing of this file was loaded."
-IN_CONTRACT = "in the contract (config.meta.extract in _greenery__sources.yml)"
+IN_CONTRACT = f"in the contract (config.meta.extract in {SHOP.contracts.name})"
 
 
 def read_limits(extract: Mapping[str, Any]) -> dict[str, float | None]:
