@@ -8,13 +8,15 @@ from pathlib import Path
 
 import yaml
 
+from elt.errors import EltError
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config" / "shop.yml"
 VARIABLE = "GREENERY_SHOP"
 _MAY_BE_LEFT_OUT = {"kpis"}
 
 
-class ShopError(Exception):
+class ShopError(EltError):
     """The shop's settings are not usable; the message names file and key."""
 
 

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from elt.errors import EltError
+
 NOTE = "_demo.json"
 DEFAULT_DAYS = 30
 DEFAULT_USERS = 400
 
 
-class DemoError(Exception):
+class DemoError(EltError):
     """The demo data can't be made as asked; the message says why and what to do."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from devtools.fake_slack.page import page
+from elt.errors import EltError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDTH = 800
@@ -20,7 +21,7 @@ document.title = "height " + Math.ceil(document.documentElement.getBoundingClien
 </script>"""
 
 
-class NoBrowserError(Exception):
+class NoBrowserError(EltError):
     """There is no browser; the message says which would do."""
 
 

@@ -7,8 +7,11 @@ import os
 import sys
 from pathlib import Path
 
+import psycopg2
+
 from devtools.local import clients, fake_slack, machine, postgres, processes, services, variables
 from devtools.local.state_folder import Home
+from elt.errors import EltError
 from elt.warehouse.session import drop_libpq_variables
 
 
@@ -70,7 +73,7 @@ def main() -> int:
         return 141
     except Exception as error:
         said = machine.file_trouble(error, home.state) if isinstance(error, OSError) else None
-        if said is None and type(error).__name__ not in EXPECTED:
+        if said is None and not isinstance(error, (EltError, psycopg2.OperationalError)):
             raise
         print(said or str(error).strip(), file=sys.stderr)
         return 1
@@ -144,25 +147,6 @@ def _reset(home: Home, _: argparse.Namespace) -> int:
     return 0
 
 
-# What speaks for itself, by name: to import them all would make each command slow.
-EXPECTED = {
-    "DagBrokenError",
-    "DemoError",
-    "LeaseHeldError",
-    "LoopbackError",
-    "MigrationError",
-    "NoBrowserError",
-    "OperationalError",
-    "OtherSourceError",
-    "PostgresError",
-    "ScenarioError",
-    "ServicesError",
-    "SlackError",
-    "SourceError",
-    "SourceUnreachableError",
-    "WarehouseLockedError",
-    "WarehouseUnreachableError",
-}
 # what is handed on as it is to elt.cli.operator
 OPERATE = ("rollback", "release", "override", "rebuild")
 COMMANDS = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from elt.errors import EltError
 from elt.shop import SHOP
 
 UNFINISHED = ("queued", "running")
@@ -20,7 +21,7 @@ SILENCE_SECONDS = 300
 PAGE = 100
 
 
-class DagBrokenError(Exception):
+class DagBrokenError(EltError):
     """Airflow can't read the DAG file; the message is the error it met."""
 
 

@@ -15,11 +15,12 @@ from devtools.local.processes import Started
 from devtools.local.services import SLACK as VARIABLE
 from devtools.local.state_folder import Home, port_is_taken
 from elt.alerting.slack.fake_connection import CHANNEL, local_connection
+from elt.errors import EltError
 
 START_TIMEOUT = 20
 
 
-class SlackError(Exception):
+class SlackError(EltError):
     """The fake Slack can't be started or used; the message says what to do."""
 
 

@@ -10,6 +10,8 @@ import pwd
 import socket
 from pathlib import Path
 
+from elt.errors import EltError
+
 LOOPBACK = "127.0.0.1"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -17,7 +19,7 @@ NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 CONNECT_SECONDS = 5
 
 
-class LoopbackError(Exception):
+class LoopbackError(EltError):
     """Programs on this machine can't reach each other; the message says what to do."""
 
 

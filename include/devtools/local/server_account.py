@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from elt.errors import EltError
 
-class PostgresError(Exception):
+
+class PostgresError(EltError):
     """The local server can't do what was asked; the message says what to do."""
 
 

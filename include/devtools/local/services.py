@@ -17,6 +17,7 @@ import psutil
 from devtools.local import files, processes
 from devtools.local.processes import Started
 from devtools.local.state_folder import Home, port_is_taken
+from elt.errors import EltError
 
 SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
 
@@ -32,7 +33,7 @@ VARIABLES = {"scheduler": {"GREENERY_WARM_UP": "1"}}
 START_TIMEOUT = 300
 
 
-class ServicesError(Exception):
+class ServicesError(EltError):
     """Airflow can't be started, or has ended; the message says where to look."""
 
 

@@ -12,11 +12,12 @@ from devtools.demo.settings import days_until, default_settings, read_note
 from devtools.local import services
 from devtools.local.postgres import Server
 from devtools.local.state_folder import Home
+from elt.errors import EltError
 from elt.loading.database.source import database_at, is_database_url
 from elt.loading.files.landing import landing_at
 
 
-class OtherSourceError(Exception):
+class OtherSourceError(EltError):
     """What is there already stands in the way of what was asked for."""
 
 

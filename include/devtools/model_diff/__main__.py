@@ -10,14 +10,13 @@ from pathlib import Path
 
 import psycopg2
 
-from devtools.model_diff.base import PROJECT_IN_REPOSITORY, NoSuchBaseError, check_out
-from devtools.model_diff.changed import BadSampleError, changed
-from devtools.model_diff.dbt import DbtFailedError
+from devtools.model_diff.base import PROJECT_IN_REPOSITORY, check_out
+from devtools.model_diff.changed import changed
 from devtools.model_diff.report import markdown
+from elt.errors import EltError
 from elt.warehouse.session import drop_libpq_variables
 
 REPOSITORY = Path(__file__).parents[3]
-EXPECTED = (BadSampleError, DbtFailedError, NoSuchBaseError, psycopg2.OperationalError)
 
 
 def main() -> int:
@@ -38,7 +37,7 @@ def main() -> int:
                 folder,
                 os.environ.get("SAMPLE") or None,
             )
-    except EXPECTED as error:
+    except (EltError, psycopg2.OperationalError) as error:
         print(str(error).strip(), file=sys.stderr)
         return 2
     print(markdown(outcome))

@@ -12,13 +12,14 @@ from typing import Any
 
 import yaml
 
+from elt.errors import EltError
 from elt.publishing.table_schema import BUILD, MARTS
 from elt.shop import ROOT, SHOP
 
 PROJECT_IN_REPOSITORY = os.path.relpath(SHOP.dbt_project, ROOT)
 
 
-class NoSuchBaseError(Exception):
+class NoSuchBaseError(EltError):
     """There is nothing of that name to compare with; the message says so."""
 
 

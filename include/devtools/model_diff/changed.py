@@ -18,11 +18,12 @@ from devtools.model_diff import base
 from devtools.model_diff.dbt import GOOD, Dbt
 from devtools.model_diff.difference import Difference, compare
 from devtools.model_diff.report import Outcome
+from elt.errors import EltError
 from elt.publishing.table_schema import BUILD, MARTS
 from elt.warehouse import session
 
 
-class BadSampleError(Exception):
+class BadSampleError(EltError):
     """The sample is no day and no days."""
 
 

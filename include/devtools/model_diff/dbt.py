@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elt.errors import EltError
 from elt.transform.manifest import DBT
 
 GOOD = ("success", "pass", "warn")
 
 
-class DbtFailedError(Exception):
+class DbtFailedError(EltError):
     """dbt could not even begin; the message is dbt's own."""
 
 

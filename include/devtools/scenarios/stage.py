@@ -22,12 +22,13 @@ from devtools.local.postgres import Server
 from devtools.local.run import airflow
 from devtools.local.state_folder import Home
 from elt.alerting.slack.fake_connection import local_connection
+from elt.errors import EltError
 
 # enough for each fault to hit a row, and quick to load
 DAYS = 7
 
 
-class ScenarioError(Exception):
+class ScenarioError(EltError):
     """A scenario did not go as it should; the message says what was seen instead."""
 
 

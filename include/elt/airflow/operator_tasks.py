@@ -9,13 +9,11 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from elt.airflow.dbt_tasks import manifest_path
-from elt.airflow.run_tasks import fail_for_good_on
+from elt.airflow.run_tasks import final
 from elt.publishing import pin
-from elt.publishing.rollback import NothingToRollBackError, roll_back
+from elt.publishing.rollback import roll_back
 from elt.transform import override_decisions, rebuild
-from elt.transform import overrides as override
 from elt.transform.lineage import Lineage
-from elt.transform.rebuild_plan import RebuildError
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import migrate
 
@@ -23,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @task
-@fail_for_good_on(NothingToRollBackError)
+@final
 def roll_back_marts() -> str:
     """Show the publication before the last one again, once that is confirmed."""
     migrate()
@@ -37,7 +35,7 @@ def roll_back_marts() -> str:
 
 
 @task
-@fail_for_good_on()
+@final
 def release_marts() -> str:
     """Let the next run publish again."""
     migrate()
@@ -47,7 +45,7 @@ def release_marts() -> str:
 
 
 @task
-@fail_for_good_on(override.OverrideError)
+@final
 def decide_on_test() -> str:
     """Let a failing test through for a while, or no longer, or list what is let through."""
     migrate()
@@ -67,7 +65,7 @@ def decide_on_test() -> str:
 
 
 @task
-@fail_for_good_on(RebuildError)
+@final
 def mark_for_rebuild() -> str:
     """Have the next run build a day, or a key of a model, anew, once that is confirmed."""
     migrate()

@@ -20,22 +20,22 @@ from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting import heartbeat
 from elt.alerting.record_results import record_task_failure
-from elt.loading.contract import ContractError, declared_tables
+from elt.errors import FinalError
+from elt.loading.contract import declared_tables
 from elt.loading.database.read_log import last_load_id
 from elt.loading.quarantine import replay
 from elt.privacy import rules
 from elt.publishing.pin import PublicationPinnedError
 from elt.publishing.publish import close_run, publish
-from elt.publishing.table_schema import PublishRefusedError
 from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
 from elt.transform import change_log
-from elt.transform.full_refresh import UnknownModelError, ask_for_whole_builds
+from elt.transform.full_refresh import ask_for_whole_builds
 from elt.transform.lineage import Lineage
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
-from elt.warehouse.migrate import MigrationError, migrate
-from elt.warehouse.source_identity import OtherShopError, remember_source
+from elt.warehouse.migrate import migrate
+from elt.warehouse.source_identity import remember_source
 from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)
@@ -63,34 +63,18 @@ ON_REQUEST = {
     "tags": [SHOP.title.lower()],
 }
 
-# trying again changes nothing about these
-FINAL = (
-    ContractError,
-    lease.LeaseLostError,
-    PublishRefusedError,
-    OtherShopError,
-    MigrationError,
-    UnknownModelError,
-)
 
+def final(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a task fail at once, without a retry, on what a retry can't mend."""
 
-def fail_for_good_on(*more: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that fails a task for good on what a retry can't mend."""
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except FinalError as error:
+            raise AirflowFailException(str(error)) from None
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*arguments: Any, **named: Any) -> Any:
-            try:
-                return function(*arguments, **named)
-            except (*FINAL, *more) as error:
-                raise AirflowFailException(str(error)) from None
-
-        return wrapped
-
-    return decorate
-
-
-_final = fail_for_good_on()
+    return wrapped
 
 
 def _run_id() -> str:
@@ -118,7 +102,7 @@ def _refuse_backfill() -> None:
 
 
 @task
-@_final
+@final
 def begin_run() -> int:
     """Bring the warehouse up to date, take the lease, and look at the source.
 
@@ -148,7 +132,7 @@ def begin_run() -> int:
 def load_tasks(last_load: Any) -> list[BaseOperator]:
     """Return one task per declared source table; ``last_load`` is what ``begin_run`` returned."""
     return [
-        task(task_id=f"load_{name}")(_final(load))(name, last_load) for name in declared_tables()
+        task(task_id=f"load_{name}")(final(load))(name, last_load) for name in declared_tables()
     ]
 
 
@@ -166,7 +150,7 @@ def load(table_name: str, last_load: int) -> dict[str, Any]:
 
 
 @task
-@_final
+@final
 def freeze_horizon() -> int | None:
     """Freeze up to which load this run reads."""
     with transaction("loader") as cursor:
@@ -174,7 +158,7 @@ def freeze_horizon() -> int | None:
 
 
 @task
-@_final
+@final
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers, unless an operator has pinned an older publication."""
     try:
@@ -188,7 +172,7 @@ def publish_marts() -> dict[str, int]:
 
 
 @task
-@_final
+@final
 def replay_rows() -> list[str]:
     """Try rows in quarantine again, of all tables or the one that the run names."""
     migrate()
@@ -223,7 +207,7 @@ def begin_full_test() -> None:
 
 
 @task
-@fail_for_good_on(MartsChangedError)
+@final
 def verify_marts() -> None:
     """Compare what readers see with what was published."""
     lineage = Lineage.read(manifest_path())

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from elt.alerting.messages.blocks import is_url
 from elt.alerting.record_results import in_words
 from elt.alerting.time_limit import within
+from elt.errors import RetryLaterError
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def _url() -> str | None:
     return url
 
 
-class DeadManError(Exception):
+class DeadManError(RetryLaterError):
     """The switch can't be told; the message says why, without the URL."""
 
 

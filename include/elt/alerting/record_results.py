@@ -17,6 +17,7 @@ from elt.alerting.messages import phrases
 from elt.alerting.redact import database_words, dbt_words, plain, retry_helps
 from elt.alerting.run_facts import NodeResult, TaskFailure
 from elt.alerting.time_limit import within
+from elt.errors import EltError
 from elt.warehouse.time_limit import VARIABLE, is_out_of_time, ran_for, task_limit
 
 log = logging.getLogger(__name__)
@@ -184,7 +185,7 @@ def in_words(error: BaseException | str | None) -> str:
     if name == "CosmosDbtRunError":
         return dbt_words(str(error)) or name
     text = plain(str(error))
-    ours = type(error).__module__.startswith("elt.") or isinstance(error, AirflowException)
+    ours = isinstance(error, (EltError, AirflowException))
     return text if ours and text else f"{name}: {text}".rstrip(": ")
 
 

@@ -7,20 +7,11 @@ from datetime import UTC, datetime
 
 import psycopg2
 
-from elt.loading.contract import ContractError, declared_tables
-from elt.privacy.forget import ForgetError, forget
+from elt.errors import EltError
+from elt.loading.contract import declared_tables
+from elt.privacy.forget import forget
 from elt.privacy.summary import lines
-from elt.warehouse.connection import WarehouseUnreachableError
-from elt.warehouse.lease import LeaseHeldError
-from elt.warehouse.migrate import MigrationError, migrate
-
-EXPECTED = (
-    ContractError,
-    ForgetError,
-    LeaseHeldError,
-    MigrationError,
-    WarehouseUnreachableError,
-)
+from elt.warehouse.migrate import migrate
 
 
 def main(person_id: str) -> int:
@@ -32,7 +23,7 @@ def main(person_id: str) -> int:
         migrate()
         run_id = f"forget {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
         forgotten = forget(person_id.strip(), declared_tables(), run_id)
-    except EXPECTED as error:
+    except EltError as error:
         print(error, file=sys.stderr)
         return 1
     except psycopg2.OperationalError as error:

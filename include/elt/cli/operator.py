@@ -10,30 +10,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from elt.errors import EltError
 from elt.publishing import pin
-from elt.publishing.database_errors import PublishInterruptedError
-from elt.publishing.rollback import NothingToRollBackError, roll_back
-from elt.publishing.table_schema import PublishBlockedError, PublishRefusedError
+from elt.publishing.rollback import roll_back
 from elt.transform import override_decisions, rebuild
 from elt.transform import overrides as override
 from elt.transform.lineage import Lineage
 from elt.transform.manifest import newest_manifest
-from elt.transform.rebuild_plan import RebuildError
-from elt.warehouse.connection import WarehouseUnreachableError, transaction
-from elt.warehouse.lease import LeaseHeldError
-from elt.warehouse.migrate import MigrationError, migrate
-
-EXPECTED = (
-    LeaseHeldError,
-    RebuildError,
-    MigrationError,
-    NothingToRollBackError,
-    PublishBlockedError,
-    PublishInterruptedError,
-    PublishRefusedError,
-    override.OverrideError,
-    WarehouseUnreachableError,
-)
+from elt.warehouse.connection import transaction
+from elt.warehouse.migrate import migrate
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         migrate()
         return parsed.do(parsed)
-    except EXPECTED as error:
+    except EltError as error:
         print(error, file=sys.stderr)
         return 1
 

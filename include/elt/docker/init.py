@@ -17,6 +17,7 @@ import psycopg2
 from psycopg2 import sql
 
 from elt.docker import secrets, settings
+from elt.errors import EltError
 from elt.warehouse import session
 
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
@@ -32,7 +33,7 @@ ENCRYPTED = """
 """
 
 
-class InitError(Exception):
+class InitError(EltError):
     """The installation can't be made ready; the message says what to do."""
 
 

@@ -8,10 +8,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from elt.errors import EltError
+
 FOLDER = Path(os.environ.get("GREENERY_SECRETS", "/run/greenery"))
 
 
-class LostSecretError(Exception):
+class LostSecretError(EltError):
     """A secret file is not there or empty; the message says how to get a new one."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from elt.alerting.slack.fake_connection import local_connection
 from elt.docker import secrets
+from elt.errors import EltError
 
 DEMO_LANDING = "/landing/demo"
 # the service `slack` of docker-compose.yml
@@ -20,7 +21,7 @@ UI_PASSWORDS = Path("/tmp/greenery-ui-passwords.json")
 WAREHOUSE = {"conn_type": "postgres", "host": "warehouse", "port": 5432, "schema": "greenery"}
 
 
-class SettingsError(Exception):
+class SettingsError(EltError):
     """A variable can't be used; the message says what it should be."""
 
 

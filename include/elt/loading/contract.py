@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from elt.errors import FinalError
 from elt.loading import references
 from elt.loading.files import file_format, limits
 from elt.loading.overlap import overlap_of
@@ -32,7 +33,7 @@ INSTANTS = ("timestamptz", "date")
 CONTRACTS = SHOP.contracts
 
 
-class ContractError(Exception):
+class ContractError(FinalError):
     """The sources YAML is not usable; the message names file, table and key."""
 
 

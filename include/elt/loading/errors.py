@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow.sdk.exceptions import AirflowFailException
+from elt.errors import EltError, FinalError, RetryLaterError
 
 WHAT_NOW = "Nothing of this file was loaded. Mend it and run again."
 
 
-class SourceError(AirflowFailException):
+class SourceError(FinalError):
     """The source is wrong and a person must mend it: a retry would fail in the same way.
 
-    Airflow fails a task that raises it without a retry. The message never holds personal data.
+    The message never holds personal data.
     """
 
 
-class FileInMotionError(Exception):
+class FileInMotionError(RetryLaterError):
     """The file changed while it was read: leave it for the next run."""
 
 
 @dataclass
-class RefusedFileError(Exception):
+class RefusedFileError(EltError):
     """A file that can't be loaded, as far as the load itself knows.
 
     It holds no values, so that it may pass through logs. ``explain`` makes the message from it and

@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.loading import references
 from elt.loading.contract import Table
 from elt.loading.erasure import is_telling
@@ -35,7 +36,7 @@ LOCK_SECONDS = 60
 VACUUM_LOCK_SECONDS = 5
 
 
-class ForgetError(Exception):
+class ForgetError(FinalError):
     """Nothing was changed; the message says why."""
 
 

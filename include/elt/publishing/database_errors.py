@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import psycopg2
 from psycopg2 import errors
 
+from elt.errors import RetryLaterError
 from elt.publishing.table_schema import MARTS
 
 
-class PublishInterruptedError(Exception):
+class PublishInterruptedError(RetryLaterError):
     """The server could not go on; nothing was published, and trying again may help."""
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import EltError
 from elt.publishing import data_status
 from elt.warehouse.connection import transaction
 
@@ -23,7 +24,7 @@ class Pin:
     shown_published_at: datetime | None
 
 
-class PublicationPinnedError(Exception):
+class PublicationPinnedError(EltError):
     """The build is good and was not published, since an operator wants an older one shown."""
 
 

@@ -8,6 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from elt.errors import FinalError
 from elt.publishing import changed_keys, data_status, pin, table_schema, undo_log
 from elt.publishing.database_errors import told_of
 from elt.publishing.row_diff import RowCounts, make_equal
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 PREVIOUS = sql.Identifier("pg_temp", "previous")
 
 
-class NothingToRollBackError(Exception):
+class NothingToRollBackError(FinalError):
     """There is no older publication that could be shown; nothing was changed."""
 
 

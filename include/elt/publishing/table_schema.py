@@ -8,17 +8,19 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError, RetryLaterError
+
 BUILD = "marts_build"
 MARTS = "marts"
 # Postgres looks for deadlocks after 1 s; nobody may wait that long behind us
 LOCK_TIMEOUT = "900ms"
 
 
-class PublishRefusedError(Exception):
+class PublishRefusedError(FinalError):
     """Nothing was published; the message names what is in the way."""
 
 
-class PublishBlockedError(Exception):
+class PublishBlockedError(RetryLaterError):
     """Somebody holds a mart whose columns must change; trying again may help."""
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.publishing import changed_keys, data_status, pin, table_schema
 from elt.publishing.row_diff import join_names
 from elt.publishing.table_schema import BUILD, MARTS, Structure
 from elt.warehouse.connection import AS_USUAL, transaction
 
 
-class MartsChangedError(Exception):
+class MartsChangedError(FinalError):
     """Marts, or their builds, were changed by something other than a run; the message names them.
 
     ``marts`` are their names.

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
 
 ALL = "all"
 
 
-class UnknownModelError(Exception):
+class UnknownModelError(FinalError):
     """There is no model of that name; the message names it."""
 
 

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from elt.errors import EltError
 from elt.transform.project import PROJECT
 
 FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
@@ -29,7 +30,7 @@ KEPT_MANIFESTS = 3
 Profile = AbstractContextManager[tuple[Path, Mapping[str, str]]]
 
 
-class BrokenProjectError(Exception):
+class BrokenProjectError(EltError):
     """dbt can't parse the project; the message is dbt's own."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.transform.lineage import Lineage
 
 MOST_DAYS = 30
@@ -25,7 +26,7 @@ _COMPARE = {
 }
 
 
-class OverrideError(Exception):
+class OverrideError(FinalError):
     """The override was not made; the message says why."""
 
 

@@ -11,6 +11,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.loading import references
 from elt.loading.contract import INSTANTS, Table
 from elt.transform.lineage import Lineage
@@ -28,7 +29,7 @@ COST = sql.SQL(
 )
 
 
-class RebuildError(Exception):
+class RebuildError(FinalError):
     """Nothing was marked; the message says why."""
 
 

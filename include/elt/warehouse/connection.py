@@ -11,6 +11,7 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
 from psycopg2 import sql
 
+from elt.errors import RetryLaterError
 from elt.warehouse import session
 from elt.warehouse.session import TLS
 from elt.warehouse.time_limit import statement_timeout
@@ -28,7 +29,7 @@ AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
 Role = Literal["loader", "transformer", "publisher"]
 
 
-class WarehouseUnreachableError(Exception):
+class WarehouseUnreachableError(RetryLaterError):
     """The warehouse does not answer or does not let us in; trying again may help."""
 
 

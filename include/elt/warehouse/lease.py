@@ -14,6 +14,7 @@ from typing import NoReturn
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError, RetryLaterError
 from elt.warehouse.connection import transaction
 from elt.warehouse.time_limit import task_limit
 
@@ -27,11 +28,11 @@ def _length() -> timedelta:
     return max(LENGTH, 4 * task_limit())
 
 
-class LeaseHeldError(Exception):
+class LeaseHeldError(RetryLaterError):
     """Another run is at work; trying again later helps."""
 
 
-class LeaseLostError(Exception):
+class LeaseLostError(FinalError):
     """Another run has been at work since; this one can't go on from here."""
 
 

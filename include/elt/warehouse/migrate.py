@@ -10,6 +10,7 @@ from pathlib import Path
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 from elt.warehouse import lock
 from elt.warehouse.connection import WarehouseUnreachableError, connect
 
@@ -27,7 +28,7 @@ _RIGHTS_OF_OLD = """
 """
 
 
-class MigrationError(Exception):
+class MigrationError(FinalError):
     """The warehouse and the migration files don't fit together."""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FinalError
 
-class OtherShopError(Exception):
+
+class OtherShopError(FinalError):
     """The landing folder is not the one that this warehouse was filled from."""
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from elt.errors import FinalError
+
 CONNECTION_ID = "greenery_slack"
 
 
@@ -43,7 +45,7 @@ class Channel:
         return tuple(dict.fromkeys(found)) or (self.name,)
 
 
-class SlackSettingsError(Exception):
+class SlackSettingsError(FinalError):
     """The connection can't be used; the message says what to do."""
 
 

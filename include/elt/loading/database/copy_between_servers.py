@@ -10,6 +10,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import EltError
+
 BUFFER_BYTES = 1 << 18
 
 
@@ -55,7 +57,7 @@ def copy_through(
     return target.rowcount
 
 
-class SourceSideError(Exception):
+class SourceSideError(EltError):
     """The source failed while it was read; ``cause`` is what it said."""
 
     def __init__(self, cause: Exception) -> None:

@@ -14,6 +14,7 @@ from airflow.sdk import Connection
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import RetryLaterError
 from elt.loading.errors import SourceError
 from elt.warehouse import session
 from elt.warehouse.session import TLS
@@ -23,7 +24,7 @@ SCHEMES = ("postgres", "postgresql")
 DEFAULT_SCHEMA = "public"
 
 
-class SourceUnreachableError(Exception):
+class SourceUnreachableError(RetryLaterError):
     """The shop's database does not answer or does not let us in; trying again may help."""
 
 
