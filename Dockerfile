@@ -14,6 +14,7 @@ RUN uv pip install --no-cache --requirement /tmp/requirements/requirements.txt a
 USER root
 RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt/airflow/logs \
         /opt/greenery /opt/greenery/cosmos /opt/greenery/tmp
+COPY include/elt/docker/greenery /usr/local/bin/greenery
 USER airflow
 
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120 \

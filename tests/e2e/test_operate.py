@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from elt.cli.operator import main
+from elt.cli.commands import greenery
 from tests.e2e.test_failing_run import wait_for_message
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
@@ -55,7 +55,7 @@ def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
     assert total(shop) == before + 1000
     with watched_by_readers(shop.warehouse) as readers:
         begun = time.monotonic()
-        assert main(["rollback", "--reason", "1000 too much", "--by", "ada"]) == 0
+        assert greenery.run(["rollback", "--reason", "1000 too much", "--by", "ada"]) == 0
         assert time.monotonic() - begun < 10
         assert total(shop) == before
         seen = readers.answers
@@ -112,7 +112,7 @@ def test_a_test_that_is_let_through_is_published_and_told(installation, shop, sl
     assert tests
     for (unique_id,) in tests:
         arguments = ["override", "--test", unique_id.split(".")[2], "--by", "ada"]
-        assert main([*arguments, "--reason", "that plant is known", "--days", "1"]) == 0
+        assert greenery.run([*arguments, "--reason", "that plant is known", "--days", "1"]) == 0
 
     let_through, state = shop.run()
     assert state == "success", shop.explain(let_through)

@@ -1,4 +1,4 @@
-"""Exceptions of the engine and of the local commands have one base, by which they are told apart."""
+"""Exceptions of the engine and of the local commands have one base."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 from devtools.local import postgres
 from devtools.local.databases import WAREHOUSE
@@ -13,7 +14,7 @@ from elt.shop import SHOP
 from elt.transform.manifest import DBT
 
 
-def dbt(home: Home, arguments: argparse.Namespace) -> int:
+def dbt(home: Home, arguments: Sequence[str]) -> NoReturn:
     """Become dbt, with the arguments handed on."""
     project = SHOP.dbt_project
     target = home.state / "dbt"
@@ -28,10 +29,10 @@ def dbt(home: Home, arguments: argparse.Namespace) -> int:
         "DBT_INDIRECT_SELECTION": "buildable",
         "DO_NOT_TRACK": "1",
     }
-    os.execve(sys.executable, [*DBT, *arguments.handed_on], environ)
+    os.execve(sys.executable, [*DBT, *arguments], environ)
 
 
-def ci_changed(home: Home, _: argparse.Namespace) -> int:
+def ci_changed(home: Home) -> NoReturn:
     """Become the comparison with an older version, in the warehouse that GREENERY_DBT_… names."""
     environ = dict(os.environ) if "GREENERY_DBT_HOST" in os.environ else _analyst(home)
     os.execve(sys.executable, [sys.executable, "-m", "devtools.model_diff"], environ)
@@ -49,7 +50,7 @@ def _analyst(home: Home) -> dict[str, str]:
     }
 
 
-def psql(home: Home, arguments: argparse.Namespace) -> int:
+def psql(home: Home, arguments: Sequence[str]) -> NoReturn:
     """Become psql, with the arguments handed on."""
     server = postgres.start(home.state)
     login = os.environ.get("LOGIN") or "analyst"
@@ -64,4 +65,4 @@ def psql(home: Home, arguments: argparse.Namespace) -> int:
         # not on the command line, where every user of the machine could read it
         "PGPASSWORD": server.passwords[login],
     }
-    os.execve(postgres.binary("psql"), ["psql", *arguments.handed_on], environ)
+    os.execve(postgres.binary("psql"), ["psql", *arguments], environ)

@@ -19,6 +19,8 @@ OPTIONS: dict[str, dict[str, str]] = {
 # set to anything at all
 FLAGS = {"override": {"END": "--end"}, "rebuild": {"YES": "--yes"}}
 LISTS = {"run": {"CONFIRM_SHRUNK": "--confirm-shrunk"}}
+# after `--`: a value that begins with a dash is one, too
+ARGUMENTS = {"forget": "USER_ID", "scenario": "NAME"}
 
 
 def arguments(command: str, variables: Mapping[str, str]) -> list[str]:
@@ -28,4 +30,6 @@ def arguments(command: str, variables: Mapping[str, str]) -> list[str]:
         found += [f"{option}={word}" for word in variables.get(name, "").split()]
     for name, option in OPTIONS.get(command, {}).items():
         found += [f"{option}={variables[name]}"] if variables.get(name) else []
+    if value := variables.get(ARGUMENTS.get(command, ""), ""):
+        found += ["--", value]
     return found

@@ -1,1 +1,1 @@
-"""What an operator does to the warehouse by hand, between runs or beside them."""
+"""``greenery``: what an operator does to the warehouse by hand, between runs or beside them."""

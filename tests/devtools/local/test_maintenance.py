@@ -27,7 +27,9 @@ def test_they_say_what_they_did_or_why_not(checkout):
     assert nobody.returncode == 1
     assert nobody.stderr.startswith("Nobody has this user_id")
     assert "somebody" not in nobody.stderr
-    assert local_command(checkout, "forget", "").stderr == "Say whom: make forget USER_ID=…\n"
+    assert local_command(checkout, "forget", "").stderr == (
+        "Say whom: greenery forget USER_ID (make forget USER_ID=…)\n"
+    )
 
     first = local_command(checkout, "rollback", "--reason", "wrong totals", "--by", "ada")
     assert (first.returncode, first.stderr) == (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.local import __main__, variables
+from devtools.local import __main__, commands, variables
 from tests.support.installation import ROOT
 
 HOSTILE = {
@@ -96,15 +96,23 @@ def test_a_value_stays_one_argument_of_its_command(text):
     assert given == ["--end", "--test=a", f"--reason={text}"]
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_an_operators_words_reach_the_command_as_they_are(monkeypatch, text):
+@pytest.mark.parametrize("text", [*HOSTILE.values(), "--help"], ids=[*HOSTILE, "an option"])
+@pytest.mark.parametrize(
+    ("command", "names"),
+    {
+        "override": {"TEST": "test", "REASON": "reason"},
+        "forget": {"USER_ID": "person_id"},
+        "scenario": {"NAME": "name"},
+    }.items(),
+)
+def test_what_was_typed_reaches_the_command_as_it_is(monkeypatch, command, names, text):
     called = []
-    monkeypatch.setitem(__main__.COMMANDS, "override", lambda _, given: called.append(given) or 0)
-    monkeypatch.setattr(sys, "argv", ["devtools.local", "override"])
-    monkeypatch.setenv("REASON", text)
-    monkeypatch.setenv("TEST", text)
-    assert __main__.main() == 0
-    assert called[0].handed_on == [f"--test={text}", f"--reason={text}"]
+    local = commands.greenery.commands[command]
+    monkeypatch.setattr(local, "callback", lambda *_, **given: called.append(given))
+    for name in names:
+        monkeypatch.setenv(name, text)
+    assert __main__.main([command]) == 0
+    assert {name: called[0][name] for name in names.values()} == dict.fromkeys(names.values(), text)
 
 
 def test_several_tables_may_be_confirmed_and_each_is_one_argument():

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from elt.cli import forget as command
-from elt.loading import raw_table
+from elt.cli.commands import greenery
+from elt.loading import contract, raw_table
 from elt.loading.contract import Column, Table
 from elt.privacy import forget as forgetting
 from elt.privacy.forget import BusyError, forget
@@ -32,7 +32,7 @@ TABLES = {"people": PEOPLE, "visits": VISITS}
 
 @pytest.fixture
 def shop(warehouse, monkeypatch):
-    monkeypatch.setattr(command, "declared_tables", lambda: TABLES)
+    monkeypatch.setattr(contract, "declared_tables", lambda: TABLES)
     with transaction("loader") as cursor:
         for table in TABLES.values():
             raw_table.create(cursor, table)
@@ -56,7 +56,7 @@ def somebody(shop, statement: str):
 def test_a_load_that_does_not_end_is_waited_for_and_then_told(shop, monkeypatch, capsys):
     monkeypatch.setattr(forgetting, "LOCK_SECONDS", 1)
     with somebody(shop, "lock table raw.visits in share row exclusive mode"):
-        assert command.main("ann-0001") == 1
+        assert greenery.run(["forget", "ann-0001"]) == 1
     said = capsys.readouterr().err
     assert "Somebody is at work on raw.visits: waiting up to 1 seconds." in said
     assert "kept a table locked for more than 1 seconds: session" in said
@@ -70,7 +70,7 @@ def test_a_load_that_ends_in_time_keeps_nobody_from_being_forgotten(shop, capsys
         ThreadPoolExecutor() as pool,
         somebody(shop, "lock table raw.visits in share row exclusive mode") as load,
     ):
-        done = pool.submit(command.main, "ann-0001")
+        done = pool.submit(greenery.run, ["forget", "ann-0001"])
         while not shop.run("select 1 from pg_locks where not granted"):
             assert not done.done()
         load.commit()
@@ -103,7 +103,7 @@ def test_a_run_with_a_load_at_work_is_told_at_once(shop, monkeypatch, capsys):
     with transaction("loader") as cursor:
         lease.take(cursor, "the daily run")
     with lease.loading("the daily run"):
-        assert command.main("ann-0001") == 1
+        assert greenery.run(["forget", "ann-0001"]) == 1
     assert "The run the daily run has been at work" in capsys.readouterr().err
 
 
@@ -113,7 +113,7 @@ def test_a_load_that_outlived_its_run_is_told(shop, monkeypatch, capsys):
         lease.take(cursor, "a run")
         lease.release(cursor, "a run")
     with lease.loading("a run"):
-        assert command.main("ann-0001") == 1
+        assert greenery.run(["forget", "ann-0001"]) == 1
     assert (
         "A load of a run that gave the warehouse back is still at work" in capsys.readouterr().err
     )

@@ -1,0 +1,173 @@
+"""An operator's decisions and repairs, in the warehouse of the Airflow connection.
+
+What a command needs is imported when it runs: Airflow and dbt take a second, and ``--help`` needs
+neither.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elt.cli.group import FAILED, NOT_UNDERSTOOD, Greenery
+
+if TYPE_CHECKING:
+    from elt.transform.lineage import Lineage
+
+
+def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add who decides something, and why."""
+    by = click.option(
+        "--by", default=lambda: os.environ.get("USER"), show_default="$USER", help="Who decides it."
+    )
+    return by(click.option("--reason", default="", help="Why, for everybody to read.")(function))
+
+
+@click.group(cls=Greenery)
+def greenery() -> None:
+    """What an operator does to the warehouse by hand, between runs or beside them."""
+
+
+@greenery.command()
+@_decision
+def rollback(by: str | None, reason: str) -> None:
+    """Show the publication before the last one, and hold it."""
+    from elt.publishing.rollback import roll_back
+
+    _migrate()
+    print(roll_back(by, reason))
+
+
+@greenery.command()
+@_decision
+def release(by: str | None, reason: str) -> None:
+    """Let the next run publish again, after a rollback."""
+    from elt.publishing import pin
+
+    _migrate()
+    print(pin.release(by))
+
+
+@greenery.command()
+@click.option("--test", default="", help="Its name, as dbt has it. Without one: list them.")
+@click.option("--until", default="", metavar="2026-11-30", help="The last day (UTC).")
+@click.option("--days", default="", help="For how many days. [default: 7]")
+@click.option("--end", is_flag=True, help="Let it through no longer.")
+@_decision
+def override(test: str, until: str, days: str, end: bool, by: str | None, reason: str) -> None:
+    """Let a failing test through for a while; alone, list what is let through."""
+    from elt.transform import override_decisions
+    from elt.warehouse.connection import transaction
+
+    if sum(map(bool, (until, days, end))) > 1:
+        raise click.UsageError("Say one of --until, --days and --end.")
+    _migrate()
+    with transaction("loader") as cursor:
+        told = override_decisions.decide(
+            cursor,
+            _lineage() if test else None,
+            test,
+            reason=reason,
+            by=by,
+            day=until,
+            days=days,
+            is_over=end,
+        )
+    print(told)
+
+
+@greenery.command()
+@click.option("--day", default="", metavar="2026-11-20", help="A day of the business.")
+@click.option("--model", default="", help="With --key.")
+@click.option("--key", default="", help="A value of the column that the model is built by.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_decision
+def rebuild(day: str, model: str, key: str, yes: bool, by: str | None, reason: str) -> int:
+    """Have the next run build a day, or a key of a model, anew."""
+    from elt.transform.rebuild import have_rebuilt
+
+    def confirm(words: str) -> bool:
+        print(words)
+        if yes:
+            return True
+        return sys.stdin.isatty() and input("Have the next run do that? [y/N] ").lower() == "y"
+
+    _migrate()
+    done = have_rebuilt(_lineage(), day=day, model=model, key=key, confirm=confirm)
+    if done is None:
+        print("Nothing was done. Say --yes (make: YES=1) to have it done.", file=sys.stderr)
+        return FAILED
+    print(done)
+    return 0
+
+
+@greenery.command("replay-quarantine")
+@click.option("--table", default="", help="Only the rows of this table.")
+def replay_quarantine(table: str) -> None:
+    """Try rows in quarantine again, after they or their contract were mended."""
+    from elt.loading.contract import declared_tables
+    from elt.loading.quarantine import replay
+
+    _migrate()
+    results = replay.replay(declared_tables(), _run_id("replay"), table)
+    for result in results:
+        print(replay.in_words(result))
+    if not results:
+        print("No row waits in quarantine.")
+    elif any(result.loaded for result in results):
+        print("The next run builds and publishes what came in.")
+
+
+@greenery.command()
+@click.argument("person_id", required=False, default="", metavar="USER_ID")
+def forget(person_id: str) -> int:
+    """Remove a person for good, and say what is left to do."""
+    import psycopg2
+
+    from elt.loading.contract import declared_tables
+    from elt.privacy.forget import forget as remove
+    from elt.privacy.summary import lines
+
+    if not person_id.strip():
+        print("Say whom: greenery forget USER_ID (make forget USER_ID=…)", file=sys.stderr)
+        return NOT_UNDERSTOOD
+    _migrate()
+    try:
+        forgotten = remove(person_id.strip(), declared_tables(), _run_id("forget"))
+    except psycopg2.OperationalError as error:
+        first_line = str(error).partition("\n")[0]
+        print(
+            f"The warehouse broke off: {first_line}. Try again; it does no harm to do it twice.",
+            file=sys.stderr,
+        )
+        return FAILED
+    print("\n".join(lines(forgotten)))
+    return 0
+
+
+def _migrate() -> None:
+    from elt.warehouse.migrate import migrate
+
+    migrate()
+
+
+def _run_id(verb: str) -> str:
+    return f"{verb} {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+
+
+def _lineage() -> Lineage:
+    from elt.transform.lineage import Lineage
+    from elt.transform.manifest import newest_manifest
+    from elt.transform.overrides import OverrideError
+
+    manifest = newest_manifest()
+    if manifest is None:
+        raise OverrideError(
+            "dbt's project was not read yet, so its tests are not known. Start a run first."
+        )
+    return Lineage.read(manifest)
