@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from sqlfluff.core import FluffConfig, Linter
 
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
@@ -156,6 +159,28 @@ def test_keys_are_looked_up_at_the_price_of_pages_in_memory(small):
     small.load({"1": ("ann", 11)})
     small.build()
     assert small.warehouse.run("select cost from public.taken") == [("0.11 of 0.1 of off",)]
+
+
+def test_the_sql_that_is_sent_is_in_the_house_style(small, caplog):
+    """sqlfluff can't read it where it stands, in blocks of Jinja, which also decide its layout."""
+    small.load({"2": ("bob", 20)})
+    small.build()
+    sent = [re.sub(r"^On \S+: (/\*.*?\*/)?", "", said, flags=re.S) for said in small.build.said]
+    ours = {sql for sql in sent if re.search(r"ops\.model_|pg_temp\.|raw\.change_log", sql)}
+    assert len(ours) > 10
+    caplog.set_level(logging.WARNING, "sqlfluff")
+    # dbt quotes the names of its relations; a subquery of one table is taken for one of several; an
+    # offset keeps a subquery apart
+    others = ("layout", "RF06", "RF02", "AM09")
+    excluded = [*FluffConfig.from_root().get("rule_denylist"), *others]
+    overrides = {"templater": "raw", "exclude_rules": ",".join(excluded)}
+    linter = Linter(FluffConfig.from_root(overrides=overrides))
+    found = {
+        (problem.rule_code(), problem.desc(), sql)
+        for sql in ours
+        for problem in linter.lint_string(sql).violations
+    }
+    assert found == set()
 
 
 def test_what_is_new_is_not_looked_for_among_all_keys_that_are_not_null(small):

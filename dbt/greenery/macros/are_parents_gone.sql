@@ -4,10 +4,19 @@
 #}
 {% macro are_parents_gone(parent, load) -%}
     {%- set table = modules.re.findall("'(\\w+)'", parent)[1] -%}
-    {{ return(ask(
-        "exists (select from raw." ~ table ~ " where _load_id > " ~ load
-        ~ " and _deleted_at is not null) or exists (select from raw.change_log where table_name = '"
-        ~ table ~ "' and change = 'delete' and load_id > " ~ load ~ ") or exists ("
-        ~ "select from ops.model_state where model = 'raw." ~ table ~ "' and changes_since > " ~ load ~ ")"
-    )) }}
+    {%- set is_gone -%}
+        exists (
+            select from raw.{{ table }}
+            where _load_id > {{ load }} and _deleted_at is not null
+        )
+        or exists (
+            select from raw.change_log
+            where table_name = '{{ table }}' and change = 'delete' and load_id > {{ load }}
+        )
+        or exists (
+            select from ops.model_state
+            where model = 'raw.{{ table }}' and changes_since > {{ load }}
+        )
+    {%- endset -%}
+    {{ return(ask(is_gone)) }}
 {%- endmacro %}

@@ -11,9 +11,10 @@
     {%- set where = config.get('where') -%}
     {%- set part = untested_part(relation) if execute and model.attached_node else none -%}
     {%- if part -%}
-        {{ return('(select * from ' ~ part ~ (' and (' ~ where ~ ')' if where else '') ~ ') as untested') }}
+        (select * from {{ part }} {%- if where %} and ({{ where }}) {%- endif %}) as untested
     {%- elif where -%}
-        {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') as dbt_subquery') }}
+        (select * from {{ relation }} where {{ where }}) as dbt_subquery
+    {%- else -%}
+        {{ return(relation) }}
     {%- endif -%}
-    {{ return(relation) }}
 {%- endmacro %}

@@ -5,7 +5,10 @@
     models are built before their tests, and what is loaded in between is not published by this run.
 #}
 {% macro look_up_if_few(keys) -%}
-    {%- set distinct_keys = 'select distinct * from (' ~ keys ~ ') as keys' -%}
-    {%- set count = ask('count(*) from (' ~ distinct_keys ~ ' limit 100001) as few') -%}
-    {{ return(distinct_keys ~ ' limit ' ~ count if count <= 100000 else keys) }}
+    {%- set distinct_keys -%} select distinct * from ({{ keys }}) as keys {%- endset -%}
+    {%- set number -%} count(*) from ({{ distinct_keys }} limit 100001) as few {%- endset -%}
+    {%- set count = ask(number) -%}
+    {%- if count <= 100000 -%} {{ distinct_keys }} limit {{ count }}
+    {%- else -%} {{ keys }}
+    {%- endif -%}
 {%- endmacro %}

@@ -8,17 +8,21 @@
     expects one row, and would compare each new row with each version.
 #}
 {% macro postgres__snapshot_staging_table(strategy, source_sql, target_relation) -%}
-    {%- set news = 'pg_temp.snapshot_news' -%}
-    {% do run_query(
-        'select ' ~ few_by_keys() ~ '; drop table if exists ' ~ news
-        ~ '; create temporary table snapshot_news as select * from (' ~ source_sql
-        ~ ') as present where load_id > (select coalesce(max(load_id), 0) from '
-        ~ target_relation ~ '); analyze ' ~ news
-    ) %}
+    {%- set find_news -%}
+        select {{ few_by_keys() }};
+        drop table if exists pg_temp.snapshot_news;
+        create temporary table snapshot_news as
+        select * from ({{ source_sql }}) as present
+        where load_id > (select coalesce(max(load_id), 0) from {{ target_relation }});
+        analyze pg_temp.snapshot_news
+    {%- endset -%}
+    {% do run_query(find_news) %}
     {%- set key = strategy.unique_key -%}
-    {{ default__snapshot_staging_table(
-        strategy, 'select * from ' ~ news,
-        '(select * from ' ~ target_relation ~ ' where ' ~ key ~ ' in (select ' ~ key ~ ' from ' ~ news
-        ~ ')) as known'
-    ) }}
+    {%- set known -%}
+        (
+            select * from {{ target_relation }}
+            where {{ key }} in (select {{ key }} from pg_temp.snapshot_news)
+        ) as known
+    {%- endset -%}
+    {{ default__snapshot_staging_table(strategy, 'select * from pg_temp.snapshot_news', known) }}
 {%- endmacro %}

@@ -4,7 +4,7 @@
 #}
 {% macro published_version(name) -%}
     (select watermark.position from ops.model_state as state
-    inner join ops.model_watermark as watermark on watermark.source = state.model
+    inner join ops.model_watermark as watermark on state.model = watermark.source
     where state.model = '{{ name }}' and watermark.model = 'publish'
     and watermark.position between state.changes_since and state.version)
 {%- endmacro %}

@@ -7,10 +7,18 @@
     {%- if not execute or target.name != 'prod' or env_var('GREENERY_TEST_EVERYTHING', '') -%}
         {{ return(none) }}
     {%- endif -%}
-    {{ return(ask(
-        "answer, case when answer is not null then " ~ few_by_keys() ~ " end"
-        ~ " from (select (select case when status = 'pass' then " ~ expression ~ " end"
-        ~ " from ops.node_result where unique_id = '" ~ model.unique_id
-        ~ "' order by moment desc limit 1) as answer) as tested"
-    )) }}
+    {%- set question -%}
+        answer,
+        case when answer is not null then {{ few_by_keys() }} end
+        from (
+            select (
+                select case when status = 'pass' then {{ expression }} end
+                from ops.node_result
+                where unique_id = '{{ model.unique_id }}'
+                order by moment desc
+                limit 1
+            ) as answer
+        ) as tested
+    {%- endset -%}
+    {{ return(ask(question)) }}
 {%- endmacro %}

@@ -17,20 +17,23 @@
                 {%- set load = ask(published_load(name)) -%}
                 {%- if load is not none -%}
                     {# what a row belongs to now, and what it no longer belongs to #}
-                    {%- do keys.append(
-                        'select ' ~ key ~ ' from ' ~ ref(name) ~ ' where load_id > ' ~ load
-                        ~ " union select cast(old_key ->> '" ~ key ~ "' as " ~ type ~ ') from raw.change_log'
-                        ~ " where table_name = '" ~ name.split('__')[1] ~ "' and load_id > " ~ load
-                    ) -%}
+                    {%- set found -%}
+                        select {{ key }} from {{ ref(name) }} where load_id > {{ load }}
+                        union
+                        select cast(old_key ->> '{{ key }}' as {{ type }}) from raw.change_log
+                        where table_name = '{{ name.split('__')[1] }}' and load_id > {{ load }}
+                    {%- endset -%}
+                    {%- do keys.append(found) -%}
                 {%- endif -%}
             {%- else -%}
                 {%- set version = ask(published_version(name)) -%}
                 {%- if version is not none -%}
-                    {%- do keys.append(
-                        "select cast(key ->> '" ~ key ~ "' as " ~ type ~ ") from ops.model_change"
-                        ~ " where model = '" ~ name ~ "' and version > " ~ version
-                        ~ (' and is_key_change' if name in keys_of else '')
-                    ) -%}
+                    {%- set found -%}
+                        select cast(key ->> '{{ key }}' as {{ type }}) from ops.model_change
+                        where model = '{{ name }}' and version > {{ version }}
+                        {%- if name in keys_of %} and is_key_change {%- endif %}
+                    {%- endset -%}
+                    {%- do keys.append(found) -%}
                 {%- endif -%}
             {%- endif -%}
         {%- endfor -%}

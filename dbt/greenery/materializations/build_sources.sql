@@ -11,35 +11,49 @@
 {% macro build_sources() %}
     {%- set found = [] -%}
     {%- for entry in model.config.meta.get('build', {}).touched_by or [] -%}
-        {%- set name = 'raw.' ~ entry.source if 'source' in entry else entry.snapshot or entry.model -%}
-        {%- set row = run_query(
-            "select watermark.position, coalesce(state.changes_since, 0),"
-            ~ (
-                " least(greatest((select max(load_id) from ops.load where table_name = '" ~ entry.source
-                ~ "' and status <> 'failed'), (select max(load_id) from raw.change_log where table_name = '"
-                ~ entry.source ~ "'), 0)"
-                ~ (", (select horizon_load_id from ops.run_lease)" if target.name == 'prod' else "") ~ ")"
-                if 'source' in entry
-                else " coalesce((select max(load_id) from " ~ ref(entry.snapshot) ~ "), 0)"
-                if 'snapshot' in entry else " coalesce(state.version, 0)"
-            )
-            ~ " from (values ('" ~ name ~ "')) as source (name)"
-            ~ " left join " ~ ('ops.model_state' if 'source' in entry else build_state('model_state'))
-            ~ " as state on state.model = source.name"
-            ~ " left join " ~ build_state('model_watermark') ~ " as watermark"
-            ~ " on watermark.source = source.name and watermark.model = '" ~ model.name ~ "'"
-        ).rows[0] -%}
+        {%- set table = entry.get('source') -%}
+        {%- set name = 'raw.' ~ table if table else entry.snapshot or entry.model -%}
+        {%- set positions -%}
+            select
+                watermark.position as since,
+                coalesce(state.changes_since, 0) as changes_since,
+                {%- if table %}
+                least(
+                    greatest(
+                        (
+                            select max(load_id) from ops.load
+                            where table_name = '{{ table }}' and status <> 'failed'
+                        ),
+                        (select max(load_id) from raw.change_log where table_name = '{{ table }}'),
+                        0
+                    )
+                    {%- if target.name == 'prod' %},
+                    (select horizon_load_id from ops.run_lease)
+                    {%- endif %}
+                ) as upto
+                {%- elif 'snapshot' in entry %}
+                coalesce((select max(load_id) from {{ ref(entry.snapshot) }}), 0) as upto
+                {%- else %}
+                coalesce(state.version, 0) as upto
+                {%- endif %}
+            from (values ('{{ name }}')) as source (name)
+            left join {{ 'ops.model_state' if table else build_state('model_state') }} as state
+                on source.name = state.model
+            left join {{ build_state('model_watermark') }} as watermark
+                on source.name = watermark.source and watermark.model = '{{ model.name }}'
+        {%- endset -%}
+        {%- set row = run_query(positions).rows[0] -%}
         {%- do found.append({
             'name': name,
-            'table': entry.get('source'),
+            'table': table,
             'snapshot': entry.get('snapshot'),
             'column': entry.get('column', model.config.meta.build.key),
             'through': entry.get('through'),
             'reads': entry.get('reads'),
-            'since': row[0] | int if row[0] is not none else none,
-            'changes_since': row[1] | int,
-            'upto': row[2] | int,
-            'is_news': row[0] is none or row[0] | int < row[2] | int,
+            'since': row.since | int if row.since is not none else none,
+            'changes_since': row.changes_since | int,
+            'upto': row.upto | int,
+            'is_news': row.since is none or row.since | int < row.upto | int,
         }) -%}
     {%- endfor -%}
     {{ return(found) }}

@@ -9,17 +9,23 @@
     {%- set intermediate = make_intermediate_relation(target_relation) -%}
     {%- do adapter.drop_relation(intermediate) -%}
     {%- set lies_by = model.config.meta.get('build', {}).lies_by -%}
-    {%- if lies_by -%}
-        {%- set sql = 'select * from (\n' ~ sql ~ '\n) as built order by ' ~ lies_by -%}
-    {%- endif -%}
+    {%- set in_order -%}
+        select * from (
+            {{ sql }}
+        ) as built
+        order by {{ lies_by }}
+    {%- endset -%}
     {% call statement('main') -%}
-        {{ get_create_table_as_sql(False, intermediate, sql) }}
+        {{ get_create_table_as_sql(False, intermediate, in_order if lies_by else sql) }}
     {%- endcall %}
     {%- do create_indexes(intermediate) -%}
-    {%- set primary_keys = model.constraints | selectattr('type', 'equalto', 'primary_key') -%}
-    {%- set primary_keys = primary_keys | map(attribute='columns') | list if model.contract.enforced else [] -%}
-    {%- if row_key(model) not in primary_keys -%}
-        {% do run_query(get_create_index_sql(intermediate, {'columns': row_key(model), 'unique': true})) %}
+    {%- set primary_keys = [] -%}
+    {%- for one in model.constraints if model.contract.enforced and one.type == 'primary_key' -%}
+        {%- do primary_keys.append(one.columns) -%}
+    {%- endfor -%}
+    {%- set key = row_key(model) -%}
+    {%- if key not in primary_keys -%}
+        {% do run_query(get_create_index_sql(intermediate, {'columns': key, 'unique': true})) %}
     {%- endif -%}
     {%- if existing is not none -%}
         {%- do adapter.drop_relation(existing) -%}

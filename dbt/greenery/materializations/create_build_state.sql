@@ -6,21 +6,27 @@
 #}
 {% macro create_build_state() %}
     {%- if target.name != 'prod' -%}
-        {% do run_query(
-            "do $make$ begin"
-            ~ " if not exists (select from pg_attribute where attrelid = to_regclass('"
-            ~ build_state('model_change') ~ "') and attname = 'is_key_change') then"
-            ~ " perform pg_advisory_xact_lock(hashtextextended('" ~ build_state('model_change') ~ "', 0));"
-            ~ " call sandbox.create_schema('" ~ dbt.escape_single_quotes(target.schema ~ '_ops') ~ "');"
-            ~ " create table if not exists " ~ build_state('model_state')
-            ~ " (like ops.model_state including all);"
-            ~ " create table if not exists " ~ build_state('model_watermark')
-            ~ " (like ops.model_watermark including all);"
-            ~ " create table if not exists " ~ build_state('model_change')
-            ~ " (like ops.model_change including all);"
-            ~ " alter table " ~ build_state('model_change')
-            ~ " add column if not exists is_key_change boolean not null default true;"
-            ~ " end if; end $make$; commit; begin"
-        ) %}
+        {%- set change = build_state('model_change') -%}
+        {%- set schema = dbt.escape_single_quotes(target.schema ~ '_ops') -%}
+        {%- set make -%}
+            do $make$ begin
+                if not exists (
+                    select from pg_attribute
+                    where attrelid = to_regclass('{{ change }}') and attname = 'is_key_change'
+                ) then
+                    perform pg_advisory_xact_lock(hashtextextended('{{ change }}', 0));
+                    call sandbox.create_schema('{{ schema }}');
+                    {%- for name in ('model_state', 'model_watermark', 'model_change') %}
+                    create table if not exists {{ build_state(name) }}
+                    (like ops.{{ name }} including all);
+                    {%- endfor %}
+                    alter table {{ change }}
+                    add column if not exists is_key_change boolean not null default true;
+                end if;
+            end $make$;
+            commit;
+            begin
+        {%- endset -%}
+        {% do run_query(make) %}
     {%- endif -%}
 {% endmacro %}

@@ -21,20 +21,22 @@
                 {%- do parts.append(graph.sources[unique_id].config.meta.get('extract', {}).change_key) -%}
             {%- elif unique_id in graph.nodes -%}
                 {%- set node = graph.nodes[unique_id] -%}
+                {%- set relation -%} to_regclass('{{ node.relation_name }}') {%- endset -%}
                 {%- if node.config.materialized == 'view' -%}
-                    {%- do parts.append(ask("pg_get_viewdef(to_regclass('" ~ node.relation_name ~ "'))")) -%}
+                    {%- do parts.append(ask('pg_get_viewdef(' ~ relation ~ ')')) -%}
                 {%- endif -%}
                 {%- if node.resource_type == 'snapshot' -%}
                     {# another table in its place holds another history #}
-                    {%- do parts.append(ask("to_regclass('" ~ node.relation_name ~ "')::oid") | string) -%}
+                    {%- do parts.append(ask(relation ~ '::oid') | string) -%}
                 {%- elif node.config.materialized in ('view', 'ephemeral') -%}
                     {%- do todo.extend(node.depends_on.nodes) -%}
                 {%- else -%}
-                    {%- for row in run_query(
-                        "select definition_hash from " ~ build_state('model_state')
-                        ~ " where model = '" ~ node.name ~ "'"
-                    ).rows -%}
-                        {%- do parts.append(row[0]) -%}
+                    {%- set known -%}
+                        select definition_hash from {{ build_state('model_state') }}
+                        where model = '{{ node.name }}'
+                    {%- endset -%}
+                    {%- for row in run_query(known).rows -%}
+                        {%- do parts.append(row.definition_hash) -%}
                     {%- endfor -%}
                 {%- endif -%}
             {%- endif -%}

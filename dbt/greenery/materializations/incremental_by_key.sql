@@ -33,11 +33,17 @@
     {% do create_build_state() %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {# two builds of one model wait for each other #}
-    {%- set rows = run_query(
-        "select definition_hash, relation_oid, version, coalesce(to_regclass('" ~ target_relation
-        ~ "')::oid, 0) as present_oid from " ~ build_state('model_state') ~ " where model = '"
-        ~ model.name ~ "' for update"
-    ).rows -%}
+    {%- set take -%}
+        select
+            definition_hash,
+            relation_oid,
+            version,
+            coalesce(to_regclass('{{ target_relation }}')::oid, 0) as present_oid
+        from {{ build_state('model_state') }}
+        where model = '{{ model.name }}'
+        for update
+    {%- endset -%}
+    {%- set rows = run_query(take).rows -%}
     {%- set state = rows[0] if rows else none -%}
     {%- set version = (state.version | int if state else 0) + 1 -%}
     {%- set definition = definition_hash(sql) -%}

@@ -8,29 +8,32 @@
     {%- if target.name == 'prod' -%}
         {%- set untested = 'untested.' ~ adapter.quote(model.name) -%}
         {%- set since = ask(published_version(model.name)) -%}
-        {%- if since is none -%}
-            {% do run_query('drop table if exists ' ~ untested) %}
-        {%- else -%}
-            {%- set key_columns = row_key(model) -%}
-            {%- set keys = [] -%}
-            {%- for column in adapter.get_columns_in_relation(target_relation)
-                if column.name in key_columns -%}
-                {%- do keys.append(
-                    "cast(key ->> '" ~ column.name ~ "' as " ~ column.data_type ~ ") as " ~ column.name
-                ) -%}
-            {%- endfor -%}
-            {% do run_query(
-                'drop table if exists pg_temp.untested_keys; '
-                ~ 'create temporary table untested_keys on commit drop as select distinct '
-                ~ keys | join(', ') ~ " from ops.model_change where model = '" ~ model.name
-                ~ "' and version > " ~ since ~ ' order by ' ~ key_columns | join(', ')
-                ~ '; analyze untested_keys; '
-                ~ 'create unlogged table if not exists ' ~ untested ~ ' (like ' ~ target_relation
-                ~ '); delete from ' ~ untested
-                ~ '; insert into ' ~ untested ~ ' select present.* from untested_keys'
-                ~ ' inner join ' ~ target_relation ~ ' as present using (' ~ key_columns | join(', ')
-                ~ '); analyze ' ~ untested
-            ) %}
-        {%- endif -%}
+        {%- set key = row_key(model) | join(', ') -%}
+        {%- set keep -%}
+            {%- if since is none -%}
+            drop table if exists {{ untested }}
+            {%- else -%}
+            drop table if exists pg_temp.untested_keys;
+            create temporary table untested_keys on commit drop as
+            select distinct
+                {%- set columns = adapter.get_columns_in_relation(target_relation) -%}
+                {%- for column in columns if column.name in row_key(model) %}
+                {{ ', ' if not loop.first -}}
+                cast(key ->> '{{ column.name }}' as {{ column.data_type }}) as {{ column.name }}
+                {%- endfor %}
+            from ops.model_change
+            where model = '{{ model.name }}' and version > {{ since }}
+            order by {{ key }};
+            analyze untested_keys;
+            create unlogged table if not exists {{ untested }} (like {{ target_relation }});
+            delete from {{ untested }};
+            insert into {{ untested }}
+            select present.*
+            from untested_keys
+            inner join {{ target_relation }} as present using ({{ key }});
+            analyze {{ untested }}
+            {%- endif -%}
+        {%- endset -%}
+        {% do run_query(keep) %}
     {%- endif -%}
 {% endmacro %}
