@@ -13,7 +13,6 @@ import psutil
 from dbt.cli.main import dbtRunner
 
 from devtools.local import postgres
-from elt.airflow.dbt_patches import make_dbt_quicker
 from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.publishing.publish import publish
 from elt.transform.environment import environment_with
@@ -37,7 +36,6 @@ class Run:
             int(Path(server.home, "data/postmaster.pid").read_text().split()[0])
         )
         self.lineage = Lineage.read(manifest_path())
-        make_dbt_quicker()
         self.manifest = self.dbt("parse")
 
     def dbt(self, *command: str) -> Any:

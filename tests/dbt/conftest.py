@@ -11,14 +11,7 @@ from typing import Any
 
 import pytest
 
-from elt.airflow.dbt_patches import keep_connections
-
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _connections_as_in_the_daily_run() -> None:
-    keep_connections()
 
 
 @pytest.fixture(scope="session")

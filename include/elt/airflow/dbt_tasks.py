@@ -27,6 +27,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
+from elt.airflow import dbt_log
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
@@ -40,8 +41,9 @@ from elt.warehouse.time_limit import task_limit
 
 OPERATOR_ARGS: dict[str, Any] = {
     "callback": record_dbt_results,
-    # Cosmos deletes it with the task's folder
-    "dbt_cmd_global_flags": ["--log-level-file", "none"],
+    # a log in a file would go with the task's folder
+    "dbt_cmd_global_flags": [*dbt_log.GLOBAL_FLAGS],
+    "dbt_runner_callbacks": [dbt_log.log_event],
 }
 
 PROFILE = ProfileConfig(

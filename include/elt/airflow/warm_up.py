@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from elt.airflow.dbt_patches import make_dbt_quicker
+from elt.airflow import dbt_log
 from elt.transform.environment import environment_with
 from elt.transform.manifest import ensure_manifest, parse_arguments
 from elt.transform.project import PROJECT
@@ -26,12 +26,15 @@ MODULES = (
     "openlineage.common.provider.dbt.local",
 )
 
+# goes most of the way of a task's command, without a model and without asking the warehouse
+COMMAND = ("compile", "--inline", "select 1", "--no-introspect", "--no-populate-cache")
+
 
 def warm_up() -> None:
-    """Import dbt and parse the project once, so that forked tasks find all of that done.
+    """Import dbt and have it do once what it does in each task, so that forks find that done.
 
-    dbt makes code for its classes at first use; a task that finds it made needs half of the time.
-    Never raises: a cold start is only slower.
+    dbt makes code for its classes and macros at first use, also to write the manifest and the
+    results. Never raises: a cold start is only slower.
     """
     try:
         for module in MODULES:
@@ -41,7 +44,6 @@ def warm_up() -> None:
         from elt.airflow.dbt_tasks import open_profile
 
         manifest = ensure_manifest(open_profile)
-        make_dbt_quicker()
         with (
             open_profile() as (profiles_file, environment),
             tempfile.TemporaryDirectory() as scratch,
@@ -49,11 +51,12 @@ def warm_up() -> None:
             environment_with(environment),
         ):
             shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
-            arguments = parse_arguments(PROJECT, profiles_file, Path(scratch))
-            result = dbtRunner().invoke(["--no-write-json", *arguments])
+            arguments = parse_arguments(PROJECT, profiles_file, Path(scratch), COMMAND)
+            result = dbtRunner().invoke([*dbt_log.GLOBAL_FLAGS, *arguments])
         if not result.success:
             log.warning("dbt could not be warmed up: %s", result.exception)
     except Exception as error:
         log.warning("dbt could not be warmed up, so tasks start slower: %s", error)
+    gc.collect()
     # what is here now stays: the garbage collector of a fork need not copy it by looking at it
     gc.freeze()

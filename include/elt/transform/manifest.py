@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
@@ -86,10 +86,12 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
     return manifest
 
 
-def parse_arguments(project: Path, profiles_file: Path, target_path: Path) -> list[str]:
-    """Return the arguments of `dbt parse`; all that decides whether a parse can be reused."""
+def parse_arguments(
+    project: Path, profiles_file: Path, target_path: Path, command: Sequence[str] = ("parse",)
+) -> list[str]:
+    """Return the arguments of a command that parses; all that decides if a parse can be reused."""
     return [
-        *("--quiet", "--no-use-colors", "parse", "--no-static-parser"),
+        *("--quiet", "--no-use-colors", *command, "--no-static-parser"),
         *("--project-dir", str(project), "--target-path", str(target_path)),
         *("--profiles-dir", str(profiles_file.parent), "--log-path", str(target_path)),
         *("--profile", PROFILE_NAME, "--target", TARGET),

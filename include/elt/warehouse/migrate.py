@@ -7,12 +7,13 @@ import hashlib
 import logging
 from pathlib import Path
 
-from psycopg2 import errors
+from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
 from elt.warehouse import lock
 from elt.warehouse.connection import WarehouseUnreachableError, connect
+from elt.warehouse.time_limit import statement_timeout
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
         _require_rights_of_today(cursor)
         try:
+            _limit_statements(cursor)
             _make_log(cursor, wait)
             while True:
                 with connection:
@@ -93,6 +95,28 @@ def _require_rights_of_today(cursor: Cursor) -> None:
                 "This warehouse was prepared by an older version: analysts may still make "
                 "schemas in it, or read the server's passwords. An administrator runs "
                 "include/elt/warehouse/bootstrap.sql in its database again; what is there stays."
+            )
+
+
+def _limit_statements(cursor: Cursor) -> None:
+    """Have the server stop a statement that takes too long, in sessions that don't ask for it.
+
+    dbt's can't, and Airflow can't interrupt a thread that waits for the server.
+    """
+    limit = statement_timeout()
+    with contextlib.suppress(errors.InternalError_), cursor.connection:
+        cursor.execute(
+            "select from pg_db_role_setting inner join pg_database on setdatabase = pg_database.oid"
+            " where datname = current_database() and setrole = session_user::regrole"
+            " and %s = any(setconfig)",
+            (f"statement_timeout={limit}",),
+        )
+        # who does so at the same moment (`tuple concurrently updated`) sets the same
+        if not cursor.rowcount:
+            cursor.execute(
+                sql.SQL("alter role session_user in database {} set statement_timeout = {}").format(
+                    sql.Identifier(cursor.connection.info.dbname), sql.Literal(limit)
+                )
             )
 
 

@@ -1,0 +1,27 @@
+"""What all tasks of dbt have in common, whichever DAG they are in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.dag_processing.dagbag import DagBag
+from cosmos.operators.local import AbstractDbtLocalBase
+
+from elt.airflow import dbt_log
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+def test_no_task_of_dbt_lets_dbt_write_its_own_log():
+    bag = DagBag(DAGS)
+    tasks = [
+        task
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        if isinstance(task, AbstractDbtLocalBase)
+    ]
+    assert {task.dag_id for task in tasks} == {"greenery_elt", "full_test"}
+    for task in tasks:
+        command, _ = task.build_cmd({"run_id": "a"}, task.add_cmd_flags())
+        assert command[1 : 1 + len(dbt_log.GLOBAL_FLAGS)] == [*dbt_log.GLOBAL_FLAGS]
+        assert task._dbt_runner_callbacks == [dbt_log.log_event]
