@@ -9,6 +9,11 @@ tar_of_secrets() {
     docker compose run --rm --no-deps -T --entrypoint tar init --directory /run/greenery "$@"
 }
 
+# of a restore that is tried again, or into a server that has its roles; all else is an error
+may_be_there() {
+    sed 's/^CREATE ROLE .*;$/do $do$ begin & exception when duplicate_object then null; end $do$;/'
+}
+
 save() {
     [ ! -e "$folder" ] || { echo "$folder is there already. Name a new folder: make backup TO=..." >&2; exit 1; }
     rm -rf "$folder.part"
@@ -31,11 +36,12 @@ restore() {
     docker compose stop api-server scheduler dag-processor triggerer housekeeping
     docker compose up --detach --wait warehouse metadata
     tar_of_secrets --extract <"$folder/secrets.tar"
+    # pg_dump and pg_restore look at no schema but those they name; psql must be told
+    options="--search_path=pg_catalog,pg_temp --client_min_messages=warning"
     for database in warehouse:greenery metadata:airflow; do
-        # roles that are there already say so; that is no error
-        # pg_dump and pg_restore look at no schema but those they name; psql must be told
-        docker compose exec -T --env PGOPTIONS=--search_path=pg_catalog,pg_temp "${database%:*}" \
-            psql --no-psqlrc -qU postgres <"$folder/${database%:*}-roles.sql" 2>/dev/null
+        may_be_there <"$folder/${database%:*}-roles.sql" |
+            docker compose exec -T --env "PGOPTIONS=$options" "${database%:*}" \
+                psql --no-psqlrc --set ON_ERROR_STOP=1 -qU postgres
         docker compose exec -T "${database%:*}" dropdb -U postgres --force --if-exists "${database#*:}"
         docker compose exec -T "${database%:*}" pg_restore -U postgres --create --exit-on-error \
             --dbname postgres <"$folder/${database%:*}.dump"
