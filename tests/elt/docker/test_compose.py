@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -26,6 +28,30 @@ def test_no_container_can_become_more_than_it_is(name):
 def test_what_needs_no_file_of_its_own_has_a_root_that_nobody_writes_to(name):
     assert SERVICES[name]["read_only"] is True
     assert SERVICES[name]["tmpfs"] == ["/tmp"]
+
+
+CURL = """#!/bin/sh
+case "$*" in
+    *elsewhere*) [ "$TO_ANOTHER_NAME" = 200 ] ;;
+    *) echo '{"metadatabase":{"status":"'"$DATABASE"'"},"scheduler":{"status":"healthy"}}' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("database", "to_another_name", "is_healthy"),
+    [("healthy", "400", True), ("unhealthy", "400", False), ("healthy", "200", False)],
+)
+def test_a_ui_without_its_database_or_that_answers_to_any_name_is_ill(
+    tmp_path, database, to_another_name, is_healthy
+):
+    (tmp_path / "curl").write_text(CURL)
+    (tmp_path / "curl").chmod(0o755)
+    kind, check = SERVICES["api-server"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    answers = {"DATABASE": database, "TO_ANOTHER_NAME": to_another_name}
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **answers}
+    assert (subprocess.run(["sh", "-c", check], env=environ).returncode == 0) == is_healthy
 
 
 def test_each_action_is_named_by_its_commit():
