@@ -23,7 +23,10 @@ def test_the_configuration_is_clean_and_the_executor_a_variable(stack, executor)
 
 
 def test_the_first_run_comes_by_itself_and_publishes(stack, first_marts):
-    assert len(first_marts) == 19
+    assert {name for name, *_ in first_marts} == {
+        *("dim_users", "fct_daily_orders", "fct_kpis"),
+        *("fct_order_items", "fct_orders", "fct_user_orders"),
+    }
     assert int(stack.ask("select count(*) from marts.fct_kpis")[0][0]) > 5
 
 

@@ -28,7 +28,7 @@ def test_a_broken_model_and_a_database_that_lets_nobody_in(stack):
     broken.write_text("select * from {{ ref('no_such_model') }}\n")
     broken.chmod(0o644)
     # in the place of a model, but for this container alone
-    model = "/opt/airflow/dbt/greenery/models/marts/core/dim_promos.sql"
+    model = "/opt/airflow/dbt/greenery/models/marts/core/dim_users.sql"
     done = stack.init("--volume", f"{broken}:{model}:ro", "--env", f"GREENERY_SOURCE={url}")
     assert done.returncode == 0
     assert "greenery_elt.py can't be read, so its DAG does not run" in done.stderr

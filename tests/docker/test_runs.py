@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from elt.shop import SHOP
 from tests.support.waiting import wait_until
 
 KILLED = ("dag-processor", "triggerer", "api-server", "warehouse", "metadata", "scheduler")
@@ -54,11 +56,14 @@ def test_a_killed_container_comes_back_and_its_run_ends_right(stack, first_marts
     died = {service: stack.inspect(service)["RestartCount"] for service in KILLED}
     run_id = stack.start_run()
     for service in KILLED:
-        time.sleep(5)
+        time.sleep(2)
         # `docker kill` would count as a stop by hand, after which nothing restarts
         os.kill(stack.inspect(service)["State"]["Pid"], signal.SIGKILL)
+    last_kill = datetime.now(UTC)
     assert stack.wait(run_id) == "success", stack.explain(run_id)
-    stack.up()
+    ended_at = stack.api.call("GET", f"/dags/{SHOP.dag_id}/dagRuns/{run_id}")["end_date"]
+    assert datetime.fromisoformat(ended_at) > last_kill
+    stack.up("--no-deps", *KILLED)
     for service, restarts in died.items():
         assert stack.inspect(service)["RestartCount"] > restarts
     assert stack.marts() == first_marts
