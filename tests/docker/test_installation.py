@@ -43,6 +43,15 @@ def test_a_task_s_log_can_be_read_from_every_component(stack, first_marts):
         assert "fct_orders" in stack.in_service(service, "cat", f"/opt/airflow/{file}")
 
 
+def test_an_operator_has_one_command_and_it_leaves_what_tasks_keep_alone(stack, first_marts):
+    kept = "/opt/greenery/tmp/of-a-task"
+    stack.in_service("scheduler", "touch", kept)
+    asked = stack.in_service("scheduler", "greenery", "override")
+    assert asked.strip()
+    assert "Traceback" not in asked
+    stack.in_service("scheduler", "rm", kept)
+
+
 def test_every_service_is_healthy_limited_and_starts_again(stack):
     for service in (*SERVICES, "slack"):
         container = stack.inspect(service)
