@@ -15,7 +15,7 @@ import psycopg2
 from devtools.local import clients, fake_slack, machine, postgres, processes, services
 from devtools.local.state_folder import Home, warehouse_connection
 from elt.cli.commands import greenery as operator
-from elt.cli.group import Greenery
+from elt.cli.group import Commands
 from elt.warehouse.session import drop_libpq_variables
 
 PIPE_CLOSED = 141
@@ -32,7 +32,7 @@ HANDED_ON: dict[str, Any] = {
 ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
-class Local(Greenery):
+class Local(Commands):
     """The commands of a checkout."""
 
     def invoke(self, context: click.Context) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elt.cli.group import FAILED, NOT_UNDERSTOOD, Greenery
+from elt.cli.group import FAILED, NOT_UNDERSTOOD, Commands
 
 if TYPE_CHECKING:
     from elt.transform.lineage import Lineage
@@ -28,7 +28,7 @@ def _decision(function: Callable[..., Any]) -> Callable[..., Any]:
     return by(click.option("--reason", default="", help="Why, for everybody to read.")(function))
 
 
-@click.group(cls=Greenery)
+@click.group(cls=Commands)
 def greenery() -> None:
     """What an operator does to the warehouse by hand, between runs or beside them."""
 

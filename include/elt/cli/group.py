@@ -13,7 +13,7 @@ from elt.errors import EltError
 FAILED, NOT_UNDERSTOOD, INTERRUPTED = 1, 2, 130
 
 
-class Greenery(click.Group):
+class Commands(click.Group):
     """A group of commands, as an operator has them in a container."""
 
     def run(self, arguments: Sequence[str]) -> int:
