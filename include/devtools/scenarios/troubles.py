@@ -108,7 +108,7 @@ def slow_run(stage: Stage) -> Generator[None]:
         if not wait_until(lambda: stage.is_at_work(run_id, KILLED), 300):
             raise ScenarioError(f"{KILLED} did not come to wait for the table.")
         stage.in_airflow(
-            "update dag_run set start_date = start_date - interval '3 hours' "
+            "update public.dag_run set start_date = start_date - interval '3 hours' "
             f"where dag_id = '{SHOP.dag_id}' and state = 'running'"
         )
         stage.remind()
