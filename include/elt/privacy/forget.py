@@ -10,7 +10,6 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.errors import FinalError
 from elt.loading import references
 from elt.loading.contract import Table
 from elt.loading.erasure import is_telling
@@ -24,6 +23,7 @@ from elt.privacy import (
     source_rows,
     tombstones,
 )
+from elt.privacy.errors import BusyError, LeftoverError, UnknownPersonError
 from elt.privacy.quarantine import Wiped
 from elt.privacy.rules import Rules, names_downstream, read_rules
 from elt.privacy.search_terms import SHORTEST_ALONE, Words
@@ -34,22 +34,6 @@ from elt.warehouse.connection import connect, transaction
 # for the rows and tables that somebody else has locked
 LOCK_SECONDS = 60
 VACUUM_LOCK_SECONDS = 5
-
-
-class ForgetError(FinalError):
-    """Nothing was changed; the message says why."""
-
-
-class UnknownPersonError(ForgetError):
-    """There is nobody with this id."""
-
-
-class LeftoverError(ForgetError):
-    """Something of the person would stay in a table, where it can't be told from other people's."""
-
-
-class BusyError(ForgetError):
-    """Somebody else is at work on a table; trying again later helps."""
 
 
 @dataclass(frozen=True)

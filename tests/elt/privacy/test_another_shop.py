@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from elt.loading.contract import Column, ContractError, Table
-from elt.privacy.forget import Forgotten, LeftoverError, UnknownPersonError, forget
+from elt.privacy.errors import LeftoverError, UnknownPersonError
+from elt.privacy.forget import Forgotten, forget
 from elt.privacy.rules import check, read_rules
 from elt.privacy.summary import lines
 from tests.support.bookshop import Bookshop
