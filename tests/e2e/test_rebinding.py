@@ -63,7 +63,10 @@ def test_an_airflow_without_the_check_is_not_left_running(installation, tmp_path
     """As when somebody else's plugins folder is set, or ours could not be read."""
     home = Home(root=installation.checkout, state=tmp_path / "state")
     environ = environment(home, installation.server, source="unused")
-    environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(tmp_path)
+    # not the folder of the state: Airflow walks it, and stumbles over its own links to new logs
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(plugins)
     services.migrate_metadata(environ, home)
     with pytest.raises(ServicesError, match="Airflow answers to any name"):
         services.start(home, environ, source="unused")
