@@ -27,7 +27,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from elt.airflow import dbt_log
+from elt.airflow import dbt_log, dbt_results
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
@@ -40,10 +40,10 @@ from elt.warehouse.session import SEARCH_PATH
 from elt.warehouse.time_limit import task_limit
 
 OPERATOR_ARGS: dict[str, Any] = {
-    "callback": record_dbt_results,
+    "callback": dbt_results.record,
     # a log in a file would go with the task's folder
-    "dbt_cmd_global_flags": [*dbt_log.GLOBAL_FLAGS],
-    "dbt_runner_callbacks": [dbt_log.log_event],
+    "dbt_cmd_global_flags": [*dbt_log.GLOBAL_FLAGS, *dbt_results.GLOBAL_FLAGS],
+    "dbt_runner_callbacks": [dbt_log.log_event, dbt_results.collect],
 }
 
 PROFILE = ProfileConfig(
@@ -101,7 +101,10 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
         # of this folder; the project itself may be read-only
         cache_dir=manifest_path().parents[1],
-        **{**OPERATOR_ARGS, "callback": record_freshness},
+        # how old a source is stands in a file alone
+        dbt_cmd_global_flags=[*dbt_log.GLOBAL_FLAGS],
+        dbt_runner_callbacks=[dbt_log.log_event],
+        callback=record_freshness,
     )
 
 

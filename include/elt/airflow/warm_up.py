@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from elt.airflow import dbt_log
+from elt.airflow import dbt_log, dbt_results
 from elt.transform.environment import environment_with
 from elt.transform.manifest import ensure_manifest, parse_arguments
 from elt.transform.project import PROJECT
@@ -33,8 +33,7 @@ COMMAND = ("compile", "--inline", "select 1", "--no-introspect", "--no-populate-
 def warm_up() -> None:
     """Import dbt and have it do once what it does in each task, so that forks find that done.
 
-    dbt makes code for its classes and macros at first use, also to write the manifest and the
-    results. Never raises: a cold start is only slower.
+    dbt makes code for its classes and macros at first use. Never raises: a cold start is only slower.
     """
     try:
         for module in MODULES:
@@ -52,7 +51,9 @@ def warm_up() -> None:
         ):
             shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
             arguments = parse_arguments(PROJECT, profiles_file, Path(scratch), COMMAND)
-            result = dbtRunner().invoke([*dbt_log.GLOBAL_FLAGS, *arguments])
+            result = dbtRunner().invoke(
+                [*dbt_log.GLOBAL_FLAGS, *dbt_results.GLOBAL_FLAGS, *arguments]
+            )
         if not result.success:
             log.warning("dbt could not be warmed up: %s", result.exception)
     except Exception as error:

@@ -28,8 +28,18 @@ RESULTS_SECONDS = 2
 FAILURE_SECONDS = 1.5
 
 
-def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_: Any) -> None:
+def record_dbt_results(
+    project_dir: str | Path,
+    context: Mapping[str, Any],
+    results: list[NodeResult] | None = None,
+    **_: Any,
+) -> None:
     """Keep what dbt says of each node; Cosmos calls this after dbt, whether that failed or not.
+
+    Args:
+        project_dir: the folder that dbt ran in, with its target folder.
+        context: Airflow's, of the task.
+        results: of the nodes; without them they are read from dbt's target folder.
 
     Raises:
         AirflowFailException: in words, if something failed that trying again does not mend.
@@ -37,11 +47,12 @@ def record_dbt_results(project_dir: str | Path, context: Mapping[str, Any], **_:
         WarehouseUnreachableError: if good results can't be kept; trying again builds them anew.
     """
     target = Path(project_dir) / "target"
-    try:
-        results = read_results(target)
-    except (OSError, ValueError, KeyError) as error:
-        log.warning("dbt's results could not be read (%s), so they are not kept.", error)
-        return
+    if results is None:
+        try:
+            results = read_results(target)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("dbt's results could not be read (%s), so they are not kept.", error)
+            return
     if results:
         ti = context["ti"]
         results = _complete(results, target)
@@ -79,11 +90,12 @@ def read_results(target: Path) -> list[NodeResult]:
     for name in ("run_results.json", "sources.json"):
         file = target / name
         if file.exists():
-            return [_result(result) for result in json.loads(file.read_text())["results"]]
+            return [node_result(result) for result in json.loads(file.read_text())["results"]]
     return []
 
 
-def _result(result: Mapping[str, Any]) -> NodeResult:
+def node_result(result: Mapping[str, Any]) -> NodeResult:
+    """Return the result of a node from an entry of dbt's ``run_results.json``, or one like it."""
     return NodeResult(
         unique_id=result["unique_id"],
         kind=phrases.kind_of(result["unique_id"]),

@@ -73,13 +73,16 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
     """
     folder = target_folder(project)
     manifest = folder / f"manifest-{fingerprint(project)}.json"
-    if manifest.exists():
+    # Cosmos wants both for a task
+    beside = (folder / "partial_parse.msgpack", folder / "manifest.json")
+    wanted = (manifest, *beside)
+    if all(file.exists() for file in wanted):
         return manifest
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "manifest.lock", "w") as lock:
         # the DAG processor and a task may find the change at the same moment
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not manifest.exists():
+        if not all(file.exists() for file in wanted):
             with profile() as (profiles_file, environment):
                 _parse(project, manifest, profiles_file, environment)
             _prune(folder)
@@ -118,6 +121,9 @@ def _parse(
         parsed = json.loads((made / "manifest.json").read_text())
         (made / "slim.json").write_text(json.dumps(slim(parsed)))
         (made / "partial_parse.msgpack").replace(manifest.parent / "partial_parse.msgpack")
+        # the complete one, 3 MB, would be copied and read by each task
+        (made / "manifest.json").write_bytes((made / "slim.json").read_bytes())
+        (made / "manifest.json").replace(manifest.parent / "manifest.json")
         (made / "slim.json").replace(manifest)
 
 

@@ -59,6 +59,16 @@ def test_a_project_is_parsed_once_while_its_files_stay_as_they_are(project, prof
     assert len(profile.opened) == 1
 
 
+@pytest.mark.parametrize("lost", ["partial_parse.msgpack", "manifest.json"])
+def test_what_a_task_of_cosmos_takes_with_it_is_made_again(project, profile, lost):
+    """Cosmos copies both to where dbt runs, and dbt writes no manifest there."""
+    manifest = ensure_manifest(profile, project)
+    assert manifest.with_name("manifest.json").read_text() == manifest.read_text()
+    manifest.with_name(lost).unlink()
+    assert ensure_manifest(profile, project) == manifest
+    assert manifest.with_name(lost).exists()
+
+
 def test_a_new_and_a_changed_model_make_a_new_manifest(project, profile):
     first = ensure_manifest(profile, project)
     (project / "models" / "second.sql").write_text("select 2 as two")

@@ -1,0 +1,73 @@
+"""What dbt says of each node that it is done with, from its events instead of its files.
+
+``--no-write-json`` leaves out all that dbt writes for other programs. Nearly all of that is the
+complete manifest, which each command writes twice; no flag leaves out that alone. Cosmos puts the
+small manifest that is kept beside the parse in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Context
+
+from elt.alerting.record_results import node_result, record_dbt_results
+
+GLOBAL_FLAGS = ("--no-write-json",)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    result: dict[str, Any]
+    file_name: str
+
+
+# of the last command of this process: a task has one of its own
+_finished: dict[str, _Finished] = {}
+
+
+def collect(event: Any) -> None:
+    """Keep the result of a node. dbt calls this with each of its events (``EventMsg``)."""
+    name = event.info.name
+    if name == "MainReportVersion":
+        # a command begins
+        _finished.clear()
+    elif name == "NodeFinished":
+        said, node = event.data.run_result, event.data.node_info
+        status = said.status
+        result = {
+            "unique_id": node.unique_id,
+            "status": status,
+            # an event has a zero for what was not counted
+            "failures": said.num_failures if status in ("pass", "warn", "fail") else None,
+            "message": said.message or None,
+            "execution_time": said.execution_time,
+        }
+        _finished[node.unique_id] = _Finished(result, Path(node.node_path).name)
+    elif name == "SkippingDetails":
+        node = event.data.node_info
+        result = {"unique_id": node.unique_id, "status": "skipped"}
+        _finished[node.unique_id] = _Finished(result, Path(node.node_path).name)
+
+
+def record(project_dir: str | Path, context: Context, **_: Any) -> None:
+    """Keep what was collected in ``ops.node_result`` (Cosmos calls this after dbt).
+
+    Raises:
+        AirflowFailException: if something failed that trying again does not mend.
+        WarehouseUnreachableError: if good results can't be kept.
+    """
+    compiled = Path(project_dir) / "target" / "compiled"
+    results = [
+        node_result({**done.result, "compiled_code": _compiled_code(compiled, done.file_name)})
+        for done in _finished.values()
+    ]
+    record_dbt_results(project_dir, context, results)
+
+
+def _compiled_code(compiled: Path, file_name: str) -> str | None:
+    """Return the SQL of a node as dbt left it in its target folder."""
+    found = next(compiled.rglob(file_name), None) if file_name.endswith(".sql") else None
+    return found.read_text(encoding="utf-8") if found and found.is_file() else None
