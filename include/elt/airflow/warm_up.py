@@ -33,7 +33,8 @@ COMMAND = ("compile", "--inline", "select 1", "--no-introspect", "--no-populate-
 def warm_up() -> None:
     """Import dbt and have it do once what it does in each task, so that forks find that done.
 
-    dbt makes code for its classes and macros at first use. Never raises: a cold start is only slower.
+    dbt makes code for its classes and macros at first use. Never raises: a cold start is slower,
+    no more.
     """
     try:
         for module in MODULES:
