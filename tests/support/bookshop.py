@@ -22,6 +22,15 @@ from tests.support.warehouse import Warehouse
 SHOP = Path(__file__).parents[1] / "fixtures" / "bookshop"
 SOURCES = "models/staging/_bookshop__sources.yml"
 
+# what the dbt project of every shop has of the product
+SHARED = ("macros", "materializations", "models/ops", "tests/generic")
+
+
+def add_shared(project: Path) -> None:
+    """Complete a copy of its dbt project by what is the product's."""
+    for folder in SHARED:
+        shutil.copytree(PROJECT / folder, project / folder)
+
 
 class Bookshop:
     """Its landing folder, contracts and dbt project: copies, which may be changed."""
@@ -32,9 +41,9 @@ class Bookshop:
         self.landing = shutil.copytree(
             loaded.landing if loaded else SHOP / "landing", folder / "landing"
         )
-        self.project = shutil.copytree(SHOP / "dbt", folder / "dbt")
-        for shared in ("macros", "materializations"):
-            shutil.copytree(PROJECT / shared, self.project / shared)
+        self.project = shutil.copytree(loaded.project if loaded else SHOP / "dbt", folder / "dbt")
+        if not loaded:
+            add_shared(self.project)
         self.build = DailyBuild(warehouse, folder / "build", self.project)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +20,18 @@ HERS = ["Ottoline", "ottoline@example.com", "FEATHERSTONE"]
 BUILT_SCHEMAS = ("raw", "staging", "snapshots", "marts_build", "untested", "marts", "ops")
 
 
+def keep_email(snapshots: Path) -> None:
+    """Have the snapshot break the house rule that it keeps nothing personal: forgetting copes."""
+    for file in snapshots.iterdir():
+        file.write_text(file.read_text().replace("joined_on", "email"))
+
+
 @pytest.fixture(scope="module")
 def built(server, tmp_path_factory) -> Iterator[Bookshop]:
     """The shop loaded and built, for copies: building takes longer than all that is tested."""
     with fresh_warehouse(server) as warehouse:
         shop = Bookshop(warehouse, tmp_path_factory.mktemp("bookshop"))
+        keep_email(shop.project / "snapshots")
         shop.load()
         shop.build()
         warehouse.run("grant select on all tables in schema marts_build to publisher")
