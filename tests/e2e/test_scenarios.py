@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from devtools.fake_slack.owners import owner_groups
 from devtools.fake_slack.rules import calls_somebody
 from devtools.fake_slack.terminal import channel_in_words
-from devtools.fake_slack.workspace import OWNERS
 from devtools.local import fake_slack, postgres, services
 from devtools.local.state_folder import Home
 from devtools.scenarios.catalogue import SCENARIOS
@@ -57,7 +57,7 @@ def test_one_message_arrives_and_turns_green(stage, name):
     assert len([message for message in broken if not message["thread_ts"]]) == 1
     assert [m["ts"] for m in mended][: len(broken)] == [m["ts"] for m in broken]
     for message in (*broken, *mended):
-        assert not calls_somebody(message, but_for=OWNERS.values())
+        assert not calls_somebody(message, but_for=owner_groups().values())
     # a digest of warnings stays as it is
     is_changed = channel_in_words(broken) != channel_in_words(mended)
     assert is_changed == bool(SCENARIOS[name].ends)

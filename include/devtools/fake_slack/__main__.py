@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 
+from devtools.fake_slack.owners import owner_groups
 from devtools.fake_slack.server import PORT, FakeSlack
-from devtools.fake_slack.workspace import OWNERS
 
 
 def main() -> int:
@@ -33,7 +33,7 @@ def main() -> int:
     except OSError as error:
         print(f"Port {options.port} can't be listened on: {error.strerror}.", file=sys.stderr)
         return 1
-    slack.groups |= OWNERS
+    slack.groups |= owner_groups()
     # `docker stop` should not have to wait
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     slack.serve()

@@ -11,13 +11,6 @@ from devtools.fake_slack import rules
 from elt.alerting.slack.fake_connection import TOKEN
 
 PAGE = 100
-# groups called like the owners in the shop's dbt project, so that they are mentioned
-OWNERS = {
-    "data-platform": "S0PLATFORM",
-    "analytics-core": "S0CORE000",
-    "analytics-marketing": "S0MARKETING",
-    "analytics-product": "S0PRODUCT",
-}
 Answer = dict[str, Any]
 
 

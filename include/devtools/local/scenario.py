@@ -8,17 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from devtools.fake_slack.owners import owner_groups
 from devtools.fake_slack.picture import take
 from devtools.fake_slack.terminal import channel_in_words
-from devtools.fake_slack.workspace import OWNERS
 from devtools.local import postgres
 from devtools.local.processes import exit_when_told
 from devtools.local.state_folder import Home, warehouse_connection
 from devtools.scenarios.catalogue import SCENARIOS
 from devtools.scenarios.play import play
 from devtools.scenarios.stage import ScenarioError, opened
-
-NAMES = {slack_id: handle for handle, slack_id in OWNERS.items()}
 
 
 def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
@@ -53,4 +51,5 @@ def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
 def _show(name: str, pictures: Path | None, step: str, messages: list[Mapping[str, Any]]) -> None:
     print(f"\n--- {step.capitalize()}\n{channel_in_words(messages)}", flush=True)
     if pictures:
-        take(messages, pictures / f"alerts-{name}-{step}.png", NAMES)
+        names = {slack_id: handle for handle, slack_id in owner_groups().items()}
+        take(messages, pictures / f"alerts-{name}-{step}.png", names)
