@@ -7,7 +7,7 @@ import pytest
 from elt.loading.contract import declared_tables
 from tests.dbt.daily import DailyBuild
 from tests.dbt.landing import Landing
-from tests.dbt.test_order_statuses import SHOP, order, visit
+from tests.project.test_order_statuses import SHOP, order, visit
 
 pytestmark = pytest.mark.slow
 

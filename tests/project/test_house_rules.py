@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.dbt.conftest import PROJECT
+from elt.transform.project import PROJECT
 
 Node = dict[str, Any]
 

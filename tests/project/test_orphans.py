@@ -11,7 +11,7 @@ from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
 from elt.loading.contract import declared_tables
 from elt.warehouse.connection import transaction
-from tests.dbt.test_build import build, run_dbt
+from tests.project.test_build import build, run_dbt
 
 # enough of each row for the parents of its foreign keys to be looked up
 ROWS = """
