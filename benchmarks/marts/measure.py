@@ -15,7 +15,7 @@ from benchmarks.marts.run import Run
 from benchmarks.marts.shop import change_price, load_history, load_next_day, shop_of, vacuum
 from devtools.local import postgres
 from devtools.local.state_folder import warehouse_connection
-from elt.transform.environment import environment_with
+from elt.transform.project import environment_with
 from elt.warehouse.migrate import migrate
 
 

@@ -15,9 +15,8 @@ from dbt.cli.main import dbtRunner
 from devtools.local import postgres
 from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.publishing.publish import publish
-from elt.transform.environment import environment_with
 from elt.transform.lineage import Lineage
-from elt.transform.project import PROJECT
+from elt.transform.project import PROJECT, environment_with
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 

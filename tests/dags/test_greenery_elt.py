@@ -14,8 +14,7 @@ from cosmos.exceptions import CosmosDbtRunError
 
 from elt.airflow.dbt_tasks import manifest_path
 from elt.loading.contract import declared_tables
-from elt.transform.lineage import Lineage
-from elt.transform.test_dependencies import held_back
+from elt.transform.lineage import Lineage, held_back
 
 DAGS = Path(__file__).parents[2] / "dags"
 

@@ -16,7 +16,7 @@ from elt.loading.quarantine.replay import replay
 from elt.publishing import pin
 from elt.publishing.pin import PublicationPinnedError
 from elt.publishing.rollback import NothingToRollBackError, roll_back
-from elt.transform.rebuild import have_rebuilt
+from elt.transform.rebuild import request_rebuild
 from tests.dbt.daily import DailyBuild, differences
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
@@ -203,7 +203,7 @@ def test_any_deliveries_in_any_order_give_what_a_full_refresh_gives(
             if hand == "replay":
                 mend_and_replay(warehouse, f"replay {number}")
             elif hand == "rebuild":
-                have_rebuilt(daily.lineage, day="2021-02-11", confirm=lambda _: True)
+                request_rebuild(daily.lineage, day="2021-02-11", confirm=lambda _: True)
             for what, table, row in news:
                 if what == "gone" and table not in SNAPSHOTS:
                     erase(warehouse, table, row)

@@ -9,7 +9,7 @@ from elt.publishing import data_status
 from elt.transform import rebuild
 from elt.transform.lineage import Lineage
 from elt.transform.project import business_timezone
-from elt.transform.rebuild_marks import mark
+from elt.transform.rebuild import mark
 from elt.transform.rebuild_plan import Cost, RebuildError, cost, plan_day, plan_key
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
@@ -111,20 +111,22 @@ def test_what_cannot_be_built_is_refused_in_words_and_marks_nothing(small, linea
     with transaction("transformer") as cursor, pytest.raises(RebuildError, match=r"20\.11\. is no"):
         plan_day(cursor, lineage, VISITS, "20.11.", "UTC")
     with pytest.raises(RebuildError, match="Say what to build"):
-        rebuild.have_rebuilt(lineage, day="2026-11-20", model="a", key="b", confirm=lambda _: True)
+        rebuild.request_rebuild(
+            lineage, day="2026-11-20", model="a", key="b", confirm=lambda _: True
+        )
     assert small.warehouse.run("select count(*) from ops.load where cause = 'rebuild'") == [(0,)]
 
 
 def test_the_cost_is_told_first_and_without_a_yes_nothing_is_done(small, lineage):
     told = []
     keys = {"model": "people", "key": "cat"}
-    assert rebuild.have_rebuilt(lineage, **keys, confirm=lambda text: told.append(text)) is None
+    assert rebuild.request_rebuild(lineage, **keys, confirm=lambda text: told.append(text)) is None
     assert "people" in told[0]
     assert "1 of about" in told[0]
     # a key may be somebody's id
     assert "cat" not in told[0]
     assert small.warehouse.run("select count(*) from ops.load where cause = 'rebuild'") == [(0,)]
-    assert rebuild.have_rebuilt(lineage, **keys, confirm=lambda _: True).startswith(
+    assert rebuild.request_rebuild(lineage, **keys, confirm=lambda _: True).startswith(
         "Marked: a key of"
     )
     assert small.warehouse.run("select source_file from ops.load where cause = 'rebuild'") == [
@@ -147,7 +149,7 @@ def test_a_run_at_work_is_not_disturbed(small, lineage):
     with transaction("loader") as cursor:
         lease.take(cursor, "the daily run")
     with pytest.raises(lease.LeaseHeldError, match="the daily run"):
-        rebuild.have_rebuilt(lineage, model="people", key="cat", confirm=lambda _: True)
+        rebuild.request_rebuild(lineage, model="people", key="cat", confirm=lambda _: True)
 
 
 @pytest.mark.slow

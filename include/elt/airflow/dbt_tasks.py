@@ -30,10 +30,9 @@ from cosmos.profiles import PostgresUserPasswordProfileMapping
 from elt.airflow import dbt_log, dbt_results
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
-from elt.transform.lineage import Lineage
+from elt.transform.lineage import Lineage, put_tests_before_what_depends
 from elt.transform.manifest import PROFILE_NAME, TARGET, ensure_manifest
 from elt.transform.project import PROJECT, project_name
-from elt.transform.test_dependencies import put_tests_before_what_depends
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH

@@ -12,7 +12,7 @@ from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.run_tasks import final
 from elt.publishing import pin
 from elt.publishing.rollback import roll_back
-from elt.transform import override_decisions, rebuild
+from elt.transform import overrides, rebuild
 from elt.transform.lineage import Lineage
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import migrate
@@ -51,7 +51,7 @@ def decide_on_test() -> str:
     migrate()
     params = get_current_context()["params"]
     with transaction("loader") as cursor:
-        told = override_decisions.decide(
+        told = overrides.decide(
             cursor,
             Lineage.read(manifest_path()) if params["test"] else None,
             params["test"],
@@ -75,7 +75,7 @@ def mark_for_rebuild() -> str:
         log.info("%s", told)
         return params["confirm"]
 
-    told = rebuild.have_rebuilt(
+    told = rebuild.request_rebuild(
         Lineage.read(manifest_path()),
         day=params["day"],
         model=params["model"],

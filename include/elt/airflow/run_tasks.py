@@ -30,8 +30,8 @@ from elt.publishing.publish import close_run, publish
 from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
 from elt.transform import change_log
-from elt.transform.full_refresh import ask_for_whole_builds
 from elt.transform.lineage import Lineage
+from elt.transform.rebuild import request_full_refresh
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import migrate
@@ -121,7 +121,7 @@ def begin_run() -> int:
     url = check_source()
     with transaction("loader") as cursor:
         remember_source(cursor, url)
-        ask_for_whole_builds(
+        request_full_refresh(
             cursor,
             get_current_context()["params"]["full_refresh"],
             Lineage.read(manifest_path()),
@@ -216,7 +216,7 @@ def verify_marts() -> None:
     except MartsChangedError as error:
         with transaction("loader") as cursor:
             # it may be the build that was changed, and would be published
-            ask_for_whole_builds(cursor, error.marts, lineage)
+            request_full_refresh(cursor, error.marts, lineage)
         raise
     if unknown:
         log.info("Left to the next publication, which compares them whole: %s", ", ".join(unknown))

@@ -10,9 +10,8 @@ import tempfile
 from pathlib import Path
 
 from elt.airflow import dbt_log, dbt_results
-from elt.transform.environment import environment_with
 from elt.transform.manifest import ensure_manifest, parse_arguments
-from elt.transform.project import PROJECT
+from elt.transform.project import PROJECT, environment_with
 
 log = logging.getLogger(__name__)
 

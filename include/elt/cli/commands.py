@@ -61,14 +61,14 @@ def release(by: str | None, reason: str) -> None:
 @_decision
 def override(test: str, until: str, days: str, end: bool, by: str | None, reason: str) -> None:
     """Let a failing test through for a while; alone, list what is let through."""
-    from elt.transform import override_decisions
+    from elt.transform import overrides
     from elt.warehouse.connection import transaction
 
     if sum(map(bool, (until, days, end))) > 1:
         raise click.UsageError("Say one of --until, --days and --end.")
     _migrate()
     with transaction("loader") as cursor:
-        told = override_decisions.decide(
+        told = overrides.decide(
             cursor,
             _lineage() if test else None,
             test,
@@ -89,7 +89,7 @@ def override(test: str, until: str, days: str, end: bool, by: str | None, reason
 @_decision
 def rebuild(day: str, model: str, key: str, yes: bool, by: str | None, reason: str) -> int:
     """Have the next run build a day, or a key of a model, anew."""
-    from elt.transform.rebuild import have_rebuilt
+    from elt.transform.rebuild import request_rebuild
 
     def confirm(words: str) -> bool:
         print(words)
@@ -98,7 +98,7 @@ def rebuild(day: str, model: str, key: str, yes: bool, by: str | None, reason: s
         return sys.stdin.isatty() and input("Have the next run do that? [y/N] ").lower() == "y"
 
     _migrate()
-    done = have_rebuilt(_lineage(), day=day, model=model, key=key, confirm=confirm)
+    done = request_rebuild(_lineage(), day=day, model=model, key=key, confirm=confirm)
     if done is None:
         print("Nothing was done. Say --yes (make: YES=1) to have it done.", file=sys.stderr)
         return FAILED

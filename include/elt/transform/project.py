@@ -1,7 +1,10 @@
-"""What dbt_project.yml says that the engine needs, too."""
+"""The dbt project: what dbt_project.yml says, and the environment in which dbt reads it."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,3 +39,18 @@ def business_timezone(project: Path = PROJECT) -> ZoneInfo:
 
 def _settings(project: Path) -> dict[str, Any]:
     return yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def environment_with(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process's environment for the block, and put back what was there."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -10,7 +10,7 @@ from elt.loading import raw_table
 from elt.loading.contract import Column, Table
 from elt.transform import rebuild
 from elt.transform.lineage import Lineage
-from elt.transform.rebuild_marks import mark
+from elt.transform.rebuild import mark
 from elt.transform.rebuild_plan import Plan, RebuildError, day_column, plan_day
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
@@ -74,7 +74,7 @@ def test_what_belongs_to_a_day_is_found_by_what_the_contracts_say(shop, timezone
         "articles": 0 if late else 1,
     }
     assert plan.without_day == ("words",)
-    assert "Nothing of words is among it" in rebuild.in_words(plan, [])
+    assert "Nothing of words is among it" in rebuild.describe_plan(plan, [])
 
 
 def test_a_day_is_derived_only_where_there_is_one_instant_that_can_be_it():
@@ -98,7 +98,7 @@ def test_a_shop_whose_contracts_tell_no_day_is_refused_in_words(shop):
 
 def test_a_day_without_rows_is_not_said_to_be_marked(shop, monkeypatch):
     monkeypatch.setattr(rebuild, "declared_tables", lambda: SHOP)
-    told = rebuild.have_rebuilt(NOTHING, day="2020-01-01", confirm=lambda _: True)
+    told = rebuild.request_rebuild(NOTHING, day="2020-01-01", confirm=lambda _: True)
     assert told == "Nothing in raw belongs to the day 1 Jan 2020, so nothing was marked."
-    told = rebuild.have_rebuilt(NOTHING, day="2026-11-20", confirm=lambda _: True)
+    told = rebuild.request_rebuild(NOTHING, day="2026-11-20", confirm=lambda _: True)
     assert told.startswith("Marked: 2 rows of sales")

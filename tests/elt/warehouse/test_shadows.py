@@ -11,8 +11,8 @@ from devtools.local.databases import BOOTSTRAP
 from elt.loading.contract import declared_tables
 from elt.privacy.forget import forget
 from elt.publishing.rollback import roll_back
-from elt.transform import override_decisions
-from elt.transform.rebuild import have_rebuilt
+from elt.transform import overrides
+from elt.transform.rebuild import request_rebuild
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import migrate
 from elt.warehouse.source_identity import remember_source
@@ -83,14 +83,12 @@ def test_nothing_of_an_analysts_is_run_by_the_run_or_by_what_is_done_by_hand(
     shop.build("test", "--exclude-resource-type", "unit_test")
     # later loads, builds and publications go other ways than the first
     shop.landing.deliver({"orders": rows["orders"][:50], "users": rows["users"][:-1]})
-    have_rebuilt(shop.lineage, day="2021-02-10", confirm=lambda _: True)
+    request_rebuild(shop.lineage, day="2021-02-10", confirm=lambda _: True)
     shop.run()
     shop.build("test", "--exclude-resource-type", "unit_test", "--select", "fct_orders")
     with transaction("loader") as cursor:
-        override_decisions.decide(
-            cursor, shop.lineage, "unique_dim_users_user_id", reason="known", days=2
-        )
-        assert "known" in override_decisions.decide(cursor, None, "")
+        overrides.decide(cursor, shop.lineage, "unique_dim_users_user_id", reason="known", days=2)
+        assert "known" in overrides.decide(cursor, None, "")
     assert roll_back("ann", "wrong")
     forget(rows["users"][5]["user_id"], declared_tables(), "forget")
     assert caught(warehouse, *PLACES) == []

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from elt.transform.full_refresh import UnknownModelError, ask_for_whole_builds
 from elt.transform.lineage import Lineage
+from elt.transform.rebuild import UnknownModelError, request_full_refresh
 from elt.warehouse.connection import transaction
 from tests.elt.publishing.conftest import manifest
 
@@ -21,7 +21,7 @@ def built(warehouse):
 
 def ask(names: list[str]) -> list[str]:
     with transaction("loader") as cursor:
-        return ask_for_whole_builds(cursor, names, LINEAGE)
+        return request_full_refresh(cursor, names, LINEAGE)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elt.transform.lineage import Lineage
-from elt.transform.test_dependencies import gates, held_back
+from elt.transform.lineage import Lineage, held_back, models_after_tests
 
 
 def lineage(
@@ -59,7 +58,7 @@ def test_of_two_tests_that_want_to_wait_for_each_other_one_gives_way():
     shop = lineage(
         models, {"t1": ("a", ["a", "b"]), "t2": ("m", ["m", "c"]), "t3": (None, ["m", "c"])}
     )
-    found = gates(["t1", "t2", "t3"], shop)
+    found = models_after_tests(["t1", "t2", "t3"], shop)
     assert found == {"t1": ["m"], "t2": [], "t3": []}
 
 
@@ -79,7 +78,7 @@ def test_the_arrows_never_make_a_circle(data):
         tests[f"t{i}"] = (data.draw(st.sampled_from([None, parents[0]])), parents)
     shop = lineage(models, tests)
     waits_for = {node: set(parents) for node, parents in shop.parents.items()}
-    for test, held in gates(tests, shop).items():
+    for test, held in models_after_tests(tests, shop).items():
         for model in held:
             waits_for[model].add(test)
     done: set[str] = set()
@@ -92,4 +91,4 @@ def test_the_arrows_never_make_a_circle(data):
 @pytest.mark.parametrize("test", ["t1"])
 def test_only_what_is_a_descendant_is_held_back(test):
     shop = lineage({"a": [], "b": [], "c": ["a"], "d": ["b"]}, {"t1": ("a", ["a", "b"])})
-    assert gates([test], shop) == {"t1": ["c"]}
+    assert models_after_tests([test], shop) == {"t1": ["c"]}
