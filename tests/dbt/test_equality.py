@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from elt.loading.contract import declared_tables
 from elt.loading.quarantine.replay import replay
-from elt.publishing import pin
-from elt.publishing.pin import PublicationPinnedError
-from elt.publishing.rollback import NothingToRollBackError, roll_back
+from elt.publishing import rollback
+from elt.publishing.rollback import NothingToRollBackError, PublicationPinnedError, roll_back
 from elt.transform.rebuild import request_rebuild
 from tests.dbt.daily import DailyBuild, differences
 from tests.dbt.daily_shop import DailyShop
@@ -145,7 +144,7 @@ def publish(daily: DailyShop) -> bool:
     try:
         daily.publish()
     except PublicationPinnedError:
-        pin.release()
+        rollback.release()
         return False
     return True
 
@@ -223,7 +222,7 @@ def test_any_deliveries_in_any_order_give_what_a_full_refresh_gives(
             if outcome == "published twice":
                 publish(daily)
             daily.end()
-        pin.release()
+        rollback.release()
         daily.assert_equal_to_one_full_refresh()
 
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import psycopg2
 import pytest
 
-from elt.publishing.database_errors import PublishInterruptedError
+from elt.publishing.table_schema import PublishInterruptedError
 from elt.warehouse.connection import WarehouseUnreachableError
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop

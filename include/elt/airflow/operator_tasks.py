@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.run_tasks import final
-from elt.publishing import pin
+from elt.publishing import rollback
 from elt.publishing.rollback import roll_back
 from elt.transform import overrides, rebuild
 from elt.transform.lineage import Lineage
@@ -39,7 +39,7 @@ def roll_back_marts() -> str:
 def release_marts() -> str:
     """Let the next run publish again."""
     migrate()
-    told = pin.release(_by())
+    told = rollback.release(_by())
     log.info("%s", told)
     return told
 

@@ -25,8 +25,8 @@ from elt.loading.contract import declared_tables
 from elt.loading.database.read_log import last_load_id
 from elt.loading.quarantine import replay
 from elt.privacy import rules
-from elt.publishing.pin import PublicationPinnedError
 from elt.publishing.publish import close_run, publish
+from elt.publishing.rollback import PublicationPinnedError
 from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
 from elt.transform import change_log

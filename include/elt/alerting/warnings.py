@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting.messages.digest import Warned
 from elt.alerting.messages.phrases import count, excused, failed_test, name_of
-from elt.publishing import pin
+from elt.publishing import rollback
 
 
 def runs_ended_since(cursor: Cursor, start: datetime) -> list[str]:
@@ -119,7 +119,7 @@ def quarantine(cursor: Cursor, since: datetime) -> list[Warned]:
 
 def pins(cursor: Cursor) -> list[Warned]:
     """Return whether an operator has an older publication shown, lest that be forgotten."""
-    held = pin.active(cursor)
+    held = rollback.active_pin(cursor)
     if held is None:
         return []
     sentence = "A publication was rolled back: none is shown before `make release`"

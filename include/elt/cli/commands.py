@@ -47,10 +47,10 @@ def rollback(by: str | None, reason: str) -> None:
 @_decision
 def release(by: str | None, reason: str) -> None:
     """Let the next run publish again, after a rollback."""
-    from elt.publishing import pin
+    from elt.publishing import rollback
 
     _migrate()
-    print(pin.release(by))
+    print(rollback.release(by))
 
 
 @greenery.command()

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 
 from psycopg2.extras import Json
 
-from elt.publishing import changed_keys, data_status, pin, table_schema, undo_log
-from elt.publishing.database_errors import told_of
-from elt.publishing.pin import PublicationPinnedError
+from elt.publishing import data_status, rollback, row_diff, table_schema, undo_log
+from elt.publishing.rollback import PublicationPinnedError
 from elt.publishing.row_diff import RowCounts, make_equal
-from elt.publishing.table_schema import BUILD, MARTS, PublishRefusedError
+from elt.publishing.table_schema import BUILD, MARTS, PublishRefusedError, naming_mart
 from elt.transform import overrides
 from elt.transform.lineage import Lineage
 from elt.warehouse import lease
@@ -42,8 +41,8 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         _refuse_unaudited(cursor, run_id, lineage)
         _refuse_loaded_since(cursor, horizon)
         data_status.lock(cursor)
-        if pinned := pin.active(cursor):
-            told = f"Not published. {pin.in_words(pinned)}"
+        if pinned := rollback.active_pin(cursor):
+            told = f"Not published. {rollback.describe_pin(pinned)}"
             data_status.tell_held_back(cursor, run_id, told, datetime.now(UTC), lineage.marts)
             cursor.connection.commit()
             raise PublicationPinnedError(told)
@@ -61,28 +60,28 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
             mart: undo_log.change_of(build[mart] if mart in lineage.marts else None, present)
             for mart, present in {**dict.fromkeys(lineage.marts), **published}.items()
         }
-        versions = changed_keys.read_versions(cursor, lineage.built_by_changes)
-        trusted = versions.keys() - changed_keys.in_doubt(cursor)
+        versions = row_diff.read_versions(cursor, lineage.built_by_changes)
+        trusted = versions.keys() - row_diff.marts_in_doubt(cursor)
         counts = {}
         # marts whose columns change come last: readers feel their locks, so hold them shortly
         for mart in sorted(lineage.marts, key=lambda m: (build[m] != published.get(m), m)):
-            with told_of(mart):
+            with naming_mart(mart):
                 if done[mart] == "columns":
                     undo_log.keep_all_rows(cursor, publication_id, mart, published[mart])
                 table_schema.carry_over(cursor, mart, build[mart], published.get(mart))
                 touched = kept_for = None
                 if done[mart] == "rows":
                     kept_for = publication_id
-                    if mart in trusted and changed_keys.collect(
+                    if mart in trusted and row_diff.collect_changed_keys(
                         cursor, mart, build[mart], versions[mart]
                     ):
-                        touched = changed_keys.TOUCHED
+                        touched = row_diff.TOUCHED
                 counts[mart] = make_equal(cursor, mart, build[mart], touched, kept_for=kept_for)
         for mart in sorted(published.keys() - lineage.marts.keys()):
             undo_log.keep_all_rows(cursor, publication_id, mart, published[mart])
             table_schema.drop(cursor, mart)
 
-        changed_keys.remember(cursor, versions)
+        row_diff.remember_published(cursor, versions)
         undo_log.remember(cursor, publication_id, done, counts, published)
 
         now = datetime.now(UTC)

@@ -1,19 +1,116 @@
-"""Show the publication before the last one again, and hold it there."""
+"""Show the publication before the last one again, and hold it there until it is released.
+
+What holds it is a pin: nothing is published meanwhile.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from elt.errors import FinalError
-from elt.publishing import changed_keys, data_status, pin, table_schema, undo_log
-from elt.publishing.database_errors import told_of
+from elt.errors import EltError, FinalError
+from elt.publishing import data_status, row_diff, table_schema, undo_log
 from elt.publishing.row_diff import RowCounts, make_equal
-from elt.publishing.table_schema import MARTS, Structure
+from elt.publishing.table_schema import MARTS, Structure, naming_mart
 from elt.warehouse.connection import transaction
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A rollback that is in force. Times are UTC."""
+
+    pinned_at: datetime
+    pinned_by: str | None
+    reason: str | None
+    # when the publication that was undone, and the one that is shown, were published
+    undone_published_at: datetime
+    shown_published_at: datetime | None
+
+
+class PublicationPinnedError(EltError):
+    """The build is good and was not published, since an operator wants an older one shown."""
+
+
+def active_pin(cursor: Cursor) -> Pin | None:
+    """Return the pin that is in force, if there is one."""
+    cursor.execute(
+        """
+        select
+            pin.pinned_at,
+            pin.pinned_by,
+            pin.reason,
+            undone.published_at,
+            (
+                select published_at from ops.publication
+                where undone_at is null order by publication_id desc limit 1
+            )
+        from ops.pin
+        inner join ops.publication as undone using (publication_id)
+        where pin.released_at is null
+        """
+    )
+    row = cursor.fetchone()
+    return Pin(*row) if row else None
+
+
+def put_pin(cursor: Cursor, publication_id: int, by: str | None, reason: str | None) -> Pin:
+    """Pin what is shown now, after a publication was undone."""
+    cursor.execute(
+        "insert into ops.pin (publication_id, pinned_at, pinned_by, reason) "
+        "values (%s, now(), %s, %s)",
+        (publication_id, by or None, reason or None),
+    )
+    pin = active_pin(cursor)
+    assert pin is not None
+    return pin
+
+
+def release(by: str | None = None) -> str:
+    """Let the next run publish again, and return in words what was released. Safe to repeat."""
+    with transaction("publisher") as cursor:
+        data_status.lock(cursor)
+        pin = active_pin(cursor)
+        if pin is None:
+            return "Nothing is pinned. The next run publishes as usual."
+        cursor.execute(
+            "update ops.pin set released_at = now(), released_by = %s where released_at is null",
+            (by or None,),
+        )
+        cursor.execute(
+            "update marts.data_status set pinned = null, reason = case "
+            "when last_run_outcome in ('rolled back', 'held back') "
+            "then 'The pin was released; the next good run publishes.' else reason end"
+        )
+    return (
+        f"Released: what was pinned since {_time(pin.pinned_at)}. "
+        "The next good run publishes what it builds. Start one, if the cause is mended: make run"
+    )
+
+
+def describe_pin(pin: Pin) -> str:
+    """Return since when, by whom and why what is shown, and how that ends."""
+    by = f" by {pin.pinned_by}" if pin.pinned_by else ""
+    why = f": {pin.reason.rstrip('.')}" if pin.reason else ""
+    shown = (
+        f"shown is the one of {_time(pin.shown_published_at)}"
+        if pin.shown_published_at
+        else "shown is the one before"
+    )
+    return (
+        f"Pinned since {_time(pin.pinned_at)}{by}{why}. "
+        f"The publication of {_time(pin.undone_published_at)} was undone; {shown}. "
+        "Nothing is published until somebody says `make release` or triggers the DAG `release`."
+    )
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%-d %b %Y %H:%M} UTC"
+
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +135,15 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
     """
     with transaction("publisher") as cursor:
         data_status.lock(cursor)
-        if pinned := pin.active(cursor):
-            return f"It is done already. {pin.in_words(pinned)}"
-        publication_id = _last(cursor)
+        if pinned := active_pin(cursor):
+            return f"It is done already. {describe_pin(pinned)}"
+        publication_id = _last_publication(cursor)
         present = table_schema.read(cursor, MARTS)
         cursor.execute("select mart, change, structure from ops.mart_before order by mart")
         total = RowCounts()
         for mart, change, kept in cursor.fetchall():
             wanted = undo_log.from_json(kept) if kept else present.get(mart)
-            with told_of(mart):
+            with naming_mart(mart):
                 total += _undo(cursor, mart, change, wanted, present.get(mart))
         cursor.execute(
             "update ops.publication set undone_at = now() "
@@ -54,19 +151,19 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
             (publication_id,),
         )
         # what was undone is to be found by the next publication
-        changed_keys.forget(cursor)
-        pinned = pin.put(cursor, publication_id, by, reason)
+        row_diff.forget_published(cursor)
+        pinned = put_pin(cursor, publication_id, by, reason)
         cursor.execute("select mart, status from ops.mart_before")
         for mart, row in cursor.fetchall():
-            data_status.put_back(cursor, mart, row and Json(row), pin.in_words(pinned))
+            data_status.put_back(cursor, mart, row and Json(row), describe_pin(pinned))
         undo_log.forget_all(cursor)
     rows = "1 row" if total.changed == 1 else f"{total.changed:,} rows"
-    told = f"Rolled back: {rows} changed. {pin.in_words(pinned)}"
+    told = f"Rolled back: {rows} changed. {describe_pin(pinned)}"
     log.info("%s", told)
     return told
 
 
-def _last(cursor: Cursor) -> int:
+def _last_publication(cursor: Cursor) -> int:
     """Return the id of the publication that can be undone."""
     cursor.execute("select min(publication_id) from ops.mart_before")
     (kept,) = cursor.fetchone()
@@ -105,12 +202,12 @@ def _undo(
         return RowCounts()
     if change in ("columns", "gone"):
         table_schema.carry_over(cursor, mart, wanted, present)
-    _collect(cursor, mart, wanted)
-    touched = changed_keys.TOUCHED if change == "rows" else None
+    _collect_previous(cursor, mart, wanted)
+    touched = row_diff.TOUCHED if change == "rows" else None
     return make_equal(cursor, mart, wanted, touched, build=PREVIOUS)
 
 
-def _collect(cursor: Cursor, mart: str, wanted: Structure) -> None:
+def _collect_previous(cursor: Cursor, mart: str, wanted: Structure) -> None:
     """Put the rows as they were into the table PREVIOUS, and the keys to look at into TOUCHED."""
     cursor.execute("drop table if exists pg_temp.previous, pg_temp.touched")
     cursor.execute(

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
-from elt.publishing import changed_keys, data_status, pin, table_schema
+from elt.publishing import data_status, rollback, row_diff, table_schema
 from elt.publishing.row_diff import join_names
 from elt.publishing.table_schema import BUILD, MARTS, Structure
 from elt.warehouse.connection import AS_USUAL, transaction
@@ -59,20 +59,22 @@ def verify(marts: Iterable[str]) -> list[str]:
     """
     with transaction("publisher") as cursor:
         data_status.lock(cursor)
-        if pin.active(cursor):
+        if rollback.active_pin(cursor):
             return sorted(marts)
         build, published = table_schema.read(cursor, BUILD), table_schema.read(cursor, MARTS)
-        versions = changed_keys.read_versions(cursor, marts)
+        versions = row_diff.read_versions(cursor, marts)
         findings, unknown = [], []
         for mart in sorted(marts):
             # one whose build is gone is built anew by the next run
             is_known = mart in versions and mart in build
-            if not is_known or not changed_keys.collect(cursor, mart, build[mart], versions[mart]):
+            if not is_known or not row_diff.collect_changed_keys(
+                cursor, mart, build[mart], versions[mart]
+            ):
                 unknown.append(mart)
             elif finding := _compare(cursor, mart, build[mart], published.get(mart)):
                 findings.append(finding)
         for finding in findings:
-            changed_keys.doubt(cursor, finding.mart)
+            row_diff.doubt(cursor, finding.mart)
             data_status.add_warning(
                 cursor,
                 finding.mart,
@@ -95,8 +97,8 @@ def verify(marts: Iterable[str]) -> list[str]:
 def _compare(
     cursor: Cursor, mart: str, built: Structure, present: Structure | None
 ) -> Finding | None:
-    """Compare a mart with its build, without the keys in ``changes.TOUCHED``."""
-    cursor.execute(sql.SQL("select exists (select from {})").format(changed_keys.TOUCHED))
+    """Compare a mart with its build, without the keys in ``row_diff.TOUCHED``."""
+    cursor.execute(sql.SQL("select exists (select from {})").format(row_diff.TOUCHED))
     is_built_since = cursor.fetchone()[0]
     # dicts: the order of columns is none of theirs
     if present is None or (present.columns, present.key) != (built.columns, built.key):
@@ -105,7 +107,7 @@ def _compare(
     names = {
         "new": sql.Identifier(BUILD, mart),
         "old": sql.Identifier(MARTS, mart),
-        "touched": changed_keys.TOUCHED,
+        "touched": row_diff.TOUCHED,
         "same_key": join_names(" and ", "new.{0} = old.{0}", built.key),
         "is_touched": join_names(" and ", "touched.{0} = coalesce(new.{0}, old.{0})", built.key),
         "new_columns": join_names(", ", "new.{0}", built.columns),

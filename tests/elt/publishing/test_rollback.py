@@ -7,8 +7,12 @@ import time
 
 import pytest
 
-from elt.publishing.pin import PublicationPinnedError, release
-from elt.publishing.rollback import NothingToRollBackError, roll_back
+from elt.publishing.rollback import (
+    NothingToRollBackError,
+    PublicationPinnedError,
+    release,
+    roll_back,
+)
 from elt.publishing.row_diff import RowCounts
 from elt.publishing.table_schema import PublishBlockedError, PublishRefusedError
 from elt.transform.lineage import Lineage

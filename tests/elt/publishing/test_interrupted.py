@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from elt.publishing.database_errors import PublishInterruptedError
 from elt.publishing.rollback import roll_back
+from elt.publishing.table_schema import PublishInterruptedError
 
 CHANGE = (
     "update marts_build.dim_users set state = 'Utah';"
