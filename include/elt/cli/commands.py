@@ -131,7 +131,7 @@ def forget(person_id: str) -> int:
 
     from elt.loading.contract import declared_tables
     from elt.privacy.forget import forget as remove
-    from elt.privacy.summary import lines
+    from elt.privacy.outcome import lines
 
     if not person_id.strip():
         print("Say whom: greenery forget USER_ID (make forget USER_ID=…)", file=sys.stderr)

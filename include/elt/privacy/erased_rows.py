@@ -1,14 +1,22 @@
-"""What is known of the rows that go: their keys and personal values, for this transaction alone."""
+"""What is known of the rows that go: their keys and personal values, for this transaction alone.
+
+By them the person is found in tables and in texts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from elt.privacy.rules import Rules
+from elt.loading import references
+from elt.loading.erasure import is_telling
+from elt.privacy.rules import Rules, names_downstream
 
 GONE = sql.Identifier("pg_temp", "_gone")
 
@@ -45,7 +53,7 @@ def note(cursor: Cursor, table: str, column: str, values: Iterable[str]) -> None
     execute_values(cursor, "insert into pg_temp._gone values %s on conflict do nothing", rows)
 
 
-def values(cursor: Cursor, table: str, columns: Sequence[str]) -> dict[str, set[str]]:
+def erased_values(cursor: Cursor, table: str, columns: Sequence[str]) -> dict[str, set[str]]:
     """Return what is on the list for some columns of a table, as text, by column."""
     found: dict[str, set[str]] = {column: set() for column in columns}
     cursor.execute(
@@ -66,7 +74,7 @@ def identifying_values(cursor: Cursor, rules: Rules) -> dict[str, dict[str, set[
     found: dict[str, dict[str, set[str]]] = {}
     for table in rules.tables:
         personal = [column.name for column in table.columns if column.is_personal]
-        for column, mine in values(cursor, table.name, personal).items():
+        for column, mine in erased_values(cursor, table.name, personal).items():
             if not mine:
                 continue
             cursor.execute(
@@ -78,3 +86,85 @@ def identifying_values(cursor: Cursor, rules: Rules) -> dict[str, dict[str, set[
             alone = mine - {value for (value,) in cursor}
             found.setdefault(table.name, {})[column] = alone
     return found
+
+
+# an even shorter one than those that tell means nothing, though a field holds nothing else
+SHORTEST_ALONE = 3
+
+
+def words_in(values: Iterable[str]) -> re.Pattern[str] | None:
+    """Return a pattern that finds any of the telling values as a word of its own."""
+    telling = sorted(filter(is_telling, set(values)), key=len, reverse=True)
+    if not telling:
+        return None
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, telling))})(?![\w-])")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is looked for: values that tell, and keys that tell only beside the name of a column.
+
+    ``by_name`` has the keys by the names that they go by in ``raw`` and in models.
+    """
+
+    values: frozenset[str]
+    by_name: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def telling(self) -> list[str]:
+        return sorted(filter(is_telling, self.values))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        return words_in(self.values)
+
+    @cached_property
+    def named(self) -> re.Pattern[str] | None:
+        """Finds a key beside its name, as in ``order_id = 7`` or ``(order_id)=(7)``."""
+        pairs = [
+            rf"{re.escape(name)}\W{{1,6}}(?:{'|'.join(map(re.escape, sorted(keys)))})"
+            for name, keys in sorted(self.by_name.items())
+            if keys
+        ]
+        return re.compile(rf"(?<!\w)(?:{'|'.join(pairs)})(?![\w-])") if pairs else None
+
+
+def personal_words(cursor: Cursor, rules: Rules) -> Words:
+    """Return the person's personal values and keys, by all the names that these go by."""
+    values, _ = personal_values(cursor, rules, of_any_type=True)
+    by_name: dict[str, set[str]] = {}
+    ambiguous = {
+        name
+        for table in rules.declared
+        if references.has_own_key(table)
+        for name in table.primary_key
+        if name not in rules.keys
+    }
+    for table in rules.tables:
+        for column in rules.columns_to_remember(table):
+            found = erased_values(cursor, table.name, [column])[column]
+            values |= found
+            owner = rules.owner(table) if column == table.person else table
+            called = {column, *names_downstream(owner)} - ambiguous
+            for name in called:
+                by_name.setdefault(name, set()).update(v for v in found if not is_telling(v))
+    return Words(frozenset(values), {n: frozenset(keys) for n, keys in by_name.items() if keys})
+
+
+def personal_values(
+    cursor: Cursor, rules: Rules, *, of_any_type: bool = False
+) -> tuple[set[str], set[str]]:
+    """Return personal values that nobody else has, and those that others have as well."""
+    alone = identifying_values(cursor, rules)
+    theirs: set[str] = set()
+    shared: set[str] = set()
+    for table in rules.tables:
+        columns = [
+            column.name
+            for column in table.columns
+            if column.is_personal and (of_any_type or column.data_type == "text")
+        ]
+        for column, values in erased_values(cursor, table.name, columns).items():
+            theirs |= alone.get(table.name, {}).get(column, set())
+            shared |= values
+    return theirs, shared - theirs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -12,21 +13,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import references
 from elt.loading.contract import Table
-from elt.loading.erasure import is_telling
-from elt.privacy import (
-    copies,
-    erased_rows,
-    leftovers,
-    locks,
-    messages,
-    quarantine,
-    source_rows,
-    tombstones,
-)
-from elt.privacy.errors import BusyError, LeftoverError, UnknownPersonError
-from elt.privacy.quarantine import Wiped
-from elt.privacy.rules import Rules, names_downstream, read_rules
-from elt.privacy.search_terms import SHORTEST_ALONE, Words
+from elt.privacy import copies, erased_rows, kept_texts, leftovers, source_rows
+from elt.privacy.erased_rows import SHORTEST_ALONE, Words
+from elt.privacy.kept_texts import Wiped
+from elt.privacy.outcome import BusyError, Forgotten, LeftoverError, UnknownPersonError
+from elt.privacy.rules import Rules, read_rules
 from elt.shop import SHOP
 from elt.warehouse import lease
 from elt.warehouse.connection import connect, transaction
@@ -34,34 +25,6 @@ from elt.warehouse.connection import connect, transaction
 # for the rows and tables that somebody else has locked
 LOCK_SECONDS = 60
 VACUUM_LOCK_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Forgotten:
-    """What was done. ``removed`` counts rows by table, those without any included.
-
-    ``messages`` counts texts in which words were hidden, by table. ``elsewhere`` names tables that
-    are not the daily run's own and may hold rows of the person, ``doubtful`` says in words what may
-    be theirs and stays, ``undecided`` are ids of rows in quarantine that may be theirs, and
-    ``not_vacuumed`` tables whose deleted rows still lie on the server's disk.
-    """
-
-    removed: Mapping[str, int]
-    quarantined: int
-    messages_by_table: Mapping[str, int]
-    elsewhere: tuple[str, ...]
-    was_known: bool
-    doubtful: tuple[str, ...] = ()
-    undecided: tuple[int, ...] = ()
-    not_vacuumed: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return sum(self.removed.values())
-
-    @property
-    def messages(self) -> int:
-        return sum(self.messages_by_table.values())
 
 
 def forget(person_id: str, tables: Mapping[str, Table], run_id: str) -> Forgotten:
@@ -81,11 +44,11 @@ def forget(person_id: str, tables: Mapping[str, Table], run_id: str) -> Forgotte
         try:
             with transaction("loader") as cursor:
                 lease.hold(cursor, run_id)
-                locks.take(cursor, rules, LOCK_SECONDS)
+                _lock_tables(cursor, rules, LOCK_SECONDS)
                 person_id = _as_key(cursor, rules, person_id)
                 forgotten = _forget(cursor, rules, person_id, run_id)
         except errors.LockNotAvailable:
-            raise BusyError(locks.in_words(LOCK_SECONDS)) from None
+            raise BusyError(_describe_holders(LOCK_SECONDS)) from None
         except errors.DeadlockDetected:
             raise BusyError(
                 "Somebody else changed the same tables meanwhile. Nothing was changed; try again."
@@ -126,7 +89,7 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
     for table in rules.parts:
         removed[f"raw.{table.name}"] = source_rows.remove_parts(cursor, rules, table, run_id)
         wiped.append(_wipe(cursor, rules, table))
-    was_known = tombstones.is_known(cursor, rules, person_id)
+    was_known = source_rows.was_forgotten(cursor, rules, person_id)
     quarantined = sum(one.rows for one in wiped)
     if not (was_known or quarantined or any(removed.values())):
         raise UnknownPersonError(
@@ -137,7 +100,7 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
     for table in rules.shared:
         removed[f"raw.{table.name}"] = source_rows.remove_shared(cursor, rules, table, run_id)
         wiped.append(_wipe(cursor, rules, table))
-    tombstones.set_up(cursor, rules)
+    source_rows.set_tombstones(cursor, rules)
     removed |= copies.remove(cursor, rules)
     if any(removed.values()):
         copies.build_whole_next(cursor)
@@ -169,66 +132,25 @@ def _wipe(cursor: Cursor, rules: Rules, table: Table) -> Wiped:
         if owner.name in of_person and column in (table.person, *table.primary_key):
             (key,) = owner.primary_key
             wanted.setdefault(column, set()).update(
-                erased_rows.values(cursor, owner.name, [key])[key]
+                erased_rows.erased_values(cursor, owner.name, [key])[key]
             )
-    wiped = quarantine.wipe(cursor, table, wanted)
+    wiped = kept_texts.wipe_quarantine(cursor, table, wanted)
     for column, values in wiped.keys.items():
         erased_rows.note(cursor, table.name, column, values)
     return wiped
 
 
 def _hide(cursor: Cursor, rules: Rules) -> dict[str, int]:
-    words = _words(cursor, rules)
+    words = erased_rows.personal_words(cursor, rules)
     known = {column.name for table in rules.declared for column in table.columns}
-    hidden = messages.wipe(cursor, "ops", words, keep=known)
+    hidden = kept_texts.hide_in_tables(cursor, "ops", words, keep=known)
     # keys that marts follow by stay, until they have; no name does
-    names = Words(frozenset(_personal(cursor, rules)[0]))
-    hidden |= messages.wipe(cursor, "raw", names, "change_log")
+    names = Words(frozenset(erased_rows.personal_values(cursor, rules)[0]))
+    hidden |= kept_texts.hide_in_tables(cursor, "raw", names, "change_log")
     cursor.execute("set local role publisher")
-    hidden |= messages.wipe(cursor, "marts", words, "data_status")
+    hidden |= kept_texts.hide_in_tables(cursor, "marts", words, "data_status")
     cursor.execute("set local role loader")
     return hidden
-
-
-def _words(cursor: Cursor, rules: Rules) -> Words:
-    """Return the person's personal values and keys, by all the names that these go by."""
-    values, _ = _personal(cursor, rules, of_any_type=True)
-    by_name: dict[str, set[str]] = {}
-    ambiguous = {
-        name
-        for table in rules.declared
-        if references.has_own_key(table)
-        for name in table.primary_key
-        if name not in rules.keys
-    }
-    for table in rules.tables:
-        for column in rules.columns_to_remember(table):
-            found = erased_rows.values(cursor, table.name, [column])[column]
-            values |= found
-            owner = rules.owner(table) if column == table.person else table
-            called = {column, *names_downstream(owner)} - ambiguous
-            for name in called:
-                by_name.setdefault(name, set()).update(v for v in found if not is_telling(v))
-    return Words(frozenset(values), {n: frozenset(keys) for n, keys in by_name.items() if keys})
-
-
-def _personal(
-    cursor: Cursor, rules: Rules, *, of_any_type: bool = False
-) -> tuple[set[str], set[str]]:
-    """Return personal values that nobody else has, and those that others have as well."""
-    alone = erased_rows.identifying_values(cursor, rules)
-    theirs: set[str] = set()
-    shared: set[str] = set()
-    for table in rules.tables:
-        columns = [
-            column.name
-            for column in table.columns
-            if column.is_personal and (of_any_type or column.data_type == "text")
-        ]
-        for column, values in erased_rows.values(cursor, table.name, columns).items():
-            theirs |= alone.get(table.name, {}).get(column, set())
-            shared |= values
-    return theirs, shared - theirs
 
 
 def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
@@ -239,7 +161,7 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
     """
     theirs, shared = (
         {word for word in words if len(word) >= SHORTEST_ALONE}
-        for words in _personal(cursor, rules)
+        for words in erased_rows.personal_values(cursor, rules)
     )
     found, doubtful = leftovers.in_copies(cursor, rules, theirs, shared)
     if found:
@@ -285,3 +207,54 @@ def _vacuum(forgotten: Forgotten) -> list[str]:
             except psycopg2.OperationalError:
                 left.append(name)
     return left
+
+
+def _lock_tables(cursor: Cursor, rules: Rules, seconds: int) -> None:
+    """Lock the person's tables in ``raw``; wait for a load that is at work, and say so.
+
+    Raises:
+        psycopg2.errors.LockNotAvailable: if that took too long, or takes so later on.
+    """
+    cursor.execute("select set_config('lock_timeout', %s, true)", (f"{seconds}s",))
+    for table in rules.tables:
+        cursor.execute("select to_regclass(format('raw.%%I', %s)) is null", (table.name,))
+        if cursor.fetchone()[0]:
+            continue
+        lock = sql.SQL("lock table {} in share row exclusive mode").format(
+            sql.Identifier("raw", table.name)
+        )
+        cursor.execute("savepoint before_lock")
+        try:
+            cursor.execute(lock + sql.SQL(" nowait"))
+        except errors.LockNotAvailable:
+            cursor.execute("rollback to savepoint before_lock")
+            print(
+                f"Somebody is at work on raw.{table.name}: waiting up to {seconds} seconds.",
+                file=sys.stderr,
+                flush=True,
+            )
+            cursor.execute(lock)
+        cursor.execute("release savepoint before_lock")
+
+
+def _describe_holders(seconds: int) -> str:
+    """Say that it took too long, and who is at work, as far as the server shows it."""
+    told = ""
+    with contextlib.suppress(Exception), transaction("loader") as cursor:
+        cursor.execute(
+            "select string_agg(distinct format('session %s%s%s', pid,"
+            " ' (' || nullif(application_name, '') || ')',"
+            " ' since ' || to_char(xact_start, 'HH24:MI') || ' UTC'), ', ')"
+            " from pg_locks inner join pg_stat_activity using (pid)"
+            " inner join pg_class on pg_class.oid = relation"
+            " where relnamespace in ('raw'::regnamespace, 'ops'::regnamespace,"
+            " to_regnamespace('marts'), to_regnamespace('marts_build'),"
+            " to_regnamespace('snapshots'), to_regnamespace('intermediate'))"
+            " and mode not in ('AccessShareLock') and pid <> pg_backend_pid()"
+        )
+        (found,) = cursor.fetchone()
+        told = f": {found}" if found else ""
+    return (
+        f"Somebody else has kept a table locked for more than {seconds} seconds{told}. Nothing was "
+        "changed. Try again once that has ended."
+    )

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from elt.loading.contract import Column, ContractError, Table
-from elt.privacy.errors import LeftoverError, UnknownPersonError
-from elt.privacy.forget import Forgotten, forget
+from elt.privacy.forget import forget
+from elt.privacy.outcome import Forgotten, LeftoverError, UnknownPersonError, lines
 from elt.privacy.rules import check, read_rules
-from elt.privacy.summary import lines
 from tests.support.bookshop import Bookshop
 from tests.support.warehouse import as_admin, fresh_warehouse
 

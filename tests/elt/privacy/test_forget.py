@@ -14,10 +14,9 @@ import pytest
 from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
 from elt.loading.contract import Column, ContractError, Table, declared_tables
-from elt.privacy.errors import UnknownPersonError
-from elt.privacy.forget import Forgotten, forget
+from elt.privacy.forget import forget
+from elt.privacy.outcome import Forgotten, UnknownPersonError, lines
 from elt.privacy.rules import read_rules
-from elt.privacy.summary import lines
 from elt.publishing import data_status
 from elt.publishing.rollback import roll_back
 from elt.warehouse import lease

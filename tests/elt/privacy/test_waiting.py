@@ -12,9 +12,8 @@ from elt.cli.commands import greenery
 from elt.loading import contract, raw_table
 from elt.loading.contract import Column, Table
 from elt.privacy import forget as forgetting
-from elt.privacy.errors import BusyError
 from elt.privacy.forget import forget
-from elt.privacy.summary import lines
+from elt.privacy.outcome import BusyError, lines
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 

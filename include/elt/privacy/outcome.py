@@ -1,10 +1,61 @@
-"""What `make forget` says at its end. No id, no name: only counts, and what is left to do."""
+"""What became of forgetting a person: what was done and what is left to do, or why nothing was.
+
+No id, no name: only counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from elt.privacy.forget import Forgotten
+from elt.errors import EltError
+
+
+class ForgetError(EltError):
+    """Nothing was changed; the message says why."""
+
+
+class UnknownPersonError(ForgetError):
+    """There is nobody with this id."""
+
+
+class LeftoverError(ForgetError):
+    """Something of the person would stay in a table, where it can't be told from other people's."""
+
+
+class BusyError(ForgetError):
+    """Somebody else is at work on a table; trying again later helps."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was done. ``removed`` counts rows by table, those without any included.
+
+    ``messages`` counts texts in which words were hidden, by table. ``elsewhere`` names tables that
+    are not the daily run's own and may hold rows of the person, ``doubtful`` says in words what may
+    be theirs and stays, ``undecided`` are ids of rows in quarantine that may be theirs, and
+    ``not_vacuumed`` tables whose deleted rows still lie on the server's disk.
+    """
+
+    removed: Mapping[str, int]
+    quarantined: int
+    messages_by_table: Mapping[str, int]
+    elsewhere: tuple[str, ...]
+    was_known: bool
+    doubtful: tuple[str, ...] = ()
+    undecided: tuple[int, ...] = ()
+    not_vacuumed: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(self.removed.values())
+
+    @property
+    def messages(self) -> int:
+        return sum(self.messages_by_table.values())
+
+
+# GONE
 
 
 def lines(forgotten: Forgotten) -> Iterator[str]:
