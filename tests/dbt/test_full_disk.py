@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devtools.local.server_account import server_account
-from elt.alerting.messages.repair_steps import FULL_DISK
+from elt.alerting.messages.message import FULL_DISK
 from elt.alerting.redact import dbt_words
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop

@@ -47,9 +47,9 @@ def send_what_waits(server: Server, seconds: float = LAST_ATTEMPT_SECONDS) -> No
     """Try once more to send what Slack lacks, now and not when it would be due. Never raises."""
     if not _waiting(server):
         return
+    from elt.alerting.deadline import Deadline, within
     from elt.alerting.slack import delivery, outbox
     from elt.alerting.slack.settings import find_channel
-    from elt.alerting.time_limit import Deadline, within
 
     def send() -> None:
         if channel := find_channel():

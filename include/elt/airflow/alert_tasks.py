@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from elt.airflow.dag_runs import RunsFromTask
-from elt.alerting import run_context
+from elt.alerting import run_facts
 from elt.alerting.reconcile import reconcile
 from elt.shop import SHOP
 from elt.transform.manifest import newest_manifest
@@ -22,6 +22,6 @@ def tell_what_was_not_told(context: Mapping[str, Any]) -> list[str]:
         SHOP.dag_id,
         RunsFromTask(ti, SHOP.dag_id, FIRST_TASK),
         datetime.now(UTC),
-        base_url=run_context.base_url(ti),
+        base_url=run_facts.base_url(ti),
         manifest=newest_manifest(),
     )

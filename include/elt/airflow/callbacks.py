@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from elt.alerting import run_context
-from elt.alerting.notify import PATIENCE, Patience, tell
-from elt.alerting.record_results import in_words
+from elt.alerting import run_facts
+from elt.alerting.notify import TIME_LIMITS, TimeLimits, notify_of_run
+from elt.alerting.record_results import describe_error
 from elt.alerting.slack.settings import CONNECTION_ID, SlackSettingsError, slack_is_configured
 from elt.transform.manifest import newest_manifest
 
 log = logging.getLogger(__name__)
 
 # a task that fails was held by its samples (2 s), its results (2 s) and its reason (1.5 s) before
-TASK_PATIENCE = Patience(all=4)
+TASK_PATIENCE = TimeLimits(all=4)
 
 NO_CONNECTION = (
     f"Airflow has no connection `{CONNECTION_ID}`. "
@@ -32,7 +32,7 @@ def warn_if_nobody_is_told(logger: logging.Logger = log) -> None:
 
 
 def tell_of_failed_run(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: Patience = PATIENCE
+    context: Mapping[str, Any], *, manifest: Path | None = None, patience: TimeLimits = TIME_LIMITS
 ) -> None:
     """Bring Slack up to date on a run that failed. Never raises, and holds nobody over 10 s.
 
@@ -46,14 +46,17 @@ def tell_of_failed_run(
 
 
 def tell_of_failed_task(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: Patience = TASK_PATIENCE
+    context: Mapping[str, Any],
+    *,
+    manifest: Path | None = None,
+    patience: TimeLimits = TASK_PATIENCE,
 ) -> None:
     """The same for a task that failed for good, while its run goes on."""
     _tell(context, "running", manifest, patience)
 
 
 def tell_of_good_run(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: Patience = PATIENCE
+    context: Mapping[str, Any], *, manifest: Path | None = None, patience: TimeLimits = TIME_LIMITS
 ) -> None:
     """The same for a run that succeeded: what failed before is resolved."""
     _tell(context, "success", manifest, patience)
@@ -61,18 +64,18 @@ def tell_of_good_run(
 
 def _tell(
     context: Mapping[str, Any],
-    state: run_context.RunState,
+    state: run_facts.RunState,
     manifest: Path | None,
-    patience: Patience,
+    patience: TimeLimits,
 ) -> None:
     try:
         if not slack_is_configured():
             if state == "failed":
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
-        about = run_context.read(context, state)
-        tell(about, manifest or newest_manifest(), datetime.now(UTC), patience)
+        about = run_facts.read_context(context, state)
+        notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), patience)
     except SlackSettingsError as error:
         log.error("Slack was not told of the run: %s.", error)
     except Exception as error:
-        log.error("Slack was not told of the run: %s", in_words(error))
+        log.error("Slack was not told of the run: %s", describe_error(error))

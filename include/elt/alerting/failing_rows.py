@@ -11,9 +11,9 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import failing_columns
+from elt.alerting.deadline import Deadline, within
 from elt.alerting.failing_columns import Node, Nodes
 from elt.alerting.redact import plain, shorten
-from elt.alerting.time_limit import Deadline, within
 from elt.loading import shown_values
 from elt.loading.shown_values import HIDDEN, Kind, kind_of_ids
 from elt.warehouse.connection import transaction

@@ -11,9 +11,9 @@ from urllib.request import urlopen
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from elt.alerting.deadline import within
 from elt.alerting.messages.blocks import is_url
-from elt.alerting.record_results import in_words
-from elt.alerting.time_limit import within
+from elt.alerting.record_results import describe_error
 from elt.errors import RetryLaterError
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def ping(seconds: float = SECONDS) -> None:
     except TimeoutError:
         log.warning("The dead-man switch did not answer within %g s.", seconds)
     except Exception as error:
-        log.warning("The dead-man switch was not told: %s", in_words(error))
+        log.warning("The dead-man switch was not told: %s", describe_error(error))
 
 
 def _url() -> str | None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from elt.alerting import incident_store, run_facts
-from elt.alerting.messages import message
-from elt.alerting.record_results import in_words
-from elt.alerting.report import Report, report_on
-from elt.alerting.run_context import Hint
-from elt.alerting.schedule_messages import alert_key, plan, story_without_memory
-from elt.alerting.slack import delivery, lookup
+from psycopg2.extensions import cursor as Cursor
+
+from elt.alerting import incidents, run_facts
+from elt.alerting.deadline import Deadline, within
+from elt.alerting.incidents import Incident
+from elt.alerting.messages import message, thread
+from elt.alerting.messages.blocks import line
+from elt.alerting.messages.message import Story
+from elt.alerting.messages.phrases import count, duration
+from elt.alerting.record_results import describe_error
+from elt.alerting.report import SLOW_RUN, Failure, Report, report_on
+from elt.alerting.run_facts import RunContext
+from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import Channel, find_channel
-from elt.alerting.time_limit import Deadline, within
 from elt.transform.lineage import Lineage
 from elt.warehouse.connection import transaction
 
@@ -29,7 +34,7 @@ SETTLE_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
-class Patience:
+class TimeLimits:
     """How long Slack and the warehouse may hold us, in seconds."""
 
     all: float = 9.5
@@ -41,10 +46,12 @@ class Patience:
     answer: float = 4
 
 
-PATIENCE = Patience()
+TIME_LIMITS = TimeLimits()
 
 
-def tell(about: Hint, manifest: Path | None, at: datetime, patience: Patience = PATIENCE) -> bool:
+def notify_of_run(
+    about: RunContext, manifest: Path | None, at: datetime, patience: TimeLimits = TIME_LIMITS
+) -> bool:
     """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
 
     Args:
@@ -61,21 +68,21 @@ def tell(about: Hint, manifest: Path | None, at: datetime, patience: Patience = 
         return False
     deadline = Deadline(patience.all)
     try:
-        facts = within(deadline.left(patience.warehouse), _ask, about)
+        facts = within(deadline.left(patience.warehouse), _read_facts, about)
     except Exception as error:
         _log_warehouse(error)
         report = report_on(about, None, None, at)
-        return _tell_without_warehouse(report, channel, deadline)
+        return _notify_without_warehouse(report, channel, deadline)
     if facts is None:
         return True
-    report = report_on(about, facts, _read(manifest), at)
-    return tell_report(report, channel, patience, deadline)
+    report = report_on(about, facts, _read_lineage(manifest), at)
+    return notify_of_report(report, channel, patience, deadline)
 
 
-def tell_report(
+def notify_of_report(
     report: Report,
     channel: Channel,
-    patience: Patience = PATIENCE,
+    patience: TimeLimits = TIME_LIMITS,
     deadline: Deadline | None = None,
     *,
     is_run: bool = True,
@@ -87,41 +94,41 @@ def tell_report(
         within(deadline.left(patience.warehouse), _plan, report, channel, mentions, is_run)
     except Exception as error:
         _log_warehouse(error)
-        return _tell_without_warehouse(report, channel, deadline)
+        return _notify_without_warehouse(report, channel, deadline)
     try:
         # Slack's last answer must still be written down
         of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
         answer = patience.answer
         _log(report.hint, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
     except Exception as error:
-        log.warning("What Slack lacks is kept and sent later: %s", in_words(error))
+        log.warning("What Slack lacks is kept and sent later: %s", describe_error(error))
     return True
 
 
-def _ask(about: Hint) -> run_facts.Facts | None:
+def _read_facts(about: RunContext) -> run_facts.Facts | None:
     """Return what ``ops`` knows of a run; None: there is nothing to tell."""
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-        _hurry(cursor)
-        if about.state == "success" and incident_store.is_quiet(cursor, about.run_id):
-            incident_store.keep_told(cursor, about)
+        _limit_statements(cursor)
+        if about.state == "success" and incidents.is_quiet(cursor, about.run_id):
+            incidents.record_notified(cursor, about)
             return None
         return run_facts.read_facts(cursor, about.run_id)
 
 
 def _plan(report: Report, channel: Channel, mentions: Mapping[str, str], is_run: bool) -> None:
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-        _hurry(cursor)
-        plan(cursor, report, channel, mentions)
+        _limit_statements(cursor)
+        plan_messages(cursor, report, channel, mentions)
         if is_run:
-            incident_store.keep_told(cursor, report.hint)
+            incidents.record_notified(cursor, report.hint)
 
 
-def _hurry(cursor) -> None:
+def _limit_statements(cursor) -> None:
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{CONNECT_SECONDS}s",))
 
 
 def _mentions(
-    channel: Channel, report: Report, deadline: Deadline, patience: Patience
+    channel: Channel, report: Report, deadline: Deadline, patience: TimeLimits
 ) -> dict[str, str]:
     owners = {failure.owner for failure in report.failures if failure.owner}
     if not channel.is_bot or not owners:
@@ -130,42 +137,163 @@ def _mentions(
     def look_up() -> dict[str, str]:
         slack = Slack(channel, Deadline(patience.names), patience.answer)
         with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-            return lookup.mentions(slack, channel, owners, cursor)
+            return delivery.mentions(slack, channel, owners, cursor)
 
     try:
         return within(deadline.left(patience.names), look_up)
     except Exception as error:
-        log.info("Owners are named but not mentioned: %s", in_words(error))
+        log.info("Owners are named but not mentioned: %s", describe_error(error))
         return {}
 
 
-def _tell_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
+def _notify_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
     about = report.hint
     if about.state == "success":
         return False
     tells = about.longer_than or (about.failed_tasks and channel.is_bot)
     if about.state == "running" and not tells:
         return False
-    payload = message.build(story_without_memory(report, channel))
+    payload = message.build(story_without_warehouse(report, channel))
     error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
     _log(about, [error] if error else [])
     return not error
 
 
 def _log_warehouse(error: Exception) -> None:
-    log.warning("The warehouse does not help to tell of the run: %s", in_words(error))
+    log.warning("The warehouse does not help to tell of the run: %s", describe_error(error))
 
 
-def _log(about: Hint, errors: list[str]) -> None:
+def _log(about: RunContext, errors: list[str]) -> None:
     for error in errors:
         log.error("Slack was not told all about the run %s: %s", about.run_id, error)
     if not errors:
         log.info("Slack is up to date on the run %s.", about.run_id)
 
 
-def _read(manifest: Path | None) -> Lineage | None:
+def _read_lineage(manifest: Path | None) -> Lineage | None:
     try:
         return Lineage.read(manifest) if manifest else None
     except (OSError, ValueError, KeyError) as error:
         log.warning("dbt's manifest could not be read: %s", error)
         return None
+
+
+REMIND_AFTER = timedelta(days=1)
+
+
+def alert_key(run_id: str, channel: str | None) -> str:
+    """Return the key of the message about what a run found: the same however often it is told."""
+    return f"alert:{run_id}:{channel or 'webhook'}"
+
+
+def plan_messages(
+    cursor: Cursor, report: Report, channel: Channel, mentions: Mapping[str, str]
+) -> list[Incident]:
+    """Bring incidents up to date and say what messages are to show. Return what changed."""
+    run_id = report.hint.run_id
+    incidents.lock_incidents(cursor)
+    known = incidents.known_incidents(cursor, run_id)
+    changed = incidents.after(report, known)
+    incidents.save(cursor, changed)
+    touched = {incident.first_run_id for incident in changed}
+    touched |= {incident.first_run_id for incident in known if run_id in incident.run_ids}
+    together = incidents.with_first_run(cursor, touched)
+    for first_run_id in sorted(touched):
+        for name in _channels(channel, [i for i in together if i.first_run_id == first_run_id]):
+            ours = [i for i in together if name in channel.channels(i.owner, i.tags)]
+            story = Story(
+                report,
+                tuple(i for i in ours if i.first_run_id == first_run_id),
+                tuple(i for i in ours if i.first_run_id != first_run_id),
+                mentions,
+                channel.runbook_url,
+            )
+            if channel.is_bot:
+                _enqueue(cursor, first_run_id, name, story)
+            else:
+                _enqueue_for_webhook(cursor, first_run_id, story)
+    return changed
+
+
+def story_without_warehouse(report: Report, channel: Channel) -> Story:
+    """Return the story of a run where the warehouse can't be asked what was told before."""
+    return Story(
+        report,
+        tuple(incidents.after(report, [])) or (_ended(report),),
+        runbook_url=channel.runbook_url,
+    )
+
+
+def _ended(report: Report) -> Incident:
+    unknown = Failure("run", "run:failed", "What failed is not known")
+    return incidents.new(unknown, report.hint.run_id, report.at)
+
+
+def _channels(channel: Channel, together: list[Incident]) -> list[str | None]:
+    names = [name for i in together for name in channel.channels(i.owner, i.tags)]
+    return list(dict.fromkeys(names))
+
+
+def _enqueue(cursor: Cursor, first_run_id: str, name: str | None, story: Story) -> None:
+    key = alert_key(first_run_id, name)
+    outbox.upsert(cursor, key, first_run_id, name, message.build(story))
+    facts = story.report.facts
+    results = {result.unique_id: result for _, _, result in (facts.results if facts else ())}
+    for incident in message.by_weight(story.incidents)[: thread.MOST_REPLIES]:
+        if incident.first_run_id == story.report.hint.run_id and incident.is_open:
+            reply = thread.build(incident, story.report, results.get(incident.unique_id or ""))
+            _reply(cursor, key, first_run_id, name, "reply", incident.fingerprint, reply)
+    rest = len(story.incidents) - thread.MOST_REPLIES
+    if rest > 0 and story.open and story.report.hint.state != "running":
+        _reply(cursor, key, first_run_id, name, "reply", "more", thread.rest(rest, story.report))
+    _remind(cursor, key, first_run_id, name, story)
+
+
+def _remind(cursor: Cursor, key: str, run_id: str, name: str | None, story: Story) -> None:
+    """Say once a day, in the thread, that it is still failing."""
+    if not story.open:
+        return
+    first: datetime = min(incident.first_seen for incident in story.open)
+    age = max(incident.last_seen for incident in story.open) - first
+    if age < REMIND_AFTER:
+        return
+    runs = max(len(incident.run_ids) for incident in story.open)
+    said = f"Still failing after {duration(age.total_seconds())}, {count(runs, 'run')}: "
+    said += line(story.open[0].sentence)
+    if rest := len(story.open) - 1:
+        said += f", and {rest:,} more"
+    _reply(cursor, key, run_id, name, "reminder", str(age.days), {"text": said})
+
+
+def _reply(
+    cursor: Cursor, key: str, run_id: str, name: str | None, kind: str, what: str, payload: Mapping
+) -> None:
+    reply_key = f"{kind}:{run_id}:{name}:{what}"
+    outbox.upsert(cursor, reply_key, run_id, name, payload, kind=kind, parent_key=key, change=False)
+
+
+def _enqueue_for_webhook(cursor: Cursor, first_run_id: str, story: Story) -> None:
+    """A webhook can't change what it sent: one message at the end, one when all is mended.
+
+    That a run takes too long can't wait for its end, and is a message of its own.
+    """
+    slow = tuple(i for i in story.incidents if i.fingerprint == SLOW_RUN)
+    others = tuple(i for i in story.incidents if i.fingerprint != SLOW_RUN)
+    if slow:
+        _enqueue_once(cursor, first_run_id, "slow_", replace(story, incidents=slow))
+    if others and story.report.hint.state != "running":
+        _enqueue_once(cursor, first_run_id, "", replace(story, incidents=others))
+
+
+def _enqueue_once(cursor: Cursor, first_run_id: str, about: str, story: Story) -> None:
+    key, payload = f"{about}{alert_key(first_run_id, None)}", message.build(story)
+    cursor.execute(
+        "select from ops.notification where notification_key = %s and sent_version is not null",
+        (key,),
+    )
+    was_told = cursor.rowcount == 1
+    if not was_told:
+        outbox.upsert(cursor, key, first_run_id, None, payload, change=False)
+    elif not story.open:
+        resolved = f"{about}resolved:{first_run_id}:webhook"
+        outbox.upsert(cursor, resolved, first_run_id, None, payload, kind="resolved", change=False)

@@ -1,31 +1,99 @@
-"""Compare what Airflow says of runs with what people were told, and tell the rest.
+"""Compare what Airflow says of runs with what people were notified of, and notify them of the rest.
 
 Airflow's callbacks get lost, and do not come at all when a process was killed. So they are hints;
-this is what can be relied on. It works while the warehouse is down, too.
+this is what can be relied on. It works while the warehouse is down, too: Airflow itself remembers
+the runs that people were notified of.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from elt.alerting import incident_store, notified_runs
+from airflow.sdk import Variable
+
+from elt.alerting import incidents
 from elt.alerting.daily_digest import keep_digest
-from elt.alerting.lateness import late, most_age, most_time
-from elt.alerting.notify import CONNECT_SECONDS, PATIENCE, tell, tell_report
-from elt.alerting.record_results import in_words
-from elt.alerting.report import Report
-from elt.alerting.run_context import Hint
+from elt.alerting.deadline import Deadline
+from elt.alerting.messages.phrases import duration
+from elt.alerting.notify import CONNECT_SECONDS, TIME_LIMITS, notify_of_report, notify_of_run
+from elt.alerting.record_results import describe_error
+from elt.alerting.report import Failure, Report
+from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery
 from elt.alerting.slack.settings import Channel, find_channel
-from elt.alerting.time_limit import Deadline
 from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
+
+# the DAG runs daily; a run takes minutes
+EVERY = timedelta(days=1)
+GRACE = timedelta(minutes=30)
+MOST_AGE = EVERY + timedelta(hours=2)
+# of a run
+MOST_TIME = timedelta(hours=2)
+
+
+def _hours(name: str, default: timedelta) -> timedelta:
+    """Return a time that an environment variable gives in hours; what is no such time is logged."""
+    said = os.environ.get(name)
+    try:
+        hours = timedelta(hours=float(said)) if said else default
+        if hours > timedelta(0):
+            return hours
+    except (ValueError, OverflowError):
+        pass
+    usual = duration(default.total_seconds())
+    log.warning("%s=%s is no number of hours above 0, so it is %s.", name, said, usual)
+    return default
+
+
+def most_age() -> timedelta:
+    """Return how old the last publication may become."""
+    return _hours("GREENERY_LATE_HOURS", MOST_AGE)
+
+
+def most_time() -> timedelta:
+    """Return how long a run may take."""
+    return _hours("GREENERY_RUN_HOURS", MOST_TIME)
+
+
+def late(
+    now: datetime,
+    published_at: datetime | None,
+    newest_due_at: datetime | None,
+    at_work: bool,
+    most_age: timedelta = MOST_AGE,
+) -> list[Failure]:
+    """Return what is late at a moment; times are UTC.
+
+    Args:
+        published_at: of the last publication; None: nothing was ever published, so nobody waits.
+        newest_due_at: when the newest scheduled run was due; None: no run was ever scheduled.
+        at_work: whether a run is at work or waits to begin.
+        most_age: how old the last publication may become.
+    """
+    found = []
+    if newest_due_at and now > newest_due_at + EVERY + GRACE and not at_work:
+        due = newest_due_at + EVERY
+        sentence = (
+            f"The run that was due on {due:%-d %b %Y at %H:%M} UTC has not begun. "
+            "Is the DAG paused, or the scheduler down?"
+        )
+        found.append(Failure("late", "late:begin", sentence, seen_at=now))
+    if published_at and now - published_at > most_age:
+        age = duration((now - published_at).total_seconds())
+        limit = duration(most_age.total_seconds())
+        sentence = f"Nothing was published for {age}; {limit} is the most it may be"
+        found.append(Failure("late", "late:publication", sentence, seen_at=now))
+    return found
+
 
 # what ended longer ago was told, or nobody wants to hear of it any more
 LOOK_BACK = timedelta(days=2)
@@ -74,17 +142,19 @@ def reconcile(
     channel = find_channel()
     if channel is None:
         return []
-    told, has_warehouse = _told()
+    told, has_warehouse = _notified_states()
     seen = _look(runs, told)
     to_tell = order(seen, told, now)
-    hints = {run.run_id: _hint(dag_id, run, runs, base_url, now) for run in to_tell}
+    hints = {run.run_id: _context(dag_id, run, runs, base_url, now) for run in to_tell}
     known = [
-        run for run in to_tell if tell(hints[run.run_id], manifest, run.ended_at or now, PATIENCE)
+        run
+        for run in to_tell
+        if notify_of_run(hints[run.run_id], manifest, run.ended_at or now, TIME_LIMITS)
     ]
-    notified_runs.keep({**told, **{run.run_id: run.state for run in known}})
+    keep_notified({**told, **{run.run_id: run.state for run in known}})
     if has_warehouse:
-        _forget_old(dag_id, seen, told, to_tell)
-        _tell_late(dag_id, channel, seen, now)
+        _skip_old(dag_id, seen, told, to_tell)
+        _notify_of_lateness(dag_id, channel, seen, now)
         _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
@@ -112,16 +182,16 @@ def order(seen: Iterable[RunSeen], told: Mapping[str, str], now: datetime) -> li
 
 def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
     """Return the newest runs, and those that nobody was ever told of."""
-    ids = sorted(runs.ids(), key=notified_runs.age)
+    ids = sorted(runs.ids(), key=start_in_id)
     wanted = dict.fromkeys([*(run_id for run_id in ids if run_id not in told), *ids[-NEWEST:]])
     seen = [runs.look(run_id) for run_id in wanted]
     return [run for run in seen if run]
 
 
-def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -> Hint:
+def _context(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -> RunContext:
     most = most_time()
     is_slow = run.state == "running" and run.started_at and now - run.started_at > most
-    return Hint(
+    return RunContext(
         dag_id=dag_id,
         run_id=run.run_id,
         states=runs.task_states(run.run_id),
@@ -132,33 +202,33 @@ def _hint(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime) -
     )
 
 
-def _told() -> tuple[dict[str, str], bool]:
+def _notified_states() -> tuple[dict[str, str], bool]:
     """Return run id → state that people know, and whether the warehouse could be asked."""
     try:
         with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-            return incident_store.told(cursor), True
+            return incidents.notified_states(cursor), True
     except Exception as error:
-        log.warning("Only what was remembered is known to be told: %s", in_words(error))
-        return notified_runs.read(), False
+        log.warning("Only what was remembered is known to be told: %s", describe_error(error))
+        return read_notified(), False
 
 
-def _forget_old(
+def _skip_old(
     dag_id: str, seen: list[RunSeen], told: Mapping[str, str], to_tell: list[RunSeen]
 ) -> None:
     """Have runs that ended before all this was there not looked at each time."""
     old = [r for r in seen if r.state in FINAL and r.run_id not in told and r not in to_tell]
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         for run in old:
-            hint = Hint(
+            hint = RunContext(
                 dag_id,
                 run.run_id,
                 state=run.state,  # type: ignore[arg-type]  # one of FINAL
                 started_at=run.started_at,
             )
-            incident_store.keep_told(cursor, hint)
+            incidents.record_notified(cursor, hint)
 
 
-def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
+def _notify_of_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         # while an older publication is pinned nobody waits for a newer one
         cursor.execute(
@@ -177,8 +247,8 @@ def _tell_late(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime
     if failures:
         # the same as long as nothing is published
         since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
-        hint = Hint(dag_id, f"late since {since}")
-        tell_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
+        hint = RunContext(dag_id, f"late since {since}")
+        notify_of_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
 
 
 def _keep_digest(
@@ -189,4 +259,27 @@ def _keep_digest(
         keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
     except Exception as error:
         # failures wait to be sent, and weigh more
-        log.error("The daily digest of warnings is not made: %s", in_words(error))
+        log.error("The daily digest of warnings is not made: %s", describe_error(error))
+
+
+NOTIFIED_VARIABLE = "greenery_alert_told"
+MOST_RUNS = 100
+
+
+def read_notified() -> dict[str, str]:
+    """Return run id → the state in which people know it."""
+    return json.loads(Variable.get(NOTIFIED_VARIABLE, default="{}"))
+
+
+def keep_notified(told: Mapping[str, str]) -> None:
+    """Remember the newest runs."""
+    newest = dict(sorted(told.items(), key=lambda item: start_in_id(item[0]))[-MOST_RUNS:])
+    if newest != read_notified():
+        Variable.set(
+            NOTIFIED_VARIABLE, json.dumps(newest), description="Runs that people were told of."
+        )
+
+
+def start_in_id(run_id: str) -> str:
+    """Return the time in a run's id (manual__2026-…): later ids sort later."""
+    return run_id.partition("__")[2]

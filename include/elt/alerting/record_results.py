@@ -13,10 +13,10 @@ import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from elt.alerting import failing_rows, run_facts, suspect_values
+from elt.alerting.deadline import within
 from elt.alerting.messages import phrases
 from elt.alerting.redact import database_words, dbt_words, plain, retry_helps
 from elt.alerting.run_facts import NodeResult, TaskFailure
-from elt.alerting.time_limit import within
 from elt.errors import EltError
 from elt.warehouse.time_limit import VARIABLE, is_out_of_time, ran_for, task_limit
 
@@ -65,7 +65,7 @@ def record_dbt_results(
             within(RESULTS_SECONDS, run_facts.keep_results, *kept)
         except Exception as error:
             # what dbt itself says is worth more than the trouble of writing it down
-            log.warning("dbt's results are not kept in ops.node_result: %s", in_words(error))
+            log.warning("dbt's results are not kept in ops.node_result: %s", describe_error(error))
     if reason := reason_to_give_up(results, target / "manifest.json"):
         raise AirflowFailException(reason)
 
@@ -78,11 +78,13 @@ def record_task_failure(context: Mapping[str, Any]) -> None:
     try:
         ti = context["ti"]
         error = context.get("exception")
-        message = _too_long(error, context) if is_out_of_time(error, context) else in_words(error)
+        message = (
+            _too_long(error, context) if is_out_of_time(error, context) else describe_error(error)
+        )
         failure = TaskFailure(ti.task_id, ti.try_number, message, getattr(ti, "log_url", None))
         within(FAILURE_SECONDS, run_facts.keep_task_failure, ti.run_id, failure)
     except Exception as error:
-        log.warning("The failure of the task is not kept in ops: %s", in_words(error))
+        log.warning("The failure of the task is not kept in ops: %s", describe_error(error))
 
 
 def read_results(target: Path) -> list[NodeResult]:
@@ -183,7 +185,7 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
     )
 
 
-def in_words(error: BaseException | str | None) -> str:
+def describe_error(error: BaseException | str | None) -> str:
     """Return what an exception says to people: no stack trace, nothing from a row."""
     if error is None:
         return f"It {phrases.WITHOUT_A_WORD}."

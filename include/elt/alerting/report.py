@@ -6,13 +6,32 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from elt.alerting.failure import Failure, Kind
 from elt.alerting.messages import phrases
-from elt.alerting.overridden_tests import overridden
-from elt.alerting.run_context import Hint
-from elt.alerting.run_facts import Facts
+from elt.alerting.run_facts import Facts, RunContext
 from elt.transform.lineage import Lineage
+from elt.transform.overrides import would_fail
+
+Kind = Literal["late", "run", "load", "task", "model", "test"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that failed. ``key`` says what, whatever the run and the numbers."""
+
+    kind: Kind
+    key: str
+    sentence: str
+    task_id: str | None = None
+    unique_id: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    failures: int | None = None
+    seen_at: datetime | None = None
+    # how it went in the runs before, in words
+    history: str | None = None
+
 
 # the likely root first
 ORDER = ("late", "run", "load", "task", "model", "test")
@@ -29,7 +48,7 @@ REASONS = {
 class Report:
     """What is known of a run at one moment. Times are UTC."""
 
-    hint: Hint
+    hint: RunContext
     at: datetime
     failures: tuple[Failure, ...]
     not_built: tuple[str, ...]
@@ -62,7 +81,9 @@ class Report:
         return known.get(task) or self.hint.log_url(task) if task else None
 
 
-def report_on(hint: Hint, facts: Facts | None, lineage: Lineage | None, at: datetime) -> Report:
+def report_on(
+    hint: RunContext, facts: Facts | None, lineage: Lineage | None, at: datetime
+) -> Report:
     """Put together what failed and what that means. Without facts only the hint speaks."""
     failures = tuple(_failures(hint, facts, lineage))
     not_built: list[str] = []
@@ -73,12 +94,12 @@ def report_on(hint: Hint, facts: Facts | None, lineage: Lineage | None, at: date
     return Report(hint, at, failures, tuple(names), tuple(affected), facts)
 
 
-def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
+def _failures(hint: RunContext, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
     """Return what failed, the likely root first: the run, loads, tasks, models, tests.
 
     A test that fails and is let through is among them, also of a run that succeeded.
     """
-    let_through = overridden(facts, lineage) if facts and lineage else []
+    let_through = _overridden_tests(facts, lineage) if facts and lineage else []
     if hint.state == "success":
         return let_through
     found = [*let_through]
@@ -97,7 +118,7 @@ def _failures(hint: Hint, facts: Facts | None, lineage: Lineage | None) -> Itera
     return sorted(found, key=lambda failure: ORDER.index(failure.kind))
 
 
-def _recorded(hint: Hint, facts: Facts, lineage: Lineage | None) -> list[Failure]:
+def _recorded(hint: RunContext, facts: Facts, lineage: Lineage | None) -> list[Failure]:
     found = []
     last_result = {task: number for task, number, _ in facts.results}
     last_failure = {failure.task_id: failure.try_number for failure in facts.task_failures}
@@ -178,3 +199,28 @@ def _nodes_of(failure: Failure, lineage: Lineage) -> set[str] | None:
         if re.fullmatch(rf"{re.escape(name)}([._](run|build|test|model|snapshot))*", task):
             return set(lineage.tested(model)) if phrases.kind_of(model) == "test" else {model}
     return None
+
+
+def _overridden_tests(facts: Facts, lineage: Lineage) -> list[Failure]:
+    """Return the tests of a run that would have failed, but for an override."""
+    tasks = {result.unique_id: (task, result) for task, _, result in facts.results}
+    found = []
+    for one in facts.overrides:
+        node = lineage.nodes.get(one.unique_id)
+        if node is None or not would_fail(node, one.failures):
+            continue
+        task, result = tasks[one.unique_id]
+        found.append(
+            Failure(
+                "test",
+                one.unique_id,
+                f"{phrases.failed_test(one.unique_id, node, one.failures)}; {one.in_words}",
+                task,
+                unique_id=one.unique_id,
+                owner=result.owner or phrases.owner_of(one.unique_id, lineage.nodes),
+                tags=result.tags,
+                failures=abs(one.failures or 0),
+                seen_at=result.finished_at,
+            )
+        )
+    return found

@@ -17,8 +17,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import failing_columns, failing_rows
+from elt.alerting.deadline import Deadline, within
 from elt.alerting.failing_columns import Nodes
-from elt.alerting.time_limit import Deadline, within
 from elt.loading.shown_values import HIDDEN
 from elt.warehouse.connection import transaction
 

@@ -14,7 +14,7 @@ from elt.airflow.callbacks import (
     tell_of_good_run,
     warn_if_nobody_is_told,
 )
-from elt.alerting.notify import PATIENCE, Patience
+from elt.alerting.notify import TIME_LIMITS, TimeLimits
 from elt.alerting.record_results import record_dbt_results, record_task_failure
 from elt.alerting.slack import outbox
 from elt.alerting.slack.client import Slack
@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 TASK = "build.staging.stg_greenery__orders_model_build"
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
 UNIQUE = "test.greenery.unique_dim_users_user_id.b2"
-HASTY = Patience(all=3, warehouse=1, names=0.3, answer=0.4)
+HASTY = TimeLimits(all=3, warehouse=1, names=0.3, answer=0.4)
 
 
 def fail(project, task_id, unique_id, failures=12, try_number=1):
@@ -44,7 +44,7 @@ def fail(project, task_id, unique_id, failures=12, try_number=1):
         record_task_failure({**context, "exception": error})
 
 
-def tell(task_id=TASK, states=None, patience=PATIENCE):
+def tell(task_id=TASK, states=None, patience=TIME_LIMITS):
     tell_of_failed_run(run_context(task_id, states), manifest=MANIFEST, patience=patience)
 
 
@@ -343,7 +343,7 @@ def test_there_is_time_to_write_down_that_slack_used_up_all_of_it(
 ):
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 10)
-    tell(patience=Patience(all=2, warehouse=1, names=0.3, answer=10))
+    tell(patience=TimeLimits(all=2, warehouse=1, names=0.3, answer=10))
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error

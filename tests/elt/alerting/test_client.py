@@ -8,6 +8,7 @@ import pytest
 from slack_sdk import WebClient, WebhookClient
 
 from devtools.fake_slack.server import FakeSlack
+from elt.alerting.deadline import Deadline
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
 from elt.alerting.slack.settings import (
@@ -16,7 +17,6 @@ from elt.alerting.slack.settings import (
     find_channel,
     slack_is_configured,
 )
-from elt.alerting.time_limit import Deadline
 from tests.support.waiting import wait_until
 
 BOT = Channel("slack", CHANNEL)

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from elt.alerting.deadline import Deadline
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import find_channel
-from elt.alerting.time_limit import Deadline
 from elt.warehouse.connection import transaction
 
 RUN = "run 1"
@@ -14,7 +14,7 @@ RUN = "run 1"
 
 def wish(key, text="bad", channel="#data-alerts", **more):
     with transaction("loader") as cursor:
-        outbox.wish(cursor, key, RUN, channel, payload(text), **more)
+        outbox.upsert(cursor, key, RUN, channel, payload(text), **more)
 
 
 def payload(text):

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from elt.alerting import incidents
 from elt.alerting.report import Failure, Report
-from elt.alerting.run_context import Hint
-from elt.alerting.run_facts import Facts, NodeResult
+from elt.alerting.run_facts import Facts, NodeResult, RunContext
 
 START = datetime(2026, 11, 21, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -21,7 +20,9 @@ def report(run_id, *failures, at=START, state="failed", passed=(), passed_at=Non
         ("t", 1, NodeResult(key, "test", "pass", 0, None, 0, finished_at=passed_at or at))
         for key in passed
     )
-    return Report(Hint("d", run_id, state=state), at, failures, (), (), Facts(results=results))
+    return Report(
+        RunContext("d", run_id, state=state), at, failures, (), (), Facts(results=results)
+    )
 
 
 def known_after(*reports):

@@ -10,8 +10,7 @@ from devtools.fake_slack import rules
 from elt.alerting import incidents
 from elt.alerting.messages.message import GREEN, ORANGE, RED, Story, build
 from elt.alerting.report import Failure, Report
-from elt.alerting.run_context import Hint
-from elt.alerting.run_facts import Facts
+from elt.alerting.run_facts import Facts, RunContext
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 PUBLISHED = datetime(2026, 11, 20, 7, 2, tzinfo=UTC)
@@ -40,7 +39,7 @@ def story(
     affected=(),
     **more,
 ):
-    hint = Hint("greenery_elt", run_id, base_url=base_url, state=state)
+    hint = RunContext("greenery_elt", run_id, base_url=base_url, state=state)
     report = Report(hint, NOW, (), tuple(not_built), tuple(affected), facts)
     return Story(report, tuple(failing), **more)
 

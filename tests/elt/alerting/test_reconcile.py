@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from elt.alerting import notified_runs
 from elt.alerting import reconcile as reconcile_module
-from elt.alerting.lateness import late, most_time
-from elt.alerting.reconcile import RunSeen, order, reconcile
+from elt.alerting.reconcile import RunSeen, late, most_time, order, reconcile
 from elt.alerting.record_results import record_task_failure
 from tests.elt.alerting.conftest import MANIFEST, task_context
 
@@ -43,8 +41,10 @@ class Airflow:
 @pytest.fixture
 def airflow(warehouse, slack, monkeypatch):
     kept: dict = {}
-    monkeypatch.setattr(notified_runs.Variable, "get", lambda *_, **__: kept.get("told", "{}"))
-    monkeypatch.setattr(notified_runs.Variable, "set", lambda _, told, **__: kept.update(told=told))
+    monkeypatch.setattr(reconcile_module.Variable, "get", lambda *_, **__: kept.get("told", "{}"))
+    monkeypatch.setattr(
+        reconcile_module.Variable, "set", lambda _, told, **__: kept.update(told=told)
+    )
     return Airflow()
 
 

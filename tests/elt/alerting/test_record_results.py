@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-from elt.alerting.record_results import in_words, record_dbt_results, record_task_failure
+from elt.alerting.record_results import describe_error, record_dbt_results, record_task_failure
 from elt.warehouse.connection import WarehouseUnreachableError
 from tests.elt.alerting.conftest import RUN_ID, task_context, write_results
 
@@ -164,8 +164,8 @@ class UniqueViolation(psycopg2.IntegrityError):
     ],
 )
 def test_an_exception_is_told_in_words(error, message):
-    assert in_words(error).startswith(message)
-    assert "j@x.io" not in in_words(error)
+    assert describe_error(error).startswith(message)
+    assert "j@x.io" not in describe_error(error)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_what_took_too_long_says_how_long_and_what_lets_it_take_longer(
 
 
 def test_a_long_text_is_cut():
-    assert len(in_words(ValueError("x" * 3_000_000))) < 1100
+    assert len(describe_error(ValueError("x" * 3_000_000))) < 1100
 
 
 def test_a_model_that_the_server_stopped_fails_for_good_and_says_what_to_raise(warehouse, tmp_path):

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from elt.alerting.report import Report, report_on
-from elt.alerting.run_context import Hint
-from elt.alerting.run_facts import Facts, NodeResult, TaskFailure
+from elt.alerting.run_facts import Facts, NodeResult, RunContext, TaskFailure
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
 NOT_NULL = "test.greenery.not_null_stg_greenery__orders_user_id.a1"
@@ -28,7 +27,9 @@ def model(name: str, status: str = "success", message=None):
 def report(
     facts: Facts | None, lineage, task_id=None, states=None, reason="task_failure", state="failed"
 ):
-    hint = Hint("greenery_elt", "run 1", reason, task_id, states, "http://localhost:8080", state)
+    hint = RunContext(
+        "greenery_elt", "run 1", reason, task_id, states, "http://localhost:8080", state
+    )
     return report_on(hint, facts, lineage, NOW)
 
 

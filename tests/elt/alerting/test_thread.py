@@ -8,11 +8,10 @@ from devtools.fake_slack import rules
 from elt.alerting import incidents
 from elt.alerting.messages import thread
 from elt.alerting.report import Failure, Report
-from elt.alerting.run_context import Hint
-from elt.alerting.run_facts import NodeResult
+from elt.alerting.run_facts import NodeResult, RunContext
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)
-REPORT = Report(Hint("d", "run 1", base_url="http://localhost:8080"), NOW, (), (), (), None)
+REPORT = Report(RunContext("d", "run 1", base_url="http://localhost:8080"), NOW, (), (), (), None)
 SAMPLE = {"columns": ["email", "order_id"], "rows": [["•••", "o1"], ["•••", "o22222"]]}
 
 

@@ -33,7 +33,7 @@ class Row:
     thread_ts: str | None
 
 
-def wish(
+def upsert(
     cursor: Cursor,
     key: str,
     run_id: str,

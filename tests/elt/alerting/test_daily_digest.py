@@ -10,12 +10,10 @@ import pytest
 
 from devtools.fake_slack import rules
 from elt.alerting import daily_digest
-from elt.alerting.daily_digest import keep_digest
-from elt.alerting.messages import digest
-from elt.alerting.messages.digest import Warned
+from elt.alerting.daily_digest import Warned, keep_digest
+from elt.alerting.deadline import Deadline
 from elt.alerting.slack.delivery import deliver
 from elt.alerting.slack.settings import find_channel
-from elt.alerting.time_limit import Deadline
 from tests.elt.alerting.conftest import MANIFEST
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -253,7 +251,7 @@ def test_a_thousand_warnings_are_one_legible_message():
         Warned("test", f"<!channel> & {number} " + "x" * 400, TODAY - number * timedelta(hours=1))
         for number in range(1000)
     ]
-    payload = digest.build(many, date(2026, 11, 22), "http://x/runs")
+    payload = daily_digest.build_digest(many, date(2026, 11, 22), "http://x/runs")
     assert rules.problem(payload) is None
     assert not rules.calls_somebody(payload)
     text = json.dumps(payload, ensure_ascii=False)
@@ -261,7 +259,7 @@ def test_a_thousand_warnings_are_one_legible_message():
     assert json.dumps(payload["blocks"], ensure_ascii=False).count("•") == 20
     assert payload["text"].endswith("and 997 more")
     assert "1,000 warnings" in payload["text"]
-    assert payload == digest.build(many[::-1], date(2026, 11, 22), "http://x/runs")
+    assert payload == daily_digest.build_digest(many[::-1], date(2026, 11, 22), "http://x/runs")
 
 
 def test_a_warning_of_missing_parents_says_what_excuses_them(shop, slack):
