@@ -87,7 +87,7 @@ def slack(api: AirflowApi, is_wanted: bool) -> Iterator[None]:
 
 def measure_parts() -> None:
     """Time what a good run does for the alert, in a process that has the run's environment."""
-    from elt.airflow.callbacks import tell_of_good_run, warn_if_nobody_is_told
+    from elt.airflow.alerts import notify_of_good_run, warn_without_slack
     from elt.airflow.dbt_tasks import manifest_path
     from elt.alerting.record_results import record_dbt_results
     from elt.warehouse.migrate import migrate
@@ -103,8 +103,8 @@ def measure_parts() -> None:
         _leave_results(Path(project))
         parts: dict[str, Callable[[], object]] = {
             "keep a model's results (each dbt task)": lambda: record_dbt_results(project, context),
-            "look for a connection (once)": warn_if_nobody_is_told,
-            "tell of a good run (once)": lambda: tell_of_good_run(context),
+            "look for a connection (once)": warn_without_slack,
+            "tell of a good run (once)": lambda: notify_of_good_run(context),
         }
         for name, part in parts.items():
             part()

@@ -20,7 +20,7 @@ import pendulum
 from airflow.sdk import chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from elt.airflow.callbacks import tell_of_failed_run
+from elt.airflow.alerts import notify_of_failed_run
 from elt.airflow.dbt_tasks import full_test_task
 from elt.airflow.run_tasks import TASK_DEFAULTS, begin_full_test, end_full_test, verify_marts
 from elt.shop import SHOP
@@ -31,7 +31,7 @@ from elt.shop import SHOP
     start_date=pendulum.datetime(2021, 2, 7, 12, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
+    on_failure_callback=notify_of_failed_run,
     default_args=TASK_DEFAULTS,
     doc_md=__doc__,
     tags=[SHOP.title.lower()],

@@ -17,7 +17,7 @@ import pendulum
 from airflow.sdk import dag, get_current_context, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from elt.airflow.alert_tasks import tell_what_was_not_told
+from elt.airflow.alerts import reconcile_runs
 from elt.shop import SHOP
 
 
@@ -40,7 +40,7 @@ def greenery_alerts():
     @task
     def tell() -> list[str]:
         """Return the ids of the runs that were told."""
-        return tell_what_was_not_told(get_current_context())
+        return reconcile_runs(get_current_context())
 
     tell()
 

@@ -19,7 +19,7 @@ import pendulum
 from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from elt.airflow.callbacks import tell_of_failed_run, tell_of_good_run
+from elt.airflow.alerts import notify_of_failed_run, notify_of_good_run
 from elt.airflow.dbt_tasks import dbt_task_group, freshness_task
 from elt.airflow.run_tasks import (
     TASK_DEFAULTS,
@@ -38,8 +38,8 @@ from elt.shop import SHOP
     start_date=pendulum.datetime(2021, 2, 10, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    on_failure_callback=tell_of_failed_run,
-    on_success_callback=tell_of_good_run,
+    on_failure_callback=notify_of_failed_run,
+    on_success_callback=notify_of_good_run,
     default_args=TASK_DEFAULTS,
     params={
         "confirm_shrunk": Param(

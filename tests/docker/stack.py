@@ -15,7 +15,7 @@ import httpx
 
 from devtools.local.api import AirflowApi, DagBrokenError
 from devtools.local.postgres import free_port
-from elt.docker.secrets import MAKERS
+from elt.docker.environment import MAKERS
 from elt.shop import SHOP
 from tests.support.installation import ORDERS_AND_KPIS, ROOT, copy_checkout, keep_models
 

@@ -9,7 +9,7 @@ import subprocess
 import httpx
 import pytest
 
-from elt.docker.secrets import MAKERS
+from elt.docker.environment import MAKERS
 from tests.docker.stack import SERVICES, Stack
 
 

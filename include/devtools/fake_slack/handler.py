@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from devtools.fake_slack.page import page
-from elt.alerting.slack.fake_connection import WEBHOOK
+from elt.docker.environment import FAKE_WEBHOOK
 from elt.web.hosts import refusal
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 token = "refused" if refuses else token
                 return 200, slack.call(path.removeprefix("/api/"), token, body)
-            if refuses or path != f"/services/{WEBHOOK}":
+            if refuses or path != f"/services/{FAKE_WEBHOOK}":
                 return 403, "invalid_token"
             error = slack.take_from_webhook(body)
             return (400, error) if error else (200, "ok")

@@ -16,7 +16,7 @@ from typing import Any
 
 from devtools.fake_slack.handler import MODES, handler
 from devtools.fake_slack.workspace import Workspace
-from elt.alerting.slack import fake_connection
+from elt.docker import environment
 from elt.web.hosts import on_loopback
 
 PORT = 8065
@@ -67,11 +67,11 @@ class FakeSlack(Workspace):
 
     def bot_connection(self, *given: str, **more: Any) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for a bot."""
-        return fake_connection.bot_connection(self.address, *given, **more)
+        return environment.bot_connection(self.address, *given, **more)
 
     def webhook_connection(self, *given: str) -> str:
         """Return what AIRFLOW_CONN_GREENERY_SLACK must say for an incoming webhook."""
-        return fake_connection.webhook_connection(self.address, *given)
+        return environment.webhook_connection(self.address, *given)
 
     def forget(self) -> None:
         """Empty all channels."""

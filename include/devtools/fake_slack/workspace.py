@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from devtools.fake_slack import rules
-from elt.alerting.slack.fake_connection import TOKEN
+from elt.docker.environment import FAKE_TOKEN
 
 PAGE = 100
 Answer = dict[str, Any]
@@ -50,7 +50,7 @@ class Workspace:
         """Return Slack's answer to a call of the Web API."""
         if not token:
             return _no("not_authed")
-        if token != TOKEN:
+        if token != FAKE_TOKEN:
             return _no("invalid_auth")
         handler = self._methods.get(method)
         if handler is None:

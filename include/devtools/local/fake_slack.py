@@ -14,7 +14,7 @@ from devtools.local.postgres import free_port
 from devtools.local.processes import Started
 from devtools.local.services import SLACK as VARIABLE
 from devtools.local.state_folder import Home, port_is_taken
-from elt.alerting.slack.fake_connection import CHANNEL, local_connection
+from elt.docker.environment import FAKE_CHANNEL, local_connection
 from elt.errors import EltError
 
 START_TIMEOUT = 20
@@ -89,7 +89,7 @@ def use(home: Home, asked: str | None) -> str | None:
 def in_words(home: Home, address: str, airflow_is_up: bool) -> str:
     """Return what a person is told about the fake Slack that runs."""
     lines = [
-        f"Slack is up: http://{address} (a fake one, it shows what {CHANNEL} would).",
+        f"Slack is up: http://{address} (a fake one, it shows what {FAKE_CHANNEL} would).",
         "`make run` and `make up` tell it from now on; `make down` stops it. By hand:",
         f"  export {VARIABLE}='{local_connection(address)}'",
     ]

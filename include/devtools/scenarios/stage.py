@@ -21,7 +21,7 @@ from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.postgres import Server
 from devtools.local.run import airflow
 from devtools.local.state_folder import Home
-from elt.alerting.slack.fake_connection import local_connection
+from elt.docker.environment import local_connection
 from elt.errors import EltError
 
 # enough for each fault to hit a row, and quick to load

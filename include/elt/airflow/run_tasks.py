@@ -11,14 +11,10 @@ import pendulum
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from elt.airflow.callbacks import (
-    tell_of_failed_run,
-    tell_of_failed_task,
-    warn_if_nobody_is_told,
-)
+from elt.airflow import alerts
+from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
 from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
-from elt.alerting import heartbeat
 from elt.alerting.record_results import record_task_failure
 from elt.errors import FinalError
 from elt.loading.contract import declared_tables
@@ -49,7 +45,7 @@ TASK_DEFAULTS = {
     "max_retry_delay": pendulum.duration(minutes=5),
     "execution_timeout": task_limit(),
     "retry_policy": NotAfterItsTimeLimit(),
-    "on_failure_callback": [record_task_failure, tell_of_failed_task],
+    "on_failure_callback": [record_task_failure, notify_of_failed_task],
 }
 
 # of every DAG that runs when a person asks for it, and never by itself
@@ -58,7 +54,7 @@ ON_REQUEST = {
     "start_date": pendulum.datetime(2021, 2, 10, tz="UTC"),
     "catchup": False,
     "max_active_runs": 1,
-    "on_failure_callback": tell_of_failed_run,
+    "on_failure_callback": notify_of_failed_run,
     "default_args": TASK_DEFAULTS,
     "tags": [SHOP.title.lower()],
 }
@@ -110,7 +106,7 @@ def begin_run() -> int:
     """
     _refuse_backfill()
     rules.check(declared_tables())
-    warn_if_nobody_is_told(log)
+    warn_without_slack(log)
     migrate()
     with transaction("loader") as cursor:
         holder = lease.holder(cursor)
@@ -165,9 +161,9 @@ def publish_marts() -> dict[str, int]:
         changed = publish(_run_id(), Lineage.read(manifest_path()))
     except PublicationPinnedError as pinned:
         # somebody wants it so: no alarm, from outside neither, and not the look of a publication
-        heartbeat.ping()
+        alerts.ping()
         raise AirflowSkipException(str(pinned)) from None
-    heartbeat.ping()
+    alerts.ping()
     return vars(changed)
 
 

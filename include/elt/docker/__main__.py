@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from elt.docker import secrets, settings
+from elt.docker import environment
 from elt.warehouse.session import drop_libpq_variables
 
 # the base image's own entrypoint; it knows `airflow …`, `bash …` and `python …`
@@ -33,14 +33,14 @@ def main(command: list[str]) -> None:
     made: dict[str, str] = {}
     if "GREENERY_SECRETS" in os.environ:
         try:
-            made = settings.environment(os.environ, secrets.FOLDER)
-        except (settings.SettingsError, secrets.LostSecretError) as error:
+            made = environment.component_environment(os.environ, environment.SECRETS_FOLDER)
+        except (environment.SettingsError, environment.LostSecretError) as error:
             sys.exit(f"\n{error}\n")
         if Path(os.environ.get("TMPDIR", "")) == TEMPORARY:
             make_empty(TEMPORARY)
     if "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" in made:
-        with open(os.open(settings.UI_PASSWORDS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-            json.dump({"admin": secrets.read("ui_password")}, out)
+        with open(os.open(environment.UI_PASSWORDS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+            json.dump({"admin": environment.read_secret("ui_password")}, out)
     os.execve(NEXT, [NEXT, *command], {**os.environ, **made})
 
 

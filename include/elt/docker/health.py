@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from elt.docker import secrets
+from elt.docker import environment
 from elt.warehouse import session
 
 # Airflow's own limit is 30 s; a scheduler that warms up or waits for a lock may beat a little late
@@ -21,7 +21,7 @@ QUERY = """
 
 def main(job_type: str) -> str | None:
     """Return None if all is well, else what is wrong."""
-    password = secrets.read("metadata_password")
+    password = environment.read_secret("metadata_password")
     connection = session.connect(
         host="metadata", dbname="airflow", user="airflow", password=password, timeout_seconds=5
     )

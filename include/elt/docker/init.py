@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
-from elt.docker import secrets, settings
+from elt.docker import environment
 from elt.errors import EltError
 from elt.warehouse import session
 
@@ -44,7 +44,7 @@ def main() -> int:
     session.drop_libpq_variables()
     try:
         make_ready(rotate=parser.parse_args().command == "rotate")
-    except (InitError, secrets.LostSecretError, settings.SettingsError) as error:
+    except (InitError, environment.LostSecretError, environment.SettingsError) as error:
         print(f"\n{error}\n", file=sys.stderr)
         return 1
     return 0
@@ -53,12 +53,12 @@ def main() -> int:
 def make_ready(*, rotate: bool) -> None:
     warn_of_little_memory()
     if rotate:
-        for name in secrets.ROTATED:
-            (secrets.FOLDER / name).unlink(missing_ok=True)
-    made = secrets.make_missing()
+        for name in environment.ROTATED:
+            (environment.SECRETS_FOLDER / name).unlink(missing_ok=True)
+    made = environment.make_missing_secrets()
     if made:
         print(f"Made new secrets: {', '.join(made)}.", flush=True)
-    connections = settings.environment(os.environ, secrets.FOLDER)
+    connections = environment.component_environment(os.environ, environment.SECRETS_FOLDER)
     set_up_metadata(key_is_new="fernet_key" in made)
     check = subprocess.Popen(CHECK_DAGS, env={**os.environ, **connections})
     set_up_warehouse()
@@ -67,7 +67,7 @@ def make_ready(*, rotate: bool) -> None:
     source = json.loads(text)
     if source.get("conn_type") == "postgres":
         warn_of_silent_database(text)
-    elif source.get("extra") == {"path": settings.DEMO_LANDING}:
+    elif source.get("extra") == {"path": environment.DEMO_LANDING}:
         make_demo()
     check.wait()
     if rotate:
@@ -102,7 +102,7 @@ def set_up_metadata(*, key_is_new: bool) -> None:
     Raises:
         InitError: if the database holds what only a lost key can read.
     """
-    password = secrets.read("metadata_password")
+    password = environment.read_secret("metadata_password")
     with contextlib.closing(connect(METADATA_SOCKET, "airflow")) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute("select exists (select from pg_roles where rolname = 'airflow')")
@@ -117,14 +117,16 @@ def set_up_metadata(*, key_is_new: bool) -> None:
                 cursor.execute(ENCRYPTED)
                 (count,) = cursor.fetchone()
                 if count:
-                    (secrets.FOLDER / "fernet_key").unlink()
+                    (environment.SECRETS_FOLDER / "fernet_key").unlink()
                     raise InitError(
                         f"The secret fernet_key is lost, and {count} of Airflow's own connections "
                         "or variables can't be read without it. Put it back from a backup, or "
                         "delete those rows: docker compose exec metadata psql -U postgres airflow "
                         "-c 'delete from connection' -c 'delete from variable'"
                     )
-    secrets.write("metadata_url", f"postgresql+psycopg2://airflow:{password}@metadata:5432/airflow")
+    environment.write_secret(
+        "metadata_url", f"postgresql+psycopg2://airflow:{password}@metadata:5432/airflow"
+    )
 
 
 def set_up_warehouse() -> None:
@@ -134,7 +136,7 @@ def set_up_warehouse() -> None:
             cursor.execute(BOOTSTRAP.read_text())
             for role in ("greenery", "analyst"):
                 name = "warehouse_password" if role == "greenery" else f"{role}_password"
-                set_password(cursor, role, secrets.read(name))
+                set_password(cursor, role, environment.read_secret(name))
 
 
 def migrate_metadata() -> None:
@@ -173,7 +175,7 @@ def make_demo() -> None:
     from devtools.demo import __main__ as demo
 
     os.environ[demo.DATABASE_VARIABLE] = f"postgresql://analyst@/greenery?host={WAREHOUSE_SOCKET}"
-    if demo.main(["--out", settings.DEMO_LANDING]) != 0:
+    if demo.main(["--out", environment.DEMO_LANDING]) != 0:
         raise InitError("The demo data can't be made; the line above says why.")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from elt.docker import settings
+from elt.docker import environment
 
 
 def main() -> None:
     # parsing asks no database, but what is parsed depends on where it is
-    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = settings.warehouse("unknown-at-build")
+    os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = environment.warehouse("unknown-at-build")
     from elt.airflow.dbt_tasks import manifest_path
     from elt.transform.manifest import BrokenProjectError
 

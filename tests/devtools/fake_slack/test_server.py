@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from devtools.fake_slack import server
 from devtools.fake_slack.handler import MODES
-from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
+from elt.docker.environment import FAKE_CHANNEL, FAKE_TOKEN
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def page(slack):
 
 @pytest.fixture
 def bot(slack):
-    return WebClient(TOKEN, base_url=f"http://{slack.address}/api/", retry_handlers=[])
+    return WebClient(FAKE_TOKEN, base_url=f"http://{slack.address}/api/", retry_handlers=[])
 
 
 def test_the_page_shows_channel_message_thread_and_update(page, bot):
-    first = bot.chat_postMessage(channel=CHANNEL, text="*1 test* failed, `a < b`")
-    bot.chat_postMessage(channel=CHANNEL, text="the SQL", thread_ts=first["ts"])
+    first = bot.chat_postMessage(channel=FAKE_CHANNEL, text="*1 test* failed, `a < b`")
+    bot.chat_postMessage(channel=FAKE_CHANNEL, text="the SQL", thread_ts=first["ts"])
     shown = page.get("/").text
-    assert CHANNEL in shown
+    assert FAKE_CHANNEL in shown
     assert "<b>1 test</b> failed, <code>a &lt; b</code>" in shown
     assert "1 reply" in shown
     assert "(edited)" not in shown
@@ -49,14 +49,14 @@ def test_the_page_shows_channel_message_thread_and_update(page, bot):
 
 
 def test_the_page_asks_nobody_else_for_anything(page, bot):
-    bot.chat_postMessage(channel=CHANNEL, text="hello")
+    bot.chat_postMessage(channel=FAKE_CHANNEL, text="hello")
     assert not re.findall(
         r"(?:src|href|url|action)=?[\"'(]*(?:https?:)?//[^\"')]*", page.get("/").text
     )
 
 
 def test_data_cannot_become_markup_of_the_page(page, bot):
-    bot.chat_postMessage(channel=CHANNEL, text="<script>alert(1)</script> &lt;img src=x&gt;")
+    bot.chat_postMessage(channel=FAKE_CHANNEL, text="<script>alert(1)</script> &lt;img src=x&gt;")
     shown = page.get("/").text
     assert "<script>" not in shown
     assert "<img" not in shown
@@ -81,11 +81,11 @@ def test_an_unknown_way_is_refused_and_changes_nothing(slack, page):
 def test_it_can_refuse_the_token(slack, page, bot):
     page.post("/behave", json={"mode": "knows_no_token"})
     with pytest.raises(SlackApiError, match="invalid_auth"):
-        bot.chat_postMessage(channel=CHANNEL, text="hello")
+        bot.chat_postMessage(channel=FAKE_CHANNEL, text="hello")
 
 
 def test_the_page_forgets_when_asked(slack, page, bot):
-    bot.chat_postMessage(channel=CHANNEL, text="hello")
+    bot.chat_postMessage(channel=FAKE_CHANNEL, text="hello")
     page.post("/forget", data={})
     assert slack.everything == []
     assert "No message yet" in page.get("/").text
@@ -118,10 +118,10 @@ def test_a_taken_port_is_said_in_one_sentence(slack):
 def test_a_page_of_somebody_elses_reads_and_changes_nothing(
     slack, page, bot, method, header, value, status
 ):
-    bot.chat_postMessage(channel=CHANNEL, text="who is affected")
+    bot.chat_postMessage(channel=FAKE_CHANNEL, text="who is affected")
     for path in ("/", "/messages", "/requests", "/behave", "/forget", "/api/chat.postMessage"):
         refused = page.request(
-            method, path, headers={header: value}, data={"mode": "broken", "channel": CHANNEL}
+            method, path, headers={header: value}, data={"mode": "broken", "channel": FAKE_CHANNEL}
         )
         assert refused.status_code == status
         assert "affected" not in refused.text

@@ -9,7 +9,7 @@ from devtools.fake_slack import server
 from devtools.scenarios.catalogue import SCENARIOS, Scenario
 from devtools.scenarios.play import play
 from devtools.scenarios.stage import ScenarioError, Stage
-from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
+from elt.docker.environment import FAKE_CHANNEL, FAKE_TOKEN
 
 
 @pytest.fixture
@@ -22,11 +22,13 @@ class Channel:
     """What the alerts would tell."""
 
     def __init__(self, address):
-        self._bot = WebClient(TOKEN, base_url=f"http://{address}/api/", retry_handlers=[])
+        self._bot = WebClient(FAKE_TOKEN, base_url=f"http://{address}/api/", retry_handlers=[])
 
     def post(self, text, key="alert:run 1:#data-alerts", **more):
         metadata = {"event_type": "greenery_alert", "event_payload": {"key": key}}
-        return self._bot.chat_postMessage(channel=CHANNEL, text=text, metadata=metadata, **more)
+        return self._bot.chat_postMessage(
+            channel=FAKE_CHANNEL, text=text, metadata=metadata, **more
+        )
 
     def update(self, message, text):
         self._bot.chat_update(channel=message["channel"], ts=message["ts"], text=text)

@@ -8,17 +8,17 @@ import time
 import pytest
 
 from devtools.fake_slack import rules
-from elt.airflow.callbacks import (
-    tell_of_failed_run,
-    tell_of_failed_task,
-    tell_of_good_run,
-    warn_if_nobody_is_told,
+from elt.airflow.alerts import (
+    notify_of_failed_run,
+    notify_of_failed_task,
+    notify_of_good_run,
+    warn_without_slack,
 )
 from elt.alerting.notify import TIME_LIMITS, TimeLimits
 from elt.alerting.record_results import record_dbt_results, record_task_failure
 from elt.alerting.slack import outbox
 from elt.alerting.slack.client import Slack
-from elt.alerting.slack.fake_connection import TOKEN
+from elt.docker.environment import FAKE_TOKEN
 from tests.elt.alerting.conftest import (
     MANIFEST,
     RUN_ID,
@@ -45,7 +45,7 @@ def fail(project, task_id, unique_id, failures=12, try_number=1):
 
 
 def tell(task_id=TASK, states=None, patience=TIME_LIMITS):
-    tell_of_failed_run(run_context(task_id, states), manifest=MANIFEST, patience=patience)
+    notify_of_failed_run(run_context(task_id, states), manifest=MANIFEST, patience=patience)
 
 
 def notifications(warehouse):
@@ -183,7 +183,7 @@ def test_a_callback_delivered_twice_at_once_sends_once(warehouse, slack, tmp_pat
 
 def test_another_failure_of_the_same_run_is_told_in_the_same_message(warehouse, slack, tmp_path):
     fail(tmp_path, TASK, NOT_NULL)
-    tell_of_failed_task(task_context(TASK), manifest=MANIFEST)
+    notify_of_failed_task(task_context(TASK), manifest=MANIFEST)
     (message,) = slack.messages
     assert "Greenery run is failing: 1 test failed" in message["text"]
     fail(tmp_path, "build.marts.dim_users_model_build", UNIQUE)
@@ -291,7 +291,7 @@ def test_a_failing_task_is_not_held_longer_than_ten_seconds_by_all_that_it_tells
         record_dbt_results(project, task_context(TASK))
     context = task_context(TASK, exception=raised.value)
     record_task_failure(context)
-    tell_of_failed_task(context, manifest=MANIFEST)
+    notify_of_failed_task(context, manifest=MANIFEST)
     assert 5 < time.monotonic() - before < 10
 
 
@@ -366,7 +366,7 @@ def test_a_wrong_token_is_one_plain_line_in_the_log(
 
 def test_without_a_connection_the_log_says_once_that_nobody_is_told(monkeypatch, caplog):
     monkeypatch.delenv("AIRFLOW_CONN_GREENERY_SLACK", raising=False)
-    warn_if_nobody_is_told(logging.getLogger("begin_run"))
+    warn_without_slack(logging.getLogger("begin_run"))
     assert [record.name for record in caplog.records if "Nobody is told" in record.message] == [
         "begin_run"
     ]
@@ -377,13 +377,13 @@ def test_without_a_connection_the_log_says_once_that_nobody_is_told(monkeypatch,
 
 
 def test_with_a_connection_nothing_is_said(slack, caplog):
-    warn_if_nobody_is_told()
+    warn_without_slack()
     assert "obody is told" not in caplog.text
 
 
 @pytest.mark.parametrize("context", [{}, {"ti": object()}, {"run_id": "r", "reason": None}])
 def test_a_strange_context_is_no_reason_to_raise(warehouse, slack, context):
-    tell_of_failed_run(context, manifest=MANIFEST)
+    notify_of_failed_run(context, manifest=MANIFEST)
     (message,) = slack.messages
     assert rules.problem(message) is None
 
@@ -394,7 +394,7 @@ def test_a_missing_manifest_is_no_reason_to_be_silent(warehouse, slack, tmp_path
     file = tmp_path / "manifest.json"
     if manifest == "broken":
         file.write_text("{")
-    tell_of_failed_run(run_context(TASK), manifest=file)
+    notify_of_failed_run(run_context(TASK), manifest=file)
     assert "12 rows" in json.dumps(slack.messages)
 
 
@@ -406,7 +406,7 @@ def test_what_an_error_says_calls_nobody_and_gives_no_secret_away(warehouse, sla
     assert not rules.calls_somebody(message)
     assert "s3cret" not in json.dumps(message)
     assert "jane" not in json.dumps(message)
-    assert TOKEN not in json.dumps(message)
+    assert FAKE_TOKEN not in json.dumps(message)
 
 
 def test_a_good_run_sends_what_an_earlier_one_could_not(warehouse, slack):
@@ -414,5 +414,5 @@ def test_a_good_run_sends_what_an_earlier_one_could_not(warehouse, slack):
         "insert into ops.notification (notification_key, run_id, channel, payload, state)"
         " values ('k', 'earlier', '#data-alerts', '{\"text\": \"bad\"}', 'failed')"
     )
-    tell_of_good_run(run_context())
+    notify_of_good_run(run_context())
     assert [message["text"] for message in slack.messages] == ["bad"]

@@ -10,16 +10,16 @@ from slack_sdk import WebClient, WebhookClient
 from devtools.fake_slack.server import FakeSlack
 from elt.alerting.deadline import Deadline
 from elt.alerting.slack.client import Slack
-from elt.alerting.slack.fake_connection import CHANNEL, TOKEN
 from elt.alerting.slack.settings import (
     Channel,
     SlackSettingsError,
     find_channel,
     slack_is_configured,
 )
+from elt.docker.environment import FAKE_CHANNEL, FAKE_TOKEN
 from tests.support.waiting import wait_until
 
-BOT = Channel("slack", CHANNEL)
+BOT = Channel("slack", FAKE_CHANNEL)
 WEBHOOK = Channel("slackwebhook", None)
 TEXT = {"type": "mrkdwn", "text": "• 12 rows"}
 PAYLOAD = {"text": "Greenery run failed", "blocks": [{"type": "section", "text": TEXT}]}
@@ -96,22 +96,22 @@ def test_without_time_nothing_is_asked(slack, channel):
 
 def test_a_message_is_found_by_its_key_wherever_it_is_in_the_history(slack, monkeypatch):
     bot = Slack(BOT, Deadline(20))
-    first = bot.post(CHANNEL, PAYLOAD, key="ours")
+    first = bot.post(FAKE_CHANNEL, PAYLOAD, key="ours")
     for _ in range(5):
-        bot.post(CHANNEL, PAYLOAD, key="another")
+        bot.post(FAKE_CHANNEL, PAYLOAD, key="another")
     slack.page = 2
     channel_id, ts = first.answer["channel"], first.answer["ts"]
     assert bot.find(channel_id, "ours", 0).answer["ts"] == ts
     assert bot.find(channel_id, "nobody's", 0).answer == {}
     assert bot.find(channel_id, "ours", time.time() + 60).answer == {}
-    reply = bot.post(CHANNEL, PAYLOAD, key="a reply", thread_ts=ts)
+    reply = bot.post(FAKE_CHANNEL, PAYLOAD, key="a reply", thread_ts=ts)
     assert bot.find(channel_id, "a reply", 0).answer == {}
     assert bot.find(channel_id, "a reply", 0, ts).answer["ts"] == reply.answer["ts"]
 
 
 def test_an_update_leaves_nothing_of_what_was_shown(slack):
     bot = Slack(BOT, Deadline(20))
-    answer = bot.post(CHANNEL, PAYLOAD, key="k").answer
+    answer = bot.post(FAKE_CHANNEL, PAYLOAD, key="k").answer
     assert bot.update(answer["channel"], answer["ts"], {"text": "mended"}, key="k").error is None
     (message,) = slack.messages
     assert (message["text"], message["blocks"]) == ("mended", None)
@@ -135,9 +135,9 @@ def test_a_broken_slack_is_told_without_its_page(slack, channel):
 @pytest.mark.parametrize(
     ("token", "name", "says"),
     [
-        ("xoxb-wrong", CHANNEL, "does not accept the token"),
-        (TOKEN, "#nowhere", "correct it in the extra"),
-        (TOKEN, "#elsewhere", "type `/invite @its-name` there"),
+        ("xoxb-wrong", FAKE_CHANNEL, "does not accept the token"),
+        (FAKE_TOKEN, "#nowhere", "correct it in the extra"),
+        (FAKE_TOKEN, "#elsewhere", "type `/invite @its-name` there"),
     ],
     ids=["token", "channel", "without-the-bot"],
 )
@@ -180,7 +180,7 @@ def test_no_secret_is_logged(slack, channel, caplog, capfd):
     slack.go_down()
     send(channel, seconds=1)
     logged = caplog.text + "".join(capfd.readouterr())
-    assert TOKEN not in logged
+    assert FAKE_TOKEN not in logged
     assert "T0/B0/X" not in logged
 
 

@@ -10,7 +10,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import DagRunResult
 
-from elt.airflow.dag_runs import RunsFromTask
+from elt.airflow.alerts import RunsFromTask
 
 DUE = datetime(2026, 11, 22, tzinfo=UTC)
 

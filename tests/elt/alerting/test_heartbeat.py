@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from elt.airflow import run_tasks
-from elt.alerting.heartbeat import ping
+from elt.airflow.alerts import ping
 from elt.publishing.row_diff import RowCounts
 from tests.support.switch import SECRET, Switch
 

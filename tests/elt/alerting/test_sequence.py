@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from elt.airflow.callbacks import tell_of_failed_run, tell_of_failed_task, tell_of_good_run
+from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, notify_of_good_run
 from elt.alerting.record_results import record_dbt_results, record_task_failure
 from tests.elt.alerting.conftest import MANIFEST, run_context, task_context, write_results
 
@@ -44,19 +44,19 @@ class Runs:
             record_dbt_results(project, context)
         except Exception as error:
             record_task_failure({**context, "exception": error})
-            tell_of_failed_task({**context, "exception": error}, manifest=MANIFEST)
+            notify_of_failed_task({**context, "exception": error}, manifest=MANIFEST)
 
     def fails(self, run_id, *results, twice=False):
         for task_id, unique_id, failures in results:
             self.result(run_id, task_id, unique_id, "fail", failures)
         last = results[-1][0] if results else ORDERS
         for _ in range(1 + twice):
-            tell_of_failed_run(run_context(last, run_id=run_id), manifest=MANIFEST)
+            notify_of_failed_run(run_context(last, run_id=run_id), manifest=MANIFEST)
 
     def succeeds(self, run_id):
         for task_id, unique_id in ((ORDERS, NOT_NULL), (USERS, UNIQUE)):
             self.result(run_id, task_id, unique_id, "pass")
-        tell_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
+        notify_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
 
 
 def first_lines(message):
@@ -159,7 +159,7 @@ def test_a_test_that_is_let_through_stays_in_the_message_until_it_passes(runs, s
         runs.result(run_id, ORDERS, NOT_NULL, status, failures)
         runs.result(run_id, USERS, UNIQUE, "pass")
         publish(run_id, [{"unique_id": NOT_NULL}] if failures else [])
-        tell_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
+        notify_of_good_run(run_context("end_run", run_id=run_id), manifest=MANIFEST)
 
     runs.fails("run 1", (ORDERS, NOT_NULL, 12))
     runs.warehouse.run(
@@ -194,7 +194,7 @@ def test_a_test_that_fails_for_the_first_time_and_is_let_through_is_told(runs, s
         "insert into ops.publication (run_id, published_at, rows_inserted, rows_updated,"
         " rows_deleted, tables, overridden) values ('run 1', now(), 0, 0, 0, '{}', '[1]')"
     )
-    tell_of_good_run(run_context("end_run", run_id="run 1"), manifest=MANIFEST)
+    notify_of_good_run(run_context("end_run", run_id="run 1"), manifest=MANIFEST)
     (message,) = slack.messages
     assert "Greenery published with 1 overridden test" in message["text"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elt.docker import secrets as keys
+from elt.docker import environment as keys
 
 ROOT = Path(__file__).parents[3]
 SHOW = "import os, sys, elt.docker.__main__ as m; m.NEXT = '/usr/bin/env'; m.main(['-0'])"
@@ -35,9 +35,9 @@ def shown(done: subprocess.CompletedProcess) -> dict[str, str]:
 
 
 def test_a_component_is_given_its_connections(entrypoint, tmp_path):
-    keys.make_missing(tmp_path)
+    keys.make_missing_secrets(tmp_path)
     given = shown(entrypoint(GREENERY_SECRETS=str(tmp_path), GREENERY_BIND="127.0.0.1"))
-    password = keys.read("warehouse_password", tmp_path)
+    password = keys.read_secret("warehouse_password", tmp_path)
     assert json.loads(given["AIRFLOW_CONN_GREENERY_WAREHOUSE"])["password"] == password
     assert given["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
 
@@ -49,7 +49,7 @@ def test_the_image_by_itself_needs_no_secrets(entrypoint):
 @pytest.mark.parametrize("slack", ["xoxb-hidden", ""])
 def test_what_is_wrong_is_said_in_words(entrypoint, tmp_path, slack):
     if slack:
-        keys.make_missing(tmp_path)
+        keys.make_missing_secrets(tmp_path)
     done = entrypoint(GREENERY_SECRETS=str(tmp_path), GREENERY_SLACK=slack)
     assert done.returncode == 1
     assert ("GREENERY_SLACK is neither" if slack else "is missing") in done.stderr
@@ -59,7 +59,7 @@ def test_what_is_wrong_is_said_in_words(entrypoint, tmp_path, slack):
 
 def test_what_a_killed_start_left_in_the_temporary_folder_goes(entrypoint, tmp_path):
     secrets, temporary = tmp_path / "secrets", tmp_path / "temporary"
-    keys.make_missing(secrets)
+    keys.make_missing_secrets(secrets)
     (temporary / "left").mkdir(parents=True)
     show = SHOW.replace("m.main", f"m.TEMPORARY = m.Path({str(temporary)!r}); m.main")
     for named, left in ((tmp_path / "another", 1), (temporary, 0)):

@@ -1,18 +1,117 @@
-"""Airflow's connections and log-in, from docker-compose.yml's variables and the secrets."""
+"""What Airflow needs to know beyond docker-compose.yml: connections, the log-in, secrets.
+
+Secrets are made at an installation's first start, one file each, in a volume.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import json
+import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elt.alerting.slack.fake_connection import local_connection
-from elt.docker import secrets
 from elt.errors import EltError
+
+SECRETS_FOLDER = Path(os.environ.get("GREENERY_SECRETS", "/run/greenery"))
+
+
+class LostSecretError(EltError):
+    """A secret file is not there or empty; the message says how to get a new one."""
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(48)
+
+
+MAKERS: dict[str, Callable[[], str]] = {
+    "fernet_key": _fernet_key,
+    "jwt_secret": _token,
+    "api_secret_key": _token,
+    "ui_password": lambda: secrets.token_urlsafe(12),
+    "metadata_password": _token,
+    "warehouse_password": _token,
+    "analyst_password": _token,
+}
+# what can be new at any start, since nothing is encrypted with it
+ROTATED = tuple(name for name in MAKERS if name != "fernet_key")
+
+
+def make_missing_secrets(folder: Path = SECRETS_FOLDER) -> list[str]:
+    """Make the secrets that are not there yet, and return their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = [name for name in MAKERS if not _content(folder / name)]
+    for name in made:
+        write_secret(name, MAKERS[name](), folder)
+    return made
+
+
+def write_secret(name: str, value: str, folder: Path = SECRETS_FOLDER) -> None:
+    """Write a secret's file, whole or not at all, readable by its owner alone."""
+    temporary = folder / f".{name}.new"
+    with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        out.write(value)
+    temporary.replace(folder / name)
+
+
+def read_secret(name: str, folder: Path = SECRETS_FOLDER) -> str:
+    """Return a secret.
+
+    Raises:
+        LostSecretError: if its file is missing or empty.
+    """
+    value = _content(folder / name)
+    if not value:
+        raise LostSecretError(
+            f"The secret {folder / name} is missing. `docker compose up --force-recreate` makes "
+            "a new one and tells it to the databases."
+        )
+    return value
+
+
+def _content(file: Path) -> str:
+    return file.read_text().strip() if file.exists() else ""
+
+
+FAKE_TOKEN = "xoxb-fake-token"
+FAKE_WEBHOOK = "T0/B0/X"
+FAKE_CHANNEL = "#data-alerts"
+FAKE_WARNINGS_CHANNEL = "#data-warnings"
+
+
+def bot_connection(
+    address: str, token: str = FAKE_TOKEN, channel: str = FAKE_CHANNEL, **extra: Any
+) -> str:
+    """Return the connection of a bot; ``address`` is host and port as Airflow sees them."""
+    extra |= {"channel": channel, "base_url": f"http://{address}/api/"}
+    return json.dumps({"conn_type": "slack", "password": token, "extra": extra})
+
+
+def local_connection(address: str) -> str:
+    """Return what `make` and docker compose tell the fake Slack by: warnings apart."""
+    return bot_connection(address, warnings_channel=FAKE_WARNINGS_CHANNEL)
+
+
+def webhook_connection(address: str, token: str = FAKE_WEBHOOK) -> str:
+    """Return the connection of an incoming webhook."""
+    return json.dumps(
+        {
+            "conn_type": "slackwebhook",
+            "schema": "http",
+            "host": f"{address}/services",
+            "password": token,
+        }
+    )
+
 
 DEMO_LANDING = "/landing/demo"
 # the service `slack` of docker-compose.yml
@@ -25,15 +124,15 @@ class SettingsError(EltError):
     """A variable can't be used; the message says what it should be."""
 
 
-def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+def component_environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return what a component of Airflow needs to know beyond docker-compose.yml.
 
     Raises:
         SettingsError: if a variable can't be used.
-        keys.LostSecretError: if a secret is missing.
+        LostSecretError: if a secret is missing.
     """
     made = {
-        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse(secrets.read("warehouse_password", folder)),
+        "AIRFLOW_CONN_GREENERY_WAREHOUSE": warehouse(read_secret("warehouse_password", folder)),
         "AIRFLOW_CONN_GREENERY_SOURCE": source(
             variables.get("GREENERY_SOURCE", "").strip(),
             variables.get("GREENERY_SOURCE_PATH") or DEMO_LANDING,

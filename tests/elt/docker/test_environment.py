@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from elt.docker import secrets
-from elt.docker.settings import (
+from elt.docker import environment
+from elt.docker.environment import (
     SettingsError,
+    component_environment,
     dead_man_connection,
-    environment,
     log_in,
     slack_connection,
     source,
@@ -16,34 +16,36 @@ from elt.docker.settings import (
 
 
 def test_make_missing_makes_each_secret_once_and_for_its_owner_alone(tmp_path):
-    assert set(secrets.make_missing(tmp_path)) == set(secrets.MAKERS)
-    first = {name: secrets.read(name, tmp_path) for name in secrets.MAKERS}
+    assert set(environment.make_missing_secrets(tmp_path)) == set(environment.MAKERS)
+    first = {name: environment.read_secret(name, tmp_path) for name in environment.MAKERS}
     assert len(set(first.values())) == len(first)
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
-    assert secrets.make_missing(tmp_path) == []
+    assert environment.make_missing_secrets(tmp_path) == []
     (tmp_path / "jwt_secret").write_text("")
-    assert secrets.make_missing(tmp_path) == ["jwt_secret"]
-    assert secrets.read("fernet_key", tmp_path) == first["fernet_key"]
+    assert environment.make_missing_secrets(tmp_path) == ["jwt_secret"]
+    assert environment.read_secret("fernet_key", tmp_path) == first["fernet_key"]
 
 
 def test_a_lost_secret_says_how_to_get_a_new_one(tmp_path):
-    with pytest.raises(secrets.LostSecretError, match=r"jwt_secret is missing.*--force-recreate"):
-        secrets.read("jwt_secret", tmp_path)
+    with pytest.raises(
+        environment.LostSecretError, match=r"jwt_secret is missing.*--force-recreate"
+    ):
+        environment.read_secret("jwt_secret", tmp_path)
 
 
 def test_environment_makes_connections_from_the_secrets(tmp_path):
-    secrets.make_missing(tmp_path)
-    made = environment({"GREENERY_SOURCE_PATH": "/landing/demo"}, tmp_path)
+    environment.make_missing_secrets(tmp_path)
+    made = component_environment({"GREENERY_SOURCE_PATH": "/landing/demo"}, tmp_path)
     warehouse = json.loads(made["AIRFLOW_CONN_GREENERY_WAREHOUSE"])
     assert warehouse["login"] == "greenery"
-    assert warehouse["password"] == secrets.read("warehouse_password", tmp_path)
+    assert warehouse["password"] == environment.read_secret("warehouse_password", tmp_path)
     assert json.loads(made["AIRFLOW_CONN_GREENERY_SOURCE"])["extra"] == {"path": "/landing/demo"}
     assert "AIRFLOW_CONN_GREENERY_SLACK" not in made
 
 
 def test_environment_leaves_what_was_set_by_hand(tmp_path):
-    secrets.make_missing(tmp_path)
-    made = environment({"AIRFLOW_CONN_GREENERY_WAREHOUSE": "mine"}, tmp_path)
+    environment.make_missing_secrets(tmp_path)
+    made = component_environment({"AIRFLOW_CONN_GREENERY_WAREHOUSE": "mine"}, tmp_path)
     assert "AIRFLOW_CONN_GREENERY_WAREHOUSE" not in made
 
 
@@ -171,8 +173,8 @@ def test_a_shop_has_one_source():
 
 
 def test_a_dead_man_switch_is_one_variable_and_a_secret(tmp_path):
-    secrets.make_missing(tmp_path)
-    made = environment({"GREENERY_DEAD_MAN": " https://hc-ping.com/5f1c "}, tmp_path)
+    environment.make_missing_secrets(tmp_path)
+    made = component_environment({"GREENERY_DEAD_MAN": " https://hc-ping.com/5f1c "}, tmp_path)
     connection = json.loads(made["AIRFLOW_CONN_GREENERY_DEAD_MAN"])
     assert connection == {"conn_type": "generic", "password": "https://hc-ping.com/5f1c"}
     with pytest.raises(SettingsError, match="GREENERY_DEAD_MAN") as refused:
