@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import references
 from elt.loading.contract import Table
-from elt.privacy import copies, erased_rows, kept_texts, leftovers, source_rows
+from elt.privacy import copies, erased_rows, kept_texts, source_rows
 from elt.privacy.erased_rows import SHORTEST_ALONE, Words
 from elt.privacy.kept_texts import Wiped
 from elt.privacy.outcome import BusyError, Forgotten, LeftoverError, UnknownPersonError
@@ -109,7 +109,7 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
         removed,
         sum(one.rows for one in wiped),
         hidden,
-        tuple(copies.elsewhere(cursor, rules)),
+        tuple(_elsewhere(cursor, rules)),
         was_known,
         tuple(_look_for_more(cursor, rules)),
         tuple(place for one in wiped for place in one.undecided),
@@ -163,7 +163,7 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
         {word for word in words if len(word) >= SHORTEST_ALONE}
         for words in erased_rows.personal_values(cursor, rules)
     )
-    found, doubtful = leftovers.in_copies(cursor, rules, theirs, shared)
+    found, doubtful = copies.leftovers_in_copies(cursor, rules, theirs, shared)
     if found:
         places = "; ".join(map(str, found))
         raise LeftoverError(
@@ -176,7 +176,21 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
         f"{place}: if it is theirs, it goes with the next run, but from a snapshot"
         for place in doubtful
     ]
-    return told + leftovers.in_raw(cursor, rules, theirs)
+    return told + copies.leftovers_in_raw(cursor, rules, theirs)
+
+
+def _elsewhere(cursor: Cursor, rules: Rules) -> list[str]:
+    """Return the tables with such keys or personal columns that somebody else keeps here."""
+    ours = [schema for schemas in copies.SCHEMAS.values() for schema in schemas] + ["raw", "ops"]
+    cursor.execute(
+        "select format('%%I.%%I', nspname, relname) from pg_class"
+        " inner join pg_namespace on relnamespace = pg_namespace.oid"
+        " where relkind in ('r', 'p', 'm') and relpersistence <> 't' and nspname <> all (%s)"
+        " and exists (select from pg_attribute where attrelid = pg_class.oid"
+        " and attname = any (%s) and not attisdropped) order by 1",
+        ([*ours, "pg_catalog", "information_schema"], [*rules.keys, *rules.personal_names]),
+    )
+    return [name for (name,) in cursor]
 
 
 def _vacuum(forgotten: Forgotten) -> list[str]:

@@ -28,6 +28,27 @@ class BusyError(ForgetError):
 
 
 @dataclass(frozen=True)
+class Place:
+    """A column that holds words of the person; ``has_key``: rows of its table bear a key."""
+
+    schema: str
+    table: str
+    column: str
+    has_key: bool
+
+    def __str__(self) -> str:
+        if self.has_key:
+            return (
+                f"{self.schema}.{self.table} has words of the person in the column `{self.column}`,"
+                " in rows with no key of theirs"
+            )
+        return (
+            f"{self.schema}.{self.table} holds the personal column `{self.column}` but no key of a "
+            "person"
+        )
+
+
+@dataclass(frozen=True)
 class Forgotten:
     """What was done. ``removed`` counts rows by table, those without any included.
 

@@ -47,6 +47,13 @@ class Rules:
             for name in names_downstream(table)
         }
 
+    @property
+    def personal_names(self) -> set[str]:
+        """What columns are called that are personal in every table that has one so called."""
+        columns = [column for table in self.declared for column in table.columns]
+        plain = {column.name for column in columns if not column.is_personal}
+        return {column.name for column in columns if column.is_personal} - plain
+
     def owner(self, table: Table) -> Table:
         """Return the table whose key the column ``person`` of a table holds; may be itself."""
         assert table.person is not None
