@@ -37,7 +37,7 @@ COPY --chown=airflow:0 dbt /opt/airflow/dbt
 COPY --chown=airflow:0 include /opt/airflow/include
 
 # dbt's manifest, so that the DAG is there at once. It is made anew when a file of dbt/ differs.
-RUN python -m elt.docker.manifest
+RUN python -m elt.docker.checks project
 
 ENTRYPOINT ["/usr/bin/dumb-init", "--", "python", "-m", "elt.docker"]
 CMD ["airflow", "version"]

@@ -23,7 +23,7 @@ from elt.warehouse import session
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
 METADATA_SOCKET = "/run/metadata"
-CHECK_DAGS = (sys.executable, "-m", "elt.docker.check_dags")
+CHECK_DAGS = (sys.executable, "-m", "elt.docker.checks", "dags")
 NEEDED_MEMORY_GB = 3.5
 # what the alerts remember beside the warehouse; it is made anew by itself
 OWN_VARIABLE = "greenery_alert_told"

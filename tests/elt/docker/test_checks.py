@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from elt.docker.check_dags import gist
+from elt.docker.checks import gist
 
 ROOT = Path(__file__).parents[3]
 BROKEN_MODEL = """Traceback (most recent call last):
@@ -20,7 +20,7 @@ Compilation Error
 def test_a_broken_dag_file_is_told_with_its_line_and_error(tmp_path):
     (tmp_path / "shop.py").write_text("from airflow.sdk import dag\n\nno_such_thing()\n")
     done = subprocess.run(
-        [sys.executable, "-m", "elt.docker.check_dags"],
+        [sys.executable, "-m", "elt.docker.checks", "dags"],
         cwd=ROOT,
         env={**os.environ, "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path)},
         capture_output=True,
