@@ -10,10 +10,9 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.alerting import failing_columns
+from elt.alerting import redact
 from elt.alerting.deadline import Deadline, within
-from elt.alerting.failing_columns import Node, Nodes
-from elt.alerting.redact import plain, shorten
+from elt.alerting.redact import Node, Nodes, plain, shorten
 from elt.loading import shown_values
 from elt.loading.shown_values import HIDDEN, Kind, kind_of_ids
 from elt.warehouse.connection import transaction
@@ -78,7 +77,7 @@ def _take(
 
 
 def _sample(cursor: Cursor, test: Node, compiled: str, nodes: Nodes, deadline: Deadline) -> Sample:
-    key = failing_columns.key_of(test.get("attached_node") or "", nodes)
+    key = redact.key_of(test.get("attached_node") or "", nodes)
     query = _query(test, compiled, nodes)
     types = _types(cursor, query, deadline)
     if with_key := _with_key(test, query, list(types), key, nodes):
@@ -105,8 +104,8 @@ def rows(
 ) -> Sample:
     """Return up to five rows of a query over what a test tests, with dots for what is not shown."""
     types = _types(cursor, query, deadline)
-    said = failing_columns.said_columns(test, nodes)
-    shown = failing_columns.shown_columns(test, nodes) | said
+    said = redact.said_columns(test, nodes)
+    shown = redact.shown_columns(test, nodes) | said
     kinds = {
         # what is no text can't hold a person's words
         name: _kind(cursor, test, name, nodes, deadline) if type_code in _TEXT else None
@@ -160,10 +159,10 @@ def _more(
 
 def _kind(cursor: Cursor, test: Node, name: str, nodes: Nodes, deadline: Deadline) -> Kind:
     """Return what a column of text holds: as it is declared, else as its ids look."""
-    tested = failing_columns.tested(test)
-    if name in failing_columns.ALIASES and test.get("column_name"):
+    tested = redact.tested(test)
+    if name in redact.ALIASES and test.get("column_name"):
         name = test["column_name"]
-    kind = failing_columns.declared_kind(name, tested, nodes)
+    kind = redact.declared_kind(name, tested, nodes)
     if kind.accepted or kind.data_type != "text":
         return kind
     for unique_id in tested:
@@ -214,10 +213,8 @@ def _with_key(
     """
     tested = test.get("column_name")
     relation = nodes.get(test.get("attached_node") or "", {}).get("relation_name")
-    given = next(
-        (name for name in names if name == tested or name in failing_columns.ALIASES), None
-    )
-    has_key = set(key) <= {tested if name in failing_columns.ALIASES else name for name in names}
+    given = next((name for name in names if name == tested or name in redact.ALIASES), None)
+    has_key = set(key) <= {tested if name in redact.ALIASES else name for name in names}
     if not (tested and relation and given and key) or has_key:
         return None
     more = [name for name in names if name != given and name not in (*key, tested)]

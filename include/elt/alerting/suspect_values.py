@@ -16,9 +16,9 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.alerting import failing_columns, failing_rows
+from elt.alerting import failing_rows, redact
 from elt.alerting.deadline import Deadline, within
-from elt.alerting.failing_columns import Nodes
+from elt.alerting.redact import Nodes
 from elt.loading.shown_values import HIDDEN
 from elt.warehouse.connection import transaction
 
@@ -110,7 +110,7 @@ def _look(
 ) -> Iterator[str]:
     """Yield what is odd in the inputs of a node, and in those of a view among them."""
     node = nodes.get(unique_id, {})
-    inputs = failing_columns.tested(node) if node.get("resource_type") == "test" else _parents(node)
+    inputs = redact.tested(node) if node.get("resource_type") == "test" else _parents(node)
     for input_id in inputs:
         relation = nodes.get(input_id, {}).get("relation_name")
         if not relation:
@@ -133,7 +133,7 @@ def _look(
             yield from _look(cursor, input_id, fault, definition, nodes, deadline, depth - 1)
 
 
-def _parents(node: failing_columns.Node) -> list[str]:
+def _parents(node: redact.Node) -> list[str]:
     return list((node.get("depends_on") or {}).get("nodes") or [])
 
 
@@ -178,7 +178,7 @@ def _where(
     nodes: Nodes,
     deadline: Deadline,
 ) -> str:
-    key = failing_columns.key_of(input_id, nodes)
+    key = redact.key_of(input_id, nodes)
     if not key:
         return "in one of its rows"
     query = sql.SQL("select {} from {} where {}").format(

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from elt.alerting import failing_columns as columns
 from elt.alerting import failing_rows
+from elt.alerting import redact as columns
 from elt.alerting.record_results import record_dbt_results
 from tests.elt.alerting.conftest import MANIFEST, task_context
 from tests.support.waiting import wait_until
