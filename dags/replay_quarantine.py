@@ -15,7 +15,7 @@ bad goes on waiting, with its new reason. The next daily run builds and publishe
 from airflow.sdk import Param, dag
 
 from elt.airflow.run_tasks import ON_REQUEST, replay_rows
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 
 
 @dag(

@@ -15,7 +15,7 @@ from devtools.demo.generate import write_landing
 from devtools.demo.settings import DemoSettings
 from elt.airflow.dbt_tasks import open_profile
 from elt.airflow.load_tasks import load_table
-from elt.loading import contract
+from elt.loading import sources_yaml
 from elt.privacy.rules import read_rules
 from elt.transform.manifest import ensure_manifest
 from elt.transform.project import PROJECT
@@ -37,10 +37,10 @@ def project(tmp_path, monkeypatch) -> Path:
     """A copy of the dbt project with the README's table, and a landing folder with its file."""
     project = tmp_path / "greenery"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    sources = project / contract.CONTRACTS.relative_to(PROJECT)
+    sources = project / sources_yaml.CONTRACTS.relative_to(PROJECT)
     with sources.open("a") as file:
         file.write(block("Add a source table", "yaml"))
-    monkeypatch.setattr(contract, "CONTRACTS", sources)
+    monkeypatch.setattr(sources_yaml, "CONTRACTS", sources)
     landing = tmp_path / "landing"
     landing.mkdir()
     (landing / "reviews.csv").write_text(block("Add a source table", "csv"))
@@ -63,7 +63,7 @@ def test_a_source_table_is_added_by_one_block(warehouse, project, tmp_path, monk
     ]
     dag = DagBag(ROOT / "dags").dags["greenery_elt"]
     assert "load_reviews" in {task.task_id for task in dag.tasks}
-    assert "reviews" in {table.name for table in read_rules(contract.declared_tables()).own}
+    assert "reviews" in {table.name for table in read_rules(sources_yaml.declared_tables()).own}
 
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(tmp_path / "target"))
     manifest = json.loads(ensure_manifest(open_profile, project).read_text())

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from cosmos.exceptions import CosmosDbtRunError
 
 from elt.airflow.dbt_tasks import manifest_path
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.transform.lineage import Lineage, held_back
 
 DAGS = Path(__file__).parents[2] / "dags"

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from elt.airflow import run_tasks
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 
 DAGS = Path(__file__).parents[2] / "dags"
 

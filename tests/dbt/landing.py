@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from elt.airflow.load_tasks import load_table
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 
 Row = Mapping[str, object]
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from elt.loading import raw_table
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import Warehouse, fresh_warehouse

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from elt.loading.contract import declared_tables
 from elt.loading.quarantine.replay import replay
+from elt.loading.sources_yaml import declared_tables
 from elt.publishing import rollback
 from elt.publishing.rollback import NothingToRollBackError, PublicationPinnedError, roll_back
 from elt.transform.rebuild import request_rebuild

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from elt.airflow.load_tasks import load_table
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.privacy.forget import forget
 from tests.dbt.daily import DailyBuild, differences, models, rows_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from elt.loading.contract import Column, Table, declared_tables
+from elt.loading.contract import Column, Table
+from elt.loading.sources_yaml import declared_tables
 from elt.publishing import data_status
 from elt.transform import rebuild
 from elt.transform.lineage import Lineage

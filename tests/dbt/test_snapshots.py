@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from elt.airflow.load_tasks import load_table
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import MIGRATIONS
 from tests.dbt.daily import DailyBuild, rows_of

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from elt.loading.contract import declared_tables
 from elt.loading.database.source import Database
+from elt.loading.sources_yaml import declared_tables
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from tests.dbt.daily import DailyBuild
 from tests.dbt.landing import Landing
 from tests.project.test_order_statuses import SHOP, order, visit

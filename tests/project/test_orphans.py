@@ -9,7 +9,7 @@ import pytest
 
 from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.warehouse.connection import transaction
 from tests.project.test_build import build, run_dbt
 

@@ -10,11 +10,12 @@ from unittest import mock
 from airflow.sdk import Connection
 
 from elt.airflow.load_tasks import as_loader
-from elt.loading.contract import Table, read_contracts
+from elt.loading.contract import Table
 from elt.loading.files import load_table as load
 from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing
 from elt.loading.load_context import Loader
 from elt.loading.load_log import LoadResult
+from elt.loading.sources_yaml import read_contracts
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import Warehouse

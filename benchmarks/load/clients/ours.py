@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import psycopg2
 
 from benchmarks.load.clients.timing import timed
-from elt.loading.contract import declared_tables
 from elt.loading.database import load_table as database_load
 from elt.loading.database.load_table import DatabaseLoader
 from elt.loading.database.source import database_at, is_database_url, open_snapshot
 from elt.loading.files.landing import find_files, landing_at
 from elt.loading.files.load_table import load_table
 from elt.loading.load_context import Loader
+from elt.loading.sources_yaml import declared_tables
 from elt.warehouse import session
 from elt.warehouse.connection import LOCK_LIMIT
 from elt.warehouse.migrate import migrate

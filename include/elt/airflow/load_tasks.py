@@ -10,7 +10,6 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-from elt.loading.contract import declared_tables
 from elt.loading.database.load_all_tables import load_with_all
 from elt.loading.database.load_table import DatabaseLoader
 from elt.loading.database.source import database_of, is_database, open_snapshot
@@ -18,6 +17,7 @@ from elt.loading.files import load_table as load
 from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing
 from elt.loading.load_context import Loader, Transaction
 from elt.loading.load_log import LoadResult
+from elt.loading.sources_yaml import declared_tables
 from elt.warehouse import connection as warehouse
 
 as_loader: Transaction = partial(warehouse.transaction, "loader")

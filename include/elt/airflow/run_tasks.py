@@ -17,9 +17,9 @@ from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting.record_results import record_task_failure
 from elt.errors import FinalError
-from elt.loading.contract import declared_tables
 from elt.loading.database.read_log import last_load_id
 from elt.loading.quarantine import replay
+from elt.loading.sources_yaml import declared_tables
 from elt.privacy import rules
 from elt.publishing.publish import close_run, publish
 from elt.publishing.rollback import PublicationPinnedError

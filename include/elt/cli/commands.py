@@ -148,8 +148,8 @@ def rebuild(day: str, model: str, key: str, yes: bool, by: str | None, reason: s
 @click.option("--table", default="", help="Only the rows of this table.")
 def replay_quarantine(table: str) -> None:
     """Try rows in quarantine again, after they or their contract were mended."""
-    from elt.loading.contract import declared_tables
     from elt.loading.quarantine import replay
+    from elt.loading.sources_yaml import declared_tables
 
     _migrate()
     results = replay.replay(declared_tables(), _run_id("replay"), table)
@@ -167,7 +167,7 @@ def forget(person_id: str) -> int:
     """Remove a person for good, and say what is left to do."""
     import psycopg2
 
-    from elt.loading.contract import declared_tables
+    from elt.loading.sources_yaml import declared_tables
     from elt.privacy.forget import forget as remove
     from elt.privacy.outcome import lines
 

@@ -1,40 +1,40 @@
-"""The contract of each source table, read from dbt's sources YAML."""
+"""The contract of a source table: what its keys mean, and what each of them may say."""
 
 from __future__ import annotations
 
+import codecs
+import math
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
-
-from elt.errors import FinalError
-from elt.loading import references
-from elt.loading.files import file_format, limits
-from elt.loading.overlap import overlap_of
 from elt.shop import SHOP
 
 DATA_TYPES = {
     *("text", "smallint", "integer", "bigint", "numeric", "real", "double precision"),
     *("boolean", "date", "time", "timestamptz", "jsonb", "uuid"),
 }
-LOAD_MODES = ("full_snapshot", "delta")
 OWN_COLUMNS = ("_load_id", "_loaded_at", "_deleted_at")
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}\Z")
-_EXTRACT_KEYS = {
-    *("primary_key", "load", "version", "change_key"),
-    *("on_bad_row", "max_bad_share", "cursor", "overlap", "person", "shared"),
-    *file_format.KEYS,
-    *limits.KEYS,
-    *("references", "key_downstream", "day", "date_order"),
-}
 INSTANTS = ("timestamptz", "date")
-CONTRACTS = SHOP.contracts
-
-
-class ContractError(FinalError):
-    """The sources YAML is not usable; the message names file, table and key."""
+_OVERLAPS = {
+    **dict.fromkeys(["timestamptz", "date"], "1 hour"),
+    **dict.fromkeys(["smallint", "integer", "bigint", "numeric"], "1000"),
+}
+_INTERVAL = re.compile(r"\d+ (second|minute|hour|day)s?\Z")
+_NUMBER = re.compile(r"\d+\Z")
+FORMAT_KEYS = ("delimiter", "encoding", "null_text")
+# names that Postgres has and Python has not
+_POSTGRES_NAMES = {"koi8r": "koi8-r", "koi8u": "koi8-u", "euc_cn": "gb2312"}
+# codecs that Python keeps with the encodings, though no file is written in them
+_NO_ENCODINGS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7")
+LIMIT_KEYS = ("max_unpacked_ratio", "max_minutes")
+# of a table, to Postgres
+MOST_COLUMNS = 1600
+# deflate makes at most 1,032 of one; exports of shops stay below 50
+USUAL_RATIO = 200.0
+IN_CONTRACT = f"in the contract (config.meta.extract in {SHOP.contracts.name})"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Table:
     delimiter: str = ","
     encoding: str = ""
     null_text: str = ""
-    max_unpacked_ratio: float = limits.USUAL_RATIO
+    max_unpacked_ratio: float = USUAL_RATIO
     max_minutes: float | None = None
     date_order: Literal["dmy", "mdy"] | None = None
 
@@ -97,188 +97,133 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
 
-def declared_tables() -> dict[str, Table]:
-    """Return the contracts of all source tables, in the order of the sources YAML."""
-    return read_contracts(CONTRACTS)
-
-
-def read_contracts(path: Path) -> dict[str, Table]:
-    """Return the tables of every source in the schema ``raw``, by name, in the file's order.
+def overlap_of(data_type: str, load: str = "delta", said: object = None) -> str:
+    """Return the overlap of a cursor column: an interval such as ``1 hour``, or a number.
 
     Raises:
-        ContractError: if the file can't be read or a table's contract is wrong.
+        ValueError: if such a column can't be a cursor, or ``said`` is no such thing.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ContractError(f"{path} can't be read: {error.strerror}.") from None
-    except yaml.YAMLError as error:
-        raise ContractError(f"{path} is not valid YAML: {error}") from None
-    sources = document.get("sources") if isinstance(document, dict) else None
-    tables: dict[str, Table] = {}
-    for source in sources or []:
-        if source.get("schema", source.get("name")) != "raw":
-            continue
-        for declared in source.get("tables") or []:
-            table = _Reader(path, declared).table()
-            if table.name in tables:
-                raise ContractError(f"{path}: table `{table.name}` is declared twice.")
-            tables[table.name] = table
-    if not tables:
-        raise ContractError(f"{path} declares no source table in the schema raw.")
-    if fault := references.fault_of(tables):
-        raise ContractError(f"{path}: {fault}")
-    parents = {
-        parent.name
-        for columns in references.resolve(tables).values()
-        for parent in columns.values()
-    }
-    return {name: replace(table, is_parent=name in parents) for name, table in tables.items()}
+    if load == "full_snapshot":
+        raise ValueError("would hide the deleted rows of a full_snapshot")
+    if data_type not in _OVERLAPS:
+        raise ValueError(f"is a `{data_type}`; allowed are {', '.join(sorted(_OVERLAPS))}")
+    default = _OVERLAPS[data_type]
+    overlap = default if said is None else str(said)
+    if not (_INTERVAL if " " in default else _NUMBER).match(overlap):
+        raise ValueError(f"has the overlap `{overlap}`, which must look like `{default}`")
+    return overlap
 
 
-class _Reader:
-    """Reads one table's block; its errors name file, table and key."""
+def read_format(extract: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of a contract that say how files are written, as COPY takes them.
 
-    def __init__(self, path: Path, declared: dict[str, Any]) -> None:
-        self.path = path
-        self.declared = declared
-        self.name = str(declared.get("name"))
+    An ``encoding`` is a name that Python knows, and empty for UTF-8.
 
-    def error(self, key: str, what: str) -> ContractError:
-        return ContractError(f"{self.path}: table `{self.name}`: {key} {what}.")
-
-    def table(self) -> Table:
-        if not _NAME.match(self.name):
-            raise self.error("name", "must be lower case letters, digits and underscores")
-        extract = _meta(self.declared).get("extract")
-        if not isinstance(extract, dict):
-            raise self.error("config.meta.extract", "is missing")
-        if unknown := sorted(set(extract) - _EXTRACT_KEYS):
-            raise self.error(f"config.meta.extract.{unknown[0]}", "is not a known key")
-        columns = tuple(self.column(column) for column in self.declared.get("columns") or [])
-        names = [column.name for column in columns]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise self.error(f"column `{twice[0]}`", "is declared twice")
-        if len(columns) > (most := limits.MOST_COLUMNS - len(OWN_COLUMNS)):
-            raise self.error("columns", f"are {len(columns):,}; a table can have {most:,}")
-        if extract.get("load") not in LOAD_MODES:
-            known = " or ".join(LOAD_MODES)
-            raise self.error("load", f"must be {known}, not `{extract.get('load')}`")
-        if not (primary_key := self.keys(extract, "primary_key", names)):
-            raise self.error("primary_key", "must name at least one column")
-        cursor = self.name_of_column(extract, "cursor", names)
-        return Table(
-            self.name,
-            columns,
-            primary_key,
-            extract["load"],
-            self.name_of_column(extract, "version", names),
-            self.keys(extract, "change_key", names),
-            self.on_bad_row(extract),
-            self.max_bad_share(extract),
-            cursor,
-            self.name_of_column(extract, "person", names),
-            self.is_shared(extract),
-            self.overlap(extract, next((c for c in columns if c.name == cursor), None)),
-            references=self.references(extract, names),
-            key_downstream=self.key_downstream(extract),
-            day=self.day(extract, columns),
-            date_order=self.date_order(extract),
-            **self.format(extract),
-            **self.limits(extract),
+    Raises:
+        ValueError: with the key and what is wrong with it.
+    """
+    delimiter = _read_text(extract, "delimiter", ",").replace("\\t", "\t")
+    if not re.fullmatch(r"[\t\x20-\x7e]", delimiter) or re.fullmatch(r'[\w".\\-]', delimiter):
+        raise ValueError(
+            f'delimiter must be one character, such as ";", "|" or "\\t", not `{delimiter}`'
         )
-
-    def format(self, extract: dict[str, Any]) -> dict[str, str]:
-        try:
-            return file_format.read_format(extract)
-        except ValueError as error:
-            raise self.error("config.meta.extract", str(error)) from None
-
-    def limits(self, extract: dict[str, Any]) -> dict[str, float | None]:
-        try:
-            return limits.read_limits(extract)
-        except ValueError as error:
-            raise self.error("config.meta.extract", str(error)) from None
-
-    def references(self, extract: dict[str, Any], names: list[str]) -> tuple[tuple[str, str], ...]:
-        value = extract.get("references") or {}
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise self.error("references", "must say of columns which table's key they hold")
-        if strange := [name for name in value if name not in names]:
-            raise self.error("references", f"names `{strange[0]}`, which is not among the columns")
-        return tuple(value.items())
-
-    def key_downstream(self, extract: dict[str, Any]) -> tuple[str, ...]:
-        value = extract.get("key_downstream") or []
-        listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(_NAME.match(str(name)) for name in listed):
-            raise self.error("key_downstream", "must be a name of a column, or a list of such")
-        if listed and len(extract["primary_key"]) != 1:
-            raise self.error("key_downstream", "asks for a primary key of one column")
-        return tuple(listed)
-
-    def day(self, extract: dict[str, Any], columns: tuple[Column, ...]) -> str | None:
-        name = self.name_of_column(extract, "day", [column.name for column in columns])
-        if name and next(c for c in columns if c.name == name).data_type not in INSTANTS:
-            raise self.error("day", f"names `{name}`, which must be a {' or '.join(INSTANTS)}")
-        return name
-
-    def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
-        if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
-            raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
-        return value
-
-    def date_order(self, extract: dict[str, Any]) -> Literal["dmy", "mdy"] | None:
-        if (value := extract.get("date_order")) not in (None, "dmy", "mdy"):
-            raise self.error("date_order", f"must be dmy or mdy, not `{value}`")
-        return value
-
-    def is_shared(self, extract: dict[str, Any]) -> bool:
-        if (value := extract.get("shared", False)) not in (True, False):
-            raise self.error("shared", f"must be true or false, not `{value}`")
-        if value and [extract.get("person")] != extract["primary_key"]:
-            raise self.error("shared", "asks for `person` to be the primary key")
-        return value
-
-    def max_bad_share(self, extract: dict[str, Any]) -> float:
-        value = extract.get("max_bad_share", 0.01)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise self.error("max_bad_share", f"must be a share from 0 to 1, not `{value}`")
-        return float(value)
-
-    def overlap(self, extract: dict[str, Any], cursor: Column | None) -> str | None:
-        if cursor is None:
-            return None
-        try:
-            return overlap_of(cursor.data_type, extract["load"], extract.get("overlap"))
-        except ValueError as error:
-            raise self.error("cursor", str(error)) from None
-
-    def name_of_column(self, extract: dict[str, Any], key: str, names: list[str]) -> str | None:
-        if (value := extract.get(key)) is not None and value not in names:
-            raise self.error(key, f"names `{value}`, which is not among the columns")
-        return value
-
-    def column(self, declared: dict[str, Any]) -> Column:
-        name = str(declared.get("name"))
-        if not _NAME.match(name) or name in OWN_COLUMNS:
-            raise self.error(f"column `{name}`", "has a name that raw tables can't use")
-        data_type = declared.get("data_type")
-        if data_type is None:
-            raise self.error(f"column `{name}`", "has no data_type")
-        if data_type not in DATA_TYPES:
-            allowed = ", ".join(sorted(DATA_TYPES))
-            raise self.error(f"column `{name}`", f"is a `{data_type}`; allowed are {allowed}")
-        return Column(name, data_type, bool(_meta(declared).get("pii", False)))
-
-    def keys(self, extract: dict[str, Any], key: str, names: list[str]) -> tuple[str, ...]:
-        value = extract.get(key) or []
-        if not isinstance(value, list):
-            raise self.error(key, "must be a list of columns")
-        if strange := [name for name in value if name not in names]:
-            raise self.error(key, f"names `{strange[0]}`, which is not among the columns")
-        return tuple(value)
+    null_text = _read_text(extract, "null_text", "")
+    if any(character in null_text for character in f'{delimiter}"\r\n'):
+        raise ValueError("null_text must hold no delimiter, no quote and no line end")
+    return {
+        "delimiter": delimiter,
+        "encoding": _read_encoding(_read_text(extract, "encoding", "")),
+        "null_text": null_text,
+    }
 
 
-def _meta(declared: dict[str, Any]) -> dict[str, Any]:
-    return (declared.get("config") or {}).get("meta") or {}
+def _read_text(extract: Mapping[str, Any], key: str, default: str) -> str:
+    value = extract.get(key, default)
+    if not isinstance(value, str):
+        # YAML reads a bare NULL, ~, no or 0 as something else
+        raise ValueError(f'{key} must be a text in quotes, such as {key}: "NULL", not `{value}`')
+    return value
+
+
+def _read_encoding(name: str) -> str:
+    plain = name.strip().lower()
+    plain = _POSTGRES_NAMES.get(plain, re.sub(r"^win(?:dows)?[-_]?(\d+)$", r"cp\1", plain))
+    if not plain:
+        return ""
+    try:
+        codec = codecs.lookup(plain)
+        is_text = bool("a".encode(plain)) and codec.name not in _NO_ENCODINGS
+    except (LookupError, UnicodeError):
+        is_text = False
+    if not is_text:
+        raise ValueError(
+            f"encoding `{name}` is not known; some that are: latin1, cp1252, utf-16, cp850, sjis"
+        )
+    return "" if codec.name in ("utf-8", "utf-8-sig", "ascii") else codec.name
+
+
+def read_limits(extract: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the keys of a contract that say what one file may cost.
+
+    Raises:
+        ValueError: with the key and what is wrong with it.
+    """
+    ratio = _read_number(extract, "max_unpacked_ratio", USUAL_RATIO)
+    if ratio < 1:
+        raise ValueError(f"max_unpacked_ratio must be 1 or more, not `{ratio:g}`")
+    minutes = _read_number(extract, "max_minutes", None)
+    if minutes is not None and minutes <= 0:
+        raise ValueError(f"max_minutes must be more than 0, not `{minutes:g}`")
+    return {"max_unpacked_ratio": ratio, "max_minutes": minutes}
+
+
+def _read_number(extract: Mapping[str, Any], key: str, default: float | None) -> float | None:
+    if (value := extract.get(key, default)) is None and key not in extract:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{key} must be a number, not `{value}`")
+    return float(value)
+
+
+def resolve_references(tables: Mapping[str, Table]) -> dict[str, dict[str, Table]]:
+    """Return by table which of its columns hold the key of which other one.
+
+    That is what contracts say under ``references``, and what follows from the names: a column that
+    is called like the key of one other table (there or downstream), and of no more than one.
+    """
+    called = {
+        name: {table.primary_key[0], *table.key_downstream}
+        for name, table in tables.items()
+        if has_own_key(table)
+    }
+    told = Counter(key for keys in called.values() for key in keys)
+    by_name = {key: tables[name] for name, keys in called.items() for key in keys if told[key] == 1}
+    found: dict[str, dict[str, Table]] = {}
+    for name, table in tables.items():
+        said = {column: tables[parent] for column, parent in table.references if parent in tables}
+        follows = {
+            column: by_name[column]
+            for column in table.column_names
+            if column in by_name and by_name[column].name != name
+        }
+        found[name] = follows | said
+    return found
+
+
+def reference_fault(tables: Mapping[str, Table]) -> str | None:
+    """Return in words what is wrong with the first reference that can't be one; None: nothing."""
+    for table in tables.values():
+        for column, parent in table.references:
+            where = (
+                f"table `{table.name}`: references says that `{column}` holds a key of `{parent}`"
+            )
+            if parent not in tables:
+                return f"{where}, which is not declared."
+            if len(tables[parent].primary_key) != 1:
+                return f"{where}, whose primary key is not one column."
+    return None
+
+
+def has_own_key(table: Table) -> bool:
+    """Tell whether one column identifies a row, and is not another table's key itself."""
+    return len(table.primary_key) == 1 and table.primary_key[0] not in dict(table.references)

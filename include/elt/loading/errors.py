@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from elt.errors import EltError, FinalError, RetryLaterError
 
-WHAT_NOW = "Nothing of this file was loaded. Mend it and run again."
+NOTHING_LOADED = "Nothing of this file was loaded."
+WHAT_NOW = f"{NOTHING_LOADED} Mend it and run again."
 
 
 class SourceError(FinalError):

@@ -14,7 +14,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from elt.loading import references
+from elt.loading.contract import has_own_key
 from elt.loading.erasure import is_telling
 from elt.privacy.rules import Rules, names_downstream
 
@@ -136,7 +136,7 @@ def personal_words(cursor: Cursor, rules: Rules) -> Words:
     ambiguous = {
         name
         for table in rules.declared
-        if references.has_own_key(table)
+        if has_own_key(table)
         for name in table.primary_key
         if name not in rules.keys
     }

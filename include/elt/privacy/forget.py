@@ -11,8 +11,7 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import references
-from elt.loading.contract import Table
+from elt.loading.contract import Table, has_own_key
 from elt.privacy import copies, erased_rows, kept_texts, source_rows
 from elt.privacy.erased_rows import SHORTEST_ALONE, Words
 from elt.privacy.kept_texts import Wiped
@@ -124,7 +123,7 @@ def _wipe(cursor: Cursor, rules: Rules, table: Table) -> Wiped:
         .items()
     }
     owners = {**rules.references[table.name]}
-    if references.has_own_key(table):
+    if has_own_key(table):
         owners[table.primary_key[0]] = table
     of_person = {one.name for one in rules.tables}
     for column, owner in owners.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from elt.loading import references
-from elt.loading.contract import ContractError, Table
+from elt.loading.contract import Table, has_own_key, resolve_references
+from elt.loading.sources_yaml import ContractError
 from elt.shop import SHOP
 
 References = Mapping[str, Mapping[str, Table]]
@@ -43,7 +43,7 @@ class Rules:
         return {
             name: table
             for table in self.tables
-            if references.has_own_key(table)
+            if has_own_key(table)
             for name in names_downstream(table)
         }
 
@@ -105,7 +105,7 @@ def read_rules(tables: Mapping[str, Table]) -> Rules:
     Raises:
         ContractError: if the contracts do not say it, or contradict each other.
     """
-    held = references.resolve(tables)
+    held = resolve_references(tables)
     marked = [table for table in tables.values() if table.person]
     roots = [
         table
@@ -155,12 +155,12 @@ def _not_found(table: Table, root: Table) -> ContractError:
 def _refuse_equal_names(rules: Rules) -> None:
     """Refuse keys that models can't tell apart: a search by name would find other people's rows."""
     for table in rules.tables:
-        if not references.has_own_key(table):
+        if not has_own_key(table):
             continue
         for other in rules.declared:
             if other.name == table.name:
                 continue
-            is_own = references.has_own_key(other)
+            is_own = has_own_key(other)
             named = set(names_downstream(other) if is_own else other.primary_key)
             for name in sorted(named & set(names_downstream(table))):
                 said = dict(other.references).get(name) == table.name
@@ -175,7 +175,7 @@ def _equal_names(name: str, table: Table, other: Table) -> str:
         f"`key_downstream` what models call the key of `{table.name}`"
         + (
             f" and of `{other.name}`"
-            if references.has_own_key(other)
+            if has_own_key(other)
             else f", or under `references` of `{other.name}` that it is the same"
         )
         + f". {SEE}"

@@ -15,7 +15,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from elt.errors import FinalError
-from elt.loading.contract import Table, declared_tables
+from elt.loading.contract import Table
+from elt.loading.sources_yaml import declared_tables
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
 from elt.transform.project import business_timezone

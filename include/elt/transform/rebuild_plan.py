@@ -12,8 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
-from elt.loading import references
-from elt.loading.contract import INSTANTS, Table
+from elt.loading.contract import INSTANTS, Table, resolve_references
 from elt.transform.lineage import Lineage
 
 COST = sql.SQL(
@@ -126,7 +125,7 @@ def _add_children(tables: Mapping[str, Table], rows: dict[str, sql.Composable]) 
     found = True
     while found:
         found = False
-        for name, held in references.resolve(tables).items():
+        for name, held in resolve_references(tables).items():
             if name in rows or tables[name].load != "delta":
                 continue
             for column, parent in held.items():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from elt.loading.contract import ContractError, declared_tables, read_contracts
+from elt.loading.sources_yaml import ContractError, declared_tables, read_contracts
 
 EXTRACT = {"primary_key": ["a"], "load": "delta", "version": "b", "change_key": ["a", "b"]}
 COLUMNS = [

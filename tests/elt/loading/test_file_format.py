@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from elt.loading.contract import Column, ContractError, Table, read_contracts
+from elt.loading.contract import Column, Table, read_format
 from elt.loading.errors import SourceError
-from elt.loading.files.file_format import read_format
 from elt.loading.quarantine.replay import replay
+from elt.loading.sources_yaml import ContractError, read_contracts
 
 from .conftest import VISITS, Shop
 

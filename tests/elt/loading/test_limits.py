@@ -12,13 +12,15 @@ from datetime import timedelta
 
 import pytest
 
-from elt.loading.contract import Column, ContractError, Table, read_contracts
+from elt.loading.contract import Column, Table
 from elt.loading.errors import RefusedFileError, SourceError
 from elt.loading.files import copy_in_chunks as slow
-from elt.loading.files import csv_chunks, csv_records, limits
+from elt.loading.files import csv_chunks, csv_records, quoting, stream
 from elt.loading.files.file_stability import Clock
+from elt.loading.files.quoting import RECORD_BYTES
 from elt.loading.files.stream import CHUNK_BYTES, Stream
 from elt.loading.quarantine import validate_rows
+from elt.loading.sources_yaml import ContractError, read_contracts
 
 from .conftest import NOW, STRICT, VISITS, Shop
 
@@ -72,7 +74,7 @@ def refusal(shop: Shop, table: Table = VISITS, **changes) -> str:
 def test_what_unpacks_to_far_more_than_it_is_is_refused_in_words(
     shop: Shop, monkeypatch, pattern, table
 ):
-    monkeypatch.setattr(limits, "FREE_BYTES", 2 * MIB)
+    monkeypatch.setattr(stream, "FREE_BYTES", 2 * MIB)
     data = HEADER + pattern * (6 * MIB // len(pattern))
     shop.write("visits.csv.gz", gzip.compress(data.encode(), 9))
     message = refusal(shop, table)
@@ -81,7 +83,7 @@ def test_what_unpacks_to_far_more_than_it_is_is_refused_in_words(
 
 
 def test_the_contract_takes_what_is_packed_well(shop: Shop, monkeypatch):
-    monkeypatch.setattr(limits, "FREE_BYTES", 2 * MIB)
+    monkeypatch.setattr(stream, "FREE_BYTES", 2 * MIB)
     rows = "".join(f"{i:06},{'home' * 20},1\n" for i in range(40_000))
     shop.write("visits.csv.gz", gzip.compress((HEADER + rows).encode(), 9))
     assert "more than 5 times" in refusal(shop, replace(VISITS, max_unpacked_ratio=5))
@@ -112,7 +114,7 @@ def test_a_row_is_not_longer_than_64_mib_in_whichever_way_it_is_loaded(
     shop: Shop, monkeypatch, before, row, is_packed, table
 ):
     # 64 MiB in small
-    for module in (limits, csv_records):
+    for module in (quoting, csv_records):
         monkeypatch.setattr(module, "RECORD_BYTES", 3 * MIB)
     if not before.endswith("x\n"):
         content = HEADER + GOOD + before + row.format("z\n"[: 1 + ('"' in row)] * 2 * MIB)
@@ -129,7 +131,7 @@ def test_a_row_is_not_longer_than_64_mib_in_whichever_way_it_is_loaded(
 
 
 def test_a_row_of_a_little_less_is_loaded(shop: Shop, monkeypatch):
-    for module in (limits, csv_records):
+    for module in (quoting, csv_records):
         monkeypatch.setattr(module, "RECORD_BYTES", 3 * MIB)
     long = f'b,"{"z" * (3 * MIB - 10)}",1\n'
     shop.write("visits.csv", HEADER + long + GOOD + long.replace("b", "c", 1))
@@ -146,7 +148,7 @@ def test_a_line_of_3_gb_is_refused_after_64_mib(start, pattern):
     raw = Endless(start, pattern, 3 << 30)
     with pytest.raises(RefusedFileError) as slow:
         drain(csv_chunks.read_chunks(Stream(raw, is_packed=False)))
-    assert raw.was_read <= limits.RECORD_BYTES + 2 * CHUNK_BYTES
+    assert raw.was_read <= RECORD_BYTES + 2 * CHUNK_BYTES
     assert "a row of more than 64 MiB on line 2" in slow.value.reason
     assert direct.value.kind == "quotes" or direct.value.reason == slow.value.reason
     assert time.process_time() - began < 30

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from elt.airflow import load_tasks
-from elt.loading.contract import declared_tables
 from elt.loading.errors import SourceError
+from elt.loading.sources_yaml import declared_tables
 
 from .conftest import Shop
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from elt.loading.contract import Column, ContractError, Table
+from elt.loading.contract import Column, Table
+from elt.loading.sources_yaml import ContractError
 from elt.privacy.forget import forget
 from elt.privacy.outcome import Forgotten, LeftoverError, UnknownPersonError, lines
 from elt.privacy.rules import check, read_rules

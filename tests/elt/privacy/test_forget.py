@@ -13,7 +13,8 @@ import pytest
 
 from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
-from elt.loading.contract import Column, ContractError, Table, declared_tables
+from elt.loading.contract import Column, Table
+from elt.loading.sources_yaml import ContractError, declared_tables
 from elt.privacy.forget import forget
 from elt.privacy.outcome import Forgotten, UnknownPersonError, lines
 from elt.privacy.rules import read_rules

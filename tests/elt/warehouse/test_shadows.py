@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 
 from devtools.local.databases import BOOTSTRAP
-from elt.loading.contract import declared_tables
+from elt.loading.sources_yaml import declared_tables
 from elt.privacy.forget import forget
 from elt.publishing.rollback import roll_back
 from elt.transform import overrides

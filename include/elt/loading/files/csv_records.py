@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from elt.loading.files.limits import RECORD_BYTES, long_record
-from elt.loading.files.quoting import QUOTE, Cut, grammar, line_end
+from elt.loading.files.quoting import QUOTE, RECORD_BYTES, Cut, grammar, line_end, long_record
 from elt.loading.files.stream import BOM, CHUNK_BYTES, Readable
 
 

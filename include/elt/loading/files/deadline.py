@@ -11,9 +11,9 @@ from typing import IO
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading.errors import RefusedFileError
+from elt.loading.contract import IN_CONTRACT
+from elt.loading.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.files.landing import Landing, SourceFile
-from elt.loading.files.limits import IN_CONTRACT, NOTHING
 from elt.warehouse.time_limit import statement_limit
 
 
@@ -61,7 +61,7 @@ class Deadline:
         return RefusedFileError(
             "time",
             f"took more than {self._minutes:g} minutes to load, its limit",
-            remedy=f"{NOTHING} Deliver it in parts, or raise `max_minutes` {IN_CONTRACT}.",
+            remedy=f"{NOTHING_LOADED} Deliver it in parts, or raise `max_minutes` {IN_CONTRACT}.",
         )
 
     def landing(self, landing: Landing) -> Landing:

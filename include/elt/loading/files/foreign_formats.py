@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from elt.loading.contract import Table
+from elt.loading.contract import IN_CONTRACT, Table
 from elt.loading.files.csv_records import is_utf8
-from elt.shop import SHOP
 
 _FORMATS = (
     (b"\x1f\x8b", "It looks like gzip: name it .csv.gz."),
@@ -19,7 +18,6 @@ _FORMATS = (
 # a reader of CSV takes no longer field
 _LOOKED_AT = 64 << 10
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_WHERE = f"in the contract (config.meta.extract in {SHOP.contracts.name})"
 
 
 def format_of(head: bytes) -> str:
@@ -33,17 +31,17 @@ def describe(table: Table, head: bytes) -> str:
     if look := format_of(head):
         return look
     if utf_16 := _utf_16(head):
-        return f"It looks like UTF-16: set `encoding: {utf_16}` {_WHERE}, or save it as UTF-8."
+        return f"It looks like UTF-16: set `encoding: {utf_16}` {IN_CONTRACT}, or save it as UTF-8."
     if b"\0" in head:
         return "It looks like a binary file."
     line = head.splitlines()[0] if head else b""
     if table.encoding:
-        read_as = f"It was read as {table.encoding}, as `encoding` says {_WHERE}."
+        read_as = f"It was read as {table.encoding}, as `encoding` says {IN_CONTRACT}."
         return _delimiter(table, line) or read_as
     if not is_utf8(line):
         return (
-            f"Its text is not UTF-8: set `encoding` {_WHERE}, such as cp1252 or latin1, or save it "
-            "as UTF-8."
+            f"Its text is not UTF-8: set `encoding` {IN_CONTRACT}, such as cp1252 or latin1, or "
+            "save it as UTF-8."
         )
     return _delimiter(table, line)
 
@@ -69,7 +67,7 @@ def _delimiter(table: Table, line: bytes) -> str:
     shown = "\\t" if best == "\t" else best
     return (
         f"Its fields are parted by {_DELIMITERS[best]}; expected {expected}. "
-        f'Set `delimiter: "{shown}"` {_WHERE}, or export it with {expected}.'
+        f'Set `delimiter: "{shown}"` {IN_CONTRACT}, or export it with {expected}.'
     )
 
 

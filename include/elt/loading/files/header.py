@@ -6,11 +6,10 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from elt.loading.contract import Table
+from elt.loading.contract import MOST_COLUMNS, Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.files import foreign_formats
 from elt.loading.files.csv_records import Record, record_at_start
-from elt.loading.files.limits import MOST_COLUMNS
 from elt.loading.files.quoting import grammar, line_end
 from elt.loading.files.stream import CHUNK_BYTES, Stream
 

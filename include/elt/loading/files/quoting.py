@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from elt.loading.errors import RefusedFileError
+
 QUOTE = b'"'
 STEP_BYTES = 1 << 20
 NEVER_CLOSED = "a quote opens here and is never closed"
 DOUBLE_IT = 'write it as "" and put the field into quotes'
+RECORD_BYTES = 64 << 20
 
 
 class QuoteCheck:
@@ -192,3 +195,42 @@ class Grammar:
 def grammar(delimiter: bytes, end: bytes) -> Grammar:
     """Return the grammar of files with this delimiter and this line end; it is compiled once."""
     return Grammar(delimiter, end)
+
+
+def long_record(line: int) -> RefusedFileError:
+    """Return the refusal of a file with a record that is too long and begins on this line."""
+    return RefusedFileError(
+        "file",
+        f"has a row of more than {RECORD_BYTES >> 20} MiB on line {line}, as a missing quote "
+        "makes one",
+    )
+
+
+class RecordLength:
+    """Watches how long the records are of bytes that come piece by piece.
+
+    It looks for a line end outside quotes only, so that nothing is kept of what went by.
+    """
+
+    def __init__(self, end: bytes, first_line: int) -> None:
+        self._end = end[-1:]
+        self._line = first_line
+        self._bytes = 0
+        self._lines = 0
+
+    def check(self, data: bytes, *, was_open: bool, is_open: bool) -> None:
+        """Take the next bytes; quotes are open before and after them or not.
+
+        Raises:
+            RefusedFileError: if a record is too long.
+        """
+        if self._bytes + len(data) > RECORD_BYTES:
+            to_end = first_end(data, self._end, is_open=was_open) or len(data)
+            if self._bytes + to_end > RECORD_BYTES:
+                raise long_record(self._line)
+        stop = last_end(data, self._end, is_open=is_open)
+        if stop:
+            self._line += self._lines + data.count(self._end, 0, stop)
+            self._bytes = self._lines = 0
+        self._bytes += len(data) - stop
+        self._lines += data.count(self._end, stop)

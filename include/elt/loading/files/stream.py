@@ -6,17 +6,19 @@ import codecs
 import contextlib
 import gzip
 import hashlib
+import math
 import re
 import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError
+from elt.loading.contract import IN_CONTRACT, USUAL_RATIO, Table
+from elt.loading.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.files.landing import Landing, SourceFile
-from elt.loading.files.limits import USUAL_RATIO, RecordLength, check_ratio
-from elt.loading.files.quoting import QuoteCheck, line_end
+from elt.loading.files.quoting import QuoteCheck, RecordLength, line_end
 
+# what any file may unpack to: a small one of many equal rows is no attack
+FREE_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
 _MARKER = re.compile(rb"[\r\n]\\\.[\r\n]")
@@ -24,6 +26,22 @@ _MARKER_AT_END = re.compile(rb"[\r\n]\\\.\Z")
 # by which Excel is told the delimiter; what is saved again by it may end in empty fields
 _SEP_LINE = re.compile(rb'"?sep=.?"?[,;|\t]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _MARKS = ((BOM, "UTF-8"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
+
+
+def check_ratio(packed: int, unpacked: int, most: float) -> None:
+    """Refuse a file that unpacks to too much, as far as it was read.
+
+    Raises:
+        RefusedFileError: with the key that takes it.
+    """
+    if unpacked > max(FREE_BYTES, most * packed):
+        raise RefusedFileError(
+            "file",
+            f"unpacks to more than {most:g} times its size: {unpacked >> 20:,} MiB came of its "
+            f"first {math.ceil(packed / 1024):,} KiB",
+            remedy=f"{NOTHING_LOADED} Is it damaged, or made to do harm? If it is right, raise "
+            f"`max_unpacked_ratio` {IN_CONTRACT}.",
+        )
 
 
 class Readable(Protocol):
