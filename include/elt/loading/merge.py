@@ -1,23 +1,153 @@
-"""Bring the rows of a file into the raw table: only what changed is written, and logged."""
+"""Bring the rows of a file into the raw table: only what changed is written, and logged.
+
+In the statements ``old`` is the row in raw, ``new`` the row of the file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import merge_sql
+from elt.loading import raw_table
 from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
+from elt.loading.staging_table import NEW
 from elt.warehouse.connection import FEW_BY_KEYS
 
+_INSERT_ALL = sql.SQL(
+    "insert into {raw} ({columns}, _load_id) select {values}, {load_id} from {new} as new"
+)
+# Looks up and inserts in one go. A row that is known costs one look-up more than the plan's.
+_INSERT_UNKNOWN = sql.SQL(_INSERT_ALL.string + " on conflict ({keys}) do nothing")
+_KNOWN_ROWS = sql.SQL("select reltuples from pg_class where oid = {raw_name}::regclass")
+# The one look at the history. The table is locked, so that rows keep their places.
+_PLAN = sql.SQL(
+    "create temporary table _plan on commit drop as "
+    "select new.ctid as new_place, old.ctid as old_place, {is_newer} as is_newer, "
+    "{is_lowered} as is_lowered "
+    "from {new} as new left join {raw} as old on {same_key} "
+    "where old._load_id is null or old._deleted_at is not null or ({is_newer} and {differs})"
+)
+_COUNT = (
+    "select count(*), count(old_place), count(*) filter (where is_newer and is_lowered) "
+    "from pg_temp._plan"
+)
+_LOG_CHANGES = sql.SQL(
+    "insert into raw.change_log (load_id, table_name, change, old_key, new_key) "
+    "select {load_id}, {table}, case when old._deleted_at is null then 'update' else 'revive' end, "
+    "{old_key}, case when plan.is_newer then {new_key} else {old_key} end "
+    "from pg_temp._plan as plan inner join {raw} as old on old.ctid = plan.old_place "
+    "inner join {new} as new on new.ctid = plan.new_place"
+)
+_UPDATE = sql.SQL(
+    "update {raw} as old "
+    "set {assignments}_load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
+    "from pg_temp._plan as plan inner join {new} as new on new.ctid = plan.new_place "
+    "where old.ctid = plan.old_place and plan.is_newer"
+)
+# it is there again, though with less than we know of it
+_REVIVE = sql.SQL(
+    "update {raw} as old set _load_id = {load_id}, _loaded_at = now(), _deleted_at = null "
+    "from pg_temp._plan as plan where old.ctid = plan.old_place and not plan.is_newer"
+)
+_INSERT = sql.SQL(
+    "insert into {raw} ({columns}, _load_id) select {values}, {load_id} "
+    "from pg_temp._plan as plan inner join {new} as new on new.ctid = plan.new_place "
+    "where plan.old_place is null"
+)
+_DELETE = sql.SQL(
+    "with gone as ("
+    "update {raw} as old set _deleted_at = now(), _load_id = {load_id}, _loaded_at = now() "
+    "where _deleted_at is null and not exists (select from {new} as new where {same_key}) "
+    "returning {old_key} as old_key) "
+    "insert into raw.change_log (load_id, table_name, change, old_key) "
+    "select {load_id}, {table}, 'delete', old_key from gone"
+)
 # a drop with less than a 20th of the known rows is looked up by key
 FEW_SHARE = 20
 # the statistics are renewed when a 10th of the rows is new
 NEWS_SHARE = 10
+
+
+def statement_parts(
+    table: Table,
+    load_id: int,
+    given: Collection[str] | None = None,
+    *,
+    same_source: Sequence[int] = (),
+    latest: datetime | None = None,
+) -> dict[str, sql.Composable]:
+    """Return what the statements are made of. Columns that were not ``given`` stay as they are.
+
+    See ``merge.apply`` for the others. ``same_source`` are loads.
+    """
+    keys = table.primary_key
+    given = table.column_names if given is None else given
+    others = [name for name in table.other_columns if name in given]
+    versions = table.version and (column_of("old", table.version), column_of("new", table.version))
+    log_keys = dict.fromkeys((*table.change_key, *keys))
+    return {
+        "raw": raw_table.name_of(table),
+        "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
+        "new": NEW,
+        "table": sql.Literal(table.name),
+        "load_id": sql.Literal(load_id),
+        "columns": _comma_separated(map(sql.Identifier, table.column_names)),
+        "values": _comma_separated(column_of("new", name) for name in table.column_names),
+        "assignments": sql.SQL("").join(
+            sql.SQL("{} = {}, ").format(sql.Identifier(name), column_of("new", name))
+            for name in others
+        ),
+        "keys": _comma_separated(map(sql.Identifier, keys)),
+        "same_key": sql.SQL(" and ").join(
+            sql.SQL("{} = {}").format(column_of("old", key), column_of("new", key)) for key in keys
+        ),
+        "differs": sql.SQL("({}) is distinct from ({})").format(
+            _comma_separated(column_of("old", name) for name in others),
+            _comma_separated(column_of("new", name) for name in others),
+        )
+        if others
+        else sql.SQL("false"),
+        "is_newer": _is_newer(table, same_source, latest),
+        "is_lowered": sql.SQL("coalesce({1} < {0}, {0} is not null)").format(*versions)
+        if versions
+        else sql.SQL("false"),
+        "old_key": _object((name, column_of("old", name)) for name in log_keys),
+        "new_key": _object(
+            (name, column_of("new" if name in given else "old", name)) for name in log_keys
+        ),
+    }
+
+
+def _is_newer(table: Table, same_source: Sequence[int], latest: datetime | None) -> sql.Composable:
+    if not table.version:
+        return sql.SQL("true")
+    old, new = column_of("old", table.version), column_of("new", table.version)
+    condition = sql.SQL("coalesce({1} >= {0}, {0} is null)").format(old, new)
+    if same_source:
+        condition += sql.SQL(" or old._load_id = any({}::bigint[])").format(
+            sql.Literal(list(same_source))
+        )
+    if latest:
+        condition += sql.SQL(" or coalesce({} > {}, false)").format(old, sql.Literal(latest))
+    return sql.SQL("({})").format(condition)
+
+
+def column_of(side: str, name: str) -> sql.Identifier:
+    return sql.Identifier(side, name)
+
+
+def _comma_separated(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+def _object(columns: Iterable[tuple[str, sql.Identifier]]) -> sql.Composed:
+    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in columns)
+    return sql.SQL("jsonb_build_object({})").format(_comma_separated(pairs))
 
 
 @dataclass(frozen=True)
@@ -68,13 +198,13 @@ def apply(
     # enough for a day's file to be compared in memory
     cursor.execute("set local work_mem = '64MB'")
     same_source = _loads_of(cursor, table, source_file) if table.version and source_file else []
-    parts = merge_sql.parts_of(table, load_id, given, same_source=same_source, latest=latest)
+    parts = statement_parts(table, load_id, given, same_source=same_source, latest=latest)
     cursor.execute(sql.SQL("select not exists (select from {raw})").format(**parts))
     if cursor.fetchone()[0]:
-        cursor.execute(merge_sql.INSERT_ALL.format(**parts))
+        cursor.execute(_INSERT_ALL.format(**parts))
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
         return Counts(inserted=rows)
-    cursor.execute(merge_sql.KNOWN_ROWS.format(**parts))
+    cursor.execute(_KNOWN_ROWS.format(**parts))
     known = cursor.fetchone()[0]
     are_few = rows * FEW_SHARE < known
     if are_few:
@@ -84,7 +214,7 @@ def apply(
         vanished = _count_vanished(cursor, table, parts, quarantined, may_shrink=may_shrink)
     inserted, updated, lowered = _write(cursor, parts, rows, are_few=are_few)
     if vanished:
-        cursor.execute(merge_sql.DELETE.format(**parts))
+        cursor.execute(_DELETE.format(**parts))
     if (inserted + updated + vanished) * NEWS_SHARE > known:
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
     return Counts(inserted, updated, rows - inserted - updated, vanished, lowered)
@@ -107,23 +237,23 @@ def _write(
     inserted = 0
     if are_few:
         # mostly all of a day's rows are new, and then this was the only look at the history
-        cursor.execute(merge_sql.INSERT_UNKNOWN.format(**parts))
+        cursor.execute(_INSERT_UNKNOWN.format(**parts))
         inserted = cursor.rowcount
         if inserted == rows:
             return rows, 0, 0
     # a row that was just inserted is equal to itself, so it is in no plan
-    cursor.execute(merge_sql.PLAN.format(**parts))
+    cursor.execute(_PLAN.format(**parts))
     cursor.execute("analyze pg_temp._plan")
-    cursor.execute(merge_sql.COUNT)
+    cursor.execute(_COUNT)
     planned, updated, lowered = cursor.fetchone()
     if planned == rows and not updated:
-        cursor.execute(merge_sql.INSERT_ALL.format(**parts))
+        cursor.execute(_INSERT_ALL.format(**parts))
         return rows, 0, 0
     if updated:
-        for statement in (merge_sql.LOG_CHANGES, merge_sql.UPDATE, merge_sql.REVIVE):
+        for statement in (_LOG_CHANGES, _UPDATE, _REVIVE):
             cursor.execute(statement.format(**parts))
     if planned > updated:
-        cursor.execute(merge_sql.INSERT.format(**parts))
+        cursor.execute(_INSERT.format(**parts))
     return inserted + planned - updated, updated, lowered
 
 
@@ -139,7 +269,7 @@ def _count_vanished(
         sql.SQL(
             "select count(*), count({key}) from {raw} as old left join {new} as new on {same_key} "
             "where old._deleted_at is null"
-        ).format(key=merge_sql.column("new", table.primary_key[0]), **parts)
+        ).format(key=column_of("new", table.primary_key[0]), **parts)
     )
     living, kept = cursor.fetchone()
     if (kept + quarantined) * 2 < living and not may_shrink:

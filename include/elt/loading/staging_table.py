@@ -1,9 +1,14 @@
-"""Where COPY puts the rows of a file: the raw table of a first load, or a temporary table."""
+"""Where COPY puts the rows of a file: the raw table of a first load, or a temporary table.
+
+Its key is added after them, which costs far less than row by row. What the data forbids is tried
+inside a savepoint.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg2
@@ -21,6 +26,8 @@ NUMBER = sql.Identifier("_Number")
 _BY_PLACE = sql.SQL("row_number() over (order by ctid)")
 # The server may speak another language: only the order of the parts is relied on.
 _CONTEXT = re.compile(r"COPY [^,]+, \D*(\d+)(?:, \S+ ([^:,]+))?")
+# of the 2,704 bytes that a row of an index may have
+KEY_BYTES = 2680
 
 
 @dataclass(frozen=True)
@@ -154,3 +161,134 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         server_line=int(place.group(1)) if place else None,
         column=column,
     )
+
+
+@dataclass
+class Attempt:
+    """How a try ended: ``refused`` says what the data was refused for, if it was."""
+
+    refused: RefusedFileError | None = None
+
+
+@contextlib.contextmanager
+def savepoint(cursor: Cursor, name: str) -> Iterator[Attempt]:
+    """Undo what the block did if it is refused because of the data. Other errors go through.
+
+    What is kept holds none of the data, and no error of the server hangs on it.
+    """
+    attempt = Attempt()
+    identifier = sql.Identifier(name)
+    cursor.execute(sql.SQL("savepoint {}").format(identifier))
+    try:
+        yield attempt
+    except RefusedFileError as error:
+        attempt.refused = error
+    except psycopg2.Error as error:
+        if (refused := translate(error)) is None:
+            raise
+        attempt.refused = refused
+    if attempt.refused:
+        cursor.execute(sql.SQL("rollback to savepoint {}").format(identifier))
+    cursor.execute(sql.SQL("release savepoint {}").format(identifier))
+
+
+@dataclass(frozen=True)
+class KeyConflict:
+    """A row that the key has no place for.
+
+    ``kept`` is the number of the row with the same key that stays; None if the key itself is too
+    long.
+    """
+
+    place: str
+    number: int
+    kept: int | None
+
+
+def add_key(cursor: Cursor, table: Table, target: Target) -> str | None:
+    """Give the target its primary key and return None, or say why that can't be.
+
+    ``duplicate``: a key is there twice. ``limit``: one is too long. Nothing has changed then.
+    """
+    # enough to sort a million keys in memory
+    cursor.execute("set local maintenance_work_mem = '128MB'")
+    with savepoint(cursor, "before_key") as attempt:
+        cursor.execute(
+            sql.SQL("alter table {} add primary key ({})").format(target.name, _key_columns(table))
+        )
+    return attempt.refused.kind if attempt.refused else None
+
+
+def find_key_conflicts(
+    cursor: Cursor, table: Table, target: Target, limit: int
+) -> list[KeyConflict]:
+    """Return the rows that stand in the way of the key, in the order of the file.
+
+    Of rows with the same key the newest version stays, the last one in the file among equals.
+    """
+    version = sql.SQL("")
+    if table.version:
+        version = sql.SQL("{} desc nulls last,").format(sql.Identifier(table.version))
+    sizes = [sql.SQL("pg_column_size({})").format(sql.Identifier(k)) for k in table.primary_key]
+    cursor.execute(
+        sql.SQL(
+            """
+            with numbered as (
+                select ctid as place, {number} as number, {keys}{version_column}, {size} as size
+                from {target}
+            ),
+            doubled as (
+                select {keys} from {target} group by {keys} having count(*) > 1
+            ),
+            ranked as (
+                select place, number, size,
+                    first_value(number) over (
+                        partition by {keys} order by {version} number desc
+                    ) as kept
+                from numbered inner join doubled using ({keys})
+            )
+            select place::text, number, kept from ranked where number <> kept
+            union all
+            select place::text, number, null from numbered where size > {limit}
+                and not exists (
+                    select 1 from ranked
+                    where ranked.place = numbered.place and ranked.number <> ranked.kept
+                )
+            order by 2 limit %s
+            """
+        ).format(
+            number=target.number,
+            keys=_key_columns(table),
+            version_column=sql.SQL(", {}").format(sql.Identifier(table.version))
+            if table.version and table.version not in table.primary_key
+            else sql.SQL(""),
+            version=version,
+            size=sql.SQL(" + ").join(sizes),
+            limit=sql.Literal(KEY_BYTES),
+            target=target.name,
+        ),
+        [limit],
+    )
+    return [KeyConflict(*row) for row in cursor]
+
+
+def remove_key_conflicts(
+    cursor: Cursor, table: Table, target: Target, conflicts: list[KeyConflict]
+) -> None:
+    """Take these rows out of the target. The others may change their places."""
+    cursor.execute(
+        sql.SQL("delete from {} where ctid = any(%s::tid[])").format(target.name),
+        [[conflict.place for conflict in conflicts]],
+    )
+    if any(conflict.kept is None for conflict in conflicts):
+        # an index takes in even deleted rows of its own transaction, so the table is written anew
+        name = table.primary_key[0]
+        cursor.execute(
+            sql.SQL("alter table {0} alter {1} type {2} using (array[{1}])[1]").format(
+                target.name, sql.Identifier(name), sql.SQL(table.column(name).data_type)
+            )
+        )
+
+
+def _key_columns(table: Table) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, table.primary_key))

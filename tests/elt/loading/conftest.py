@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from elt.loading.contract import Column, Table
-from elt.loading.files.file_stability import Clock
 from elt.loading.files.landing import find_files, landing_at
 from elt.loading.files.load_table import load_table
-from elt.loading.load_context import Loader
+from elt.loading.load_context import Clock, Loader
 from elt.loading.load_log import LoadResult
 from elt.warehouse import connection
 from tests.support.postgres16 import postgres_16

@@ -15,7 +15,7 @@ from elt.loading.contract import Column, Table
 from elt.loading.database.load_all_tables import load_with_all
 from elt.loading.database.load_table import DatabaseLoader
 from elt.loading.database.source import Database
-from elt.loading.files.file_stability import Clock
+from elt.loading.load_context import Clock
 from elt.loading.load_log import LoadResult
 from elt.warehouse import connection
 from tests.support.warehouse import as_admin

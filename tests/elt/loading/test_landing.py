@@ -15,6 +15,7 @@ from airflow.sdk import Connection
 from airflow.sdk.io import attach
 
 from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
+from elt.loading.files.file_names import describe_strays
 from elt.loading.files.landing import (
     SourceFile,
     find_files,
@@ -22,7 +23,6 @@ from elt.loading.files.landing import (
     open_landing,
     sort_by_table,
 )
-from elt.loading.files.unread_files import describe
 
 
 def source(extra: dict) -> Connection:
@@ -56,7 +56,7 @@ def test_the_single_file_comes_first_and_then_the_drops_in_natural_order(tmp_pat
 def strays(folder: Path, *tables: str) -> dict[str, str]:
     """Return what is said of each file that is not read, in the order in which it is said."""
     found = find_files(landing_at(str(folder)), tables)
-    return dict(describe([*found.others.values(), *itertools.chain(*found.strays.values())]))
+    return dict(describe_strays([*found.others.values(), *itertools.chain(*found.strays.values())]))
 
 
 def test_hidden_and_underscored_files_and_folders_are_ignored(tmp_path):

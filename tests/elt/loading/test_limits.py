@@ -14,11 +14,11 @@ import pytest
 
 from elt.loading.contract import Column, Table
 from elt.loading.errors import RefusedFileError, SourceError
+from elt.loading.files import copy_in_chunks, csv_records, quoting, stream
 from elt.loading.files import copy_in_chunks as slow
-from elt.loading.files import csv_chunks, csv_records, quoting, stream
-from elt.loading.files.file_stability import Clock
 from elt.loading.files.quoting import RECORD_BYTES
 from elt.loading.files.stream import CHUNK_BYTES, Stream
+from elt.loading.load_context import Clock
 from elt.loading.quarantine import validate_rows
 from elt.loading.sources_yaml import ContractError, read_contracts
 
@@ -147,7 +147,7 @@ def test_a_line_of_3_gb_is_refused_after_64_mib(start, pattern):
         drain(iter(Stream(raw, is_packed=False, is_checked=True).read, b""))
     raw = Endless(start, pattern, 3 << 30)
     with pytest.raises(RefusedFileError) as slow:
-        drain(csv_chunks.read_chunks(Stream(raw, is_packed=False)))
+        drain(copy_in_chunks.read_chunks(Stream(raw, is_packed=False)))
     assert raw.was_read <= RECORD_BYTES + 2 * CHUNK_BYTES
     assert "a row of more than 64 MiB on line 2" in slow.value.reason
     assert direct.value.kind == "quotes" or direct.value.reason == slow.value.reason
@@ -310,7 +310,7 @@ ATTACKS: dict[str, Callable[[int], str]] = {
 
 
 def read_all(content: bytes) -> None:
-    for read in (csv_chunks.read_chunks, csv_records.read_records):
+    for read in (copy_in_chunks.read_chunks, csv_records.read_records):
         drain(read(Stream(io.BytesIO(content), is_packed=False)))
     with contextlib.suppress(RefusedFileError):
         drain(iter(Stream(io.BytesIO(content), is_packed=False, is_checked=True).read, b""))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from elt.loading import staging_table
 from elt.loading.contract import Column, Table
 from elt.loading.errors import SourceError
-from elt.loading.files import csv_chunks, csv_records, stream
+from elt.loading.files import copy_in_chunks, csv_records, stream
 from elt.loading.files.quoting import Grammar, QuoteCheck
 from elt.loading.quarantine.replay import replay
 
@@ -124,7 +124,7 @@ def test_any_file_is_read_to_the_letter_and_nothing_of_it_is_lost(shop: Shop, bo
     shop.write("notes.csv", "place,a,b\n" + body)
     with (
         mock.patch.object(staging_table, "CHUNK_BYTES", size),
-        mock.patch.object(csv_chunks, "PART_BYTES", size),
+        mock.patch.object(copy_in_chunks, "PART_BYTES", size),
         mock.patch.object(csv_records, "CHUNK_BYTES", size),
         mock.patch.object(stream, "CHUNK_BYTES", max(size, 10)),
     ):

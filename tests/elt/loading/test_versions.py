@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from elt.loading import value_formats
 from elt.loading.contract import Column, Table
 from elt.loading.errors import SourceError
-from elt.loading.files.file_stability import Clock
+from elt.loading.load_context import Clock
 from elt.loading.quarantine.replay import replay
 
 from .conftest import NOW, PEOPLE, Shop, empty, no_sleep

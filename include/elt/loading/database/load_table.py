@@ -18,8 +18,7 @@ from elt.loading.database.cursor_window import describe, find_window, restrict, 
 from elt.loading.database.source import Database, Snapshot, lost
 from elt.loading.database.write_rows import bring
 from elt.loading.errors import RefusedFileError, SourceError
-from elt.loading.files.file_stability import Clock
-from elt.loading.load_context import Transaction
+from elt.loading.load_context import Clock, Transaction
 from elt.loading.load_log import LoadResult
 
 logger = logging.getLogger(__name__)

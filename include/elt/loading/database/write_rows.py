@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import erasure, merge, primary_key, raw_table, staging_table, value_formats
+from elt.loading import erasure, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import INSTANTS, Table
 from elt.loading.database.copy_between_servers import copy_through
 from elt.loading.database.source import Snapshot
@@ -71,5 +71,5 @@ def bring(
 
 
 def _add_key(cursor: Cursor, table: Table, target: Target) -> None:
-    if kind := primary_key.add(cursor, table, target):
+    if kind := staging_table.add_key(cursor, table, target):
         raise RefusedFileError(kind)

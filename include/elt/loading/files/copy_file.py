@@ -8,19 +8,17 @@ from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import erasure, primary_key, staging_table, value_formats
+from elt.loading import erasure, staging_table, value_formats
 from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.files import copy_in_chunks, repeated_header
-from elt.loading.files.csv_chunks import count_rows, find_records
-from elt.loading.files.date_sample import DateLook, Watched
+from elt.loading.files.copy_in_chunks import count_all_rows, find_records
 from elt.loading.files.header import Header, read_header
 from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.stream import open_stream
-from elt.loading.primary_key import Loser
 from elt.loading.quarantine.store import SHOW_ROWS, BadRow, Quarantine, allowed_rows
-from elt.loading.savepoint import savepoint
-from elt.loading.staging_table import Target
+from elt.loading.staging_table import KeyConflict, Target, savepoint
+from elt.loading.value_formats import DateLook, Watched
 
 # a file that can't be unpacked or read is not the fault of some of its rows
 _ABOUT_ROWS = {
@@ -88,7 +86,7 @@ def fill(
                 value_formats.drop_checks(cursor, table, target.name)
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
             forgotten = 0 if is_direct else erasure.drop_erased(cursor, table, tombstones)
-            refusal = primary_key.add(cursor, table, target)
+            refusal = staging_table.add_key(cursor, table, target)
             repeated_header.refuse_hidden(cursor, table, target, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
     if attempt.refused:
@@ -111,9 +109,9 @@ def fill(
             )
         quarantine.check_share(rows_read)
         forgotten = quarantine.erased + erasure.drop_erased(cursor, table, tombstones)
-        refusal = primary_key.add(cursor, table, target)
+        refusal = staging_table.add_key(cursor, table, target)
     if refusal:
-        _drop_losers(cursor, landing, file, target, quarantine, rows_read, refusal)
+        _quarantine_key_conflicts(cursor, landing, file, target, quarantine, rows_read, refusal)
     rows = rows_read - quarantine.rows - forgotten
     header = replace(header, seems_utf_8=seems_utf_8)
     return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
@@ -121,10 +119,10 @@ def fill(
 
 def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:
     with open_stream(landing, file, table) as stream:
-        return count_rows(stream)
+        return count_all_rows(stream)
 
 
-def _drop_losers(
+def _quarantine_key_conflicts(
     cursor: Cursor,
     landing: Landing,
     file: SourceFile,
@@ -136,36 +134,38 @@ def _drop_losers(
     table = quarantine.table
     allowed = allowed_rows(table, rows_read) - quarantine.rows
     enough = max(allowed, SHOW_ROWS) + 1
-    losers = primary_key.find_losers(cursor, table, target, enough)
-    if not losers:
+    conflicts = staging_table.find_key_conflicts(cursor, table, target, enough)
+    if not conflicts:
         raise RefusedFileError(refusal)
-    first = losers[0]
+    first = conflicts[0]
     if table.on_bad_row == "stop":
-        pair = tuple(sorted(number for number in (first.number, first.winner) if number))
-        raise RefusedFileError("duplicate" if first.winner else "limit", records=pair)
-    shown = losers if len(losers) <= allowed else losers[:SHOW_ROWS]
+        pair = tuple(sorted(number for number in (first.number, first.kept) if number))
+        raise RefusedFileError("duplicate" if first.kept else "limit", records=pair)
+    shown = conflicts if len(conflicts) <= allowed else conflicts[:SHOW_ROWS]
     quarantine.add(_bad_rows(landing, file, table, shown))
-    is_counted = len(losers) < enough
-    quarantine.check_share(rows_read, more=len(losers) - len(shown), is_counted=is_counted)
-    primary_key.remove(cursor, table, target, losers)
-    if refusal := primary_key.add(cursor, table, target):
+    is_counted = len(conflicts) < enough
+    quarantine.check_share(rows_read, more=len(conflicts) - len(shown), is_counted=is_counted)
+    staging_table.remove_key_conflicts(cursor, table, target, conflicts)
+    if refusal := staging_table.add_key(cursor, table, target):
         raise RefusedFileError(refusal)
 
 
 def _bad_rows(
-    landing: Landing, file: SourceFile, table: Table, losers: list[Loser]
+    landing: Landing, file: SourceFile, table: Table, conflicts: list[KeyConflict]
 ) -> list[BadRow]:
-    numbers = {number for loser in losers for number in (loser.number, loser.winner) if number}
+    numbers = {
+        number for conflict in conflicts for number in (conflict.number, conflict.kept) if number
+    }
     with open_stream(landing, file, table) as stream:
         records = find_records(stream, numbers)
     column = table.primary_key[0]
     names = ", ".join(table.primary_key)
     bad = []
-    for loser in losers:
+    for conflict in conflicts:
         reason = f"the key ({names}) is longer than an index can hold"
-        if loser.winner is not None:
-            line = records[loser.winner].line
+        if conflict.kept is not None:
+            line = records[conflict.kept].line
             reason = f"the key ({names}) is there again on line {line}, and that row is loaded"
-        is_replayable = loser.winner is None
-        bad.append(BadRow(records[loser.number], (reason,), column, is_replayable))
+        is_replayable = conflict.kept is None
+        bad.append(BadRow(records[conflict.number], (reason,), column, is_replayable))
     return bad

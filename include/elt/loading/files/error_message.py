@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from elt.loading import shown_values, value_formats
 from elt.loading.contract import Column, Table
 from elt.loading.errors import RefusedFileError
-from elt.loading.files import csv_faults
+from elt.loading.files import csv_records
 from elt.loading.files.csv_records import Record
 from elt.loading.files.header import match_names
 from elt.loading.files.repeated_header import AGAIN, Headers
@@ -68,7 +68,7 @@ def _find(
                 yield record
                 return
         elif refused.kind == "end_marker":
-            if csv_faults.MARKER.search(record.raw):
+            if csv_records.MARKER.search(record.raw):
                 yield record
                 return
         elif refused.kind == "header":
@@ -96,10 +96,10 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
         again = f" and again on line {found[1].line}" if len(found) > 1 else ""
         return f": the key ({keys}) of this row is there{again or ' twice'}, it must be unique."
     if refused.kind == "encoding":
-        what = csv_faults.bad_text(record, table) if record else "the text is not UTF-8"
+        what = csv_records.bad_text(record, table) if record else "the text is not UTF-8"
         return f": {what}."
     if refused.kind == "end_marker":
-        return f": {csv_faults.BAD_MARKER}. It needs Postgres 18."
+        return f": {csv_records.BAD_MARKER}. It needs Postgres 18."
     if refused.kind == "limit":
         what = "has more columns" if refused.reason in _WIDE else "a row is larger"
         return f": {what} than the server can take."
@@ -127,8 +127,8 @@ def _structure(record: Record | None, expected: int) -> str:
     if record is None:
         return ": this is not valid CSV."
     if not record.is_closed:
-        return f": {csv_faults.broken_quotes(record)}."
-    fault = csv_faults.wrong_count(record, expected) or csv_faults.OTHER_END
+        return f": {csv_records.broken_quotes(record)}."
+    fault = csv_records.wrong_count(record, expected) or csv_records.OTHER_END
     return f": {fault}{'' if fault.endswith('?') else '.'}"
 
 

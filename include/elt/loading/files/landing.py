@@ -18,7 +18,9 @@ from fsspec.implementations.local import LocalFileSystem
 from elt.loading.errors import SourceError
 from elt.loading.files import local_files
 from elt.loading.files.file_names import (
+    Stray,
     closest_table,
+    describe_strays,
     is_csv,
     is_hidden,
     original,
@@ -27,7 +29,6 @@ from elt.loading.files.file_names import (
     without_extension,
 )
 from elt.loading.files.local_files import NO_ACCESS
-from elt.loading.files.unread_files import Stray, describe
 from elt.shop import SHOP
 
 CONNECTION_ID = "greenery_source"
@@ -204,7 +205,7 @@ def sort_by_table(
             )
     if not any(found.files.values()) and not found.faults:
         strays = [*found.others.values(), *itertools.chain(*found.strays.values())]
-        told = "".join(f" {message}" for _, message in describe(strays)[:3])
+        told = "".join(f" {message}" for _, message in describe_strays(strays)[:3])
         raise SourceError(
             f"The landing folder {url} holds no CSV file. "
             f"Expected <table>.csv, <table>.csv.gz or a folder <table> with such files.{told}"

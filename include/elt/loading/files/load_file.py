@@ -1,38 +1,27 @@
-"""One file, one transaction: all of it is loaded or nothing."""
+"""One file, one transaction: all of it is loaded or nothing; one still being written is left."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import (
-    load_log,
-    load_warnings,
-    merge,
-    primary_key,
-    raw_table,
-    staging_table,
-    value_formats,
-)
+from elt.loading import load_log, load_warnings, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import Table
 from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
-from elt.loading.files import late_files
+from elt.loading.files import load_order
 from elt.loading.files.copy_file import Filled, fill
 from elt.loading.files.csv_records import Record, read_records
-from elt.loading.files.deadline import Deadline
 from elt.loading.files.error_message import explain
-from elt.loading.files.file_stability import wait_until_settled
 from elt.loading.files.landing import Landing, SourceFile
-from elt.loading.files.late_files import Late
-from elt.loading.files.load_order import LoadOrder
+from elt.loading.files.load_order import LateFile, LoadOrder
 from elt.loading.files.stream import hash_file, open_stream
-from elt.loading.load_context import Loader
+from elt.loading.load_context import Clock, Deadline, Loader
 from elt.loading.load_log import Known, LoadResult
 from elt.loading.merge import Counts
 from elt.loading.quarantine import store
@@ -133,7 +122,7 @@ def _load(
             )
             deadline.limit_statements(cursor)
             sha256, columns = filled.sha256, filled.header.names
-            place = late_files.compare(cursor, table, file.path, sha256, order, state)
+            place = load_order.compare_with_later(cursor, table, file.path, sha256, order, state)
             may_shrink = table.name in loader.confirm_shrunk
             counts = _apply(
                 *(cursor, table, load_id, filled, state, place),
@@ -179,7 +168,7 @@ def _apply(
     load_id: int,
     filled: Filled,
     state: raw_table.State,
-    place: Late,
+    place: LateFile,
     *,
     may_shrink: bool,
     latest: datetime | None,
@@ -206,7 +195,7 @@ def _apply(
         )
     place.warn(cursor, table, load_id, held, counts.updated)
     if state == "missing":
-        primary_key.add(cursor, table, staging_table.raw_target(table))
+        staging_table.add_key(cursor, table, staging_table.raw_target(table))
     erased = filled.rows_read - filled.rows - filled.quarantined
     return replace(counts, unchanged=counts.unchanged + left_out + erased)
 
@@ -228,3 +217,32 @@ def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Recor
     # a message does without the line if the file has just become another one
     with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
         yield from read_records(stream, stream.delimiter, first_line=stream.first_line)
+
+
+def wait_until_settled(
+    look: Callable[[], SourceFile], clock: Clock, settle_seconds: float, looks: int = 4
+) -> SourceFile | None:
+    """Return the file once it has been still for ``settle_seconds``, or None if it keeps changing.
+
+    A file that is old enough is returned at once, and so is one of a store that keeps no time. A
+    file from the future (a clock is wrong somewhere) only has to stay as it is for that long.
+    """
+    file = look()
+    for _ in range(looks):
+        wait = seconds_to_wait(file, clock.now(), settle_seconds)
+        if wait <= 0:
+            return file
+        clock.sleep(wait)
+        again = look()
+        if again == file:
+            return file
+        file = again
+    return None
+
+
+def seconds_to_wait(file: SourceFile, now: datetime, settle_seconds: float) -> float:
+    """Return how many seconds a file must still lie unchanged; 0 or less means none."""
+    if file.modified_at is None:
+        return 0
+    age = (now - file.modified_at).total_seconds()
+    return settle_seconds - max(age, 0)

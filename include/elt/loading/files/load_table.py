@@ -10,11 +10,11 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading import load_log, load_warnings, raw_table
 from elt.loading.contract import Table
 from elt.loading.errors import SourceError
-from elt.loading.files import late_files, unread_files
+from elt.loading.files import load_order
+from elt.loading.files.file_names import Stray, describe_strays
 from elt.loading.files.landing import SourceFile
 from elt.loading.files.load_file import load_file
 from elt.loading.files.load_order import LoadOrder
-from elt.loading.files.unread_files import Stray
 from elt.loading.load_context import Loader
 from elt.loading.load_log import LoadResult
 
@@ -42,7 +42,7 @@ def load_table(
         warn_of_unread(cursor, table.name, not_read)
         known = load_log.read_known(cursor, table.name)
         order = LoadOrder(known, (file.path for file in files))
-        late_files.warn_of_byte_order(cursor, table, order)
+        load_order.warn_of_byte_order(cursor, table, order)
         has_news_for_all = raw_table.needs_change(cursor, table)
     if not files:
         _check_nothing(loader, table, not_read, was_loaded=bool(known))
@@ -89,7 +89,7 @@ def _load_in_order(
 
 def warn_of_unread(cursor: Cursor, table_name: str, not_read: Sequence[Stray]) -> None:
     """Warn, once, of what lies in the landing folder and is not read."""
-    for known_by, message in unread_files.describe(not_read):
+    for known_by, message in describe_strays(not_read):
         load_warnings.warn(cursor, table_name, UNREAD, known_by, message, None)
 
 
@@ -99,7 +99,7 @@ def _check_nothing(
     if was_loaded and all(stray.is_unfinished for stray in not_read):
         logger.warning("There is no file for the table %s; it stays as it is.", table.name)
         return
-    told = "".join(f" {message}" for _, message in unread_files.describe(not_read)[:3])
+    told = "".join(f" {message}" for _, message in describe_strays(not_read)[:3])
     never = ", and none was ever loaded" if not was_loaded else " that can be read"
     raise SourceError(
         f"There is no file for the table `{table.name}` in {loader.landing.url}{never}. Expected "

@@ -11,8 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading import load_log, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import Table
 from elt.loading.errors import SourceError
-from elt.loading.files.file_stability import Clock
-from elt.loading.load_context import Transaction
+from elt.loading.load_context import Clock, Transaction
 from elt.loading.quarantine import replay_batch, validate_rows
 from elt.warehouse import lease
 
@@ -102,9 +101,9 @@ def _replay_load(
     bad, records = batch.sort_out()
     bad += validate_rows.stage_records(cursor, table, batch.names, records, latest=latest)
     erased = replay_batch.leave_out_erased(cursor, table)
-    losers, too_long = replay_batch.leave_out_losers(cursor, table)
+    duplicates, too_long = replay_batch.leave_out_key_conflicts(cursor, table)
     bad += batch.too_long(too_long)
-    superseded = losers | replay_batch.leave_out_older(cursor, table, origin_id, latest)
+    superseded = duplicates | replay_batch.leave_out_older(cursor, table, origin_id, latest)
     good = batch.numbers - {row.record.number for row in bad} - erased - superseded
     load_id = None
     if len(bad) < len(batch.rows):

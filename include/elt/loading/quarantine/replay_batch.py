@@ -12,10 +12,9 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from elt.loading import erasure as erased
-from elt.loading import primary_key, raw_table
+from elt.loading import raw_table, staging_table
 from elt.loading.contract import Table
-from elt.loading.files.csv_faults import NO_TEXT
-from elt.loading.files.csv_records import Record, record_of
+from elt.loading.files.csv_records import NO_TEXT, Record, record_of
 from elt.loading.files.file_names import place
 from elt.loading.files.repeated_header import BELOW, Headers
 from elt.loading.load_log import read_known
@@ -167,16 +166,16 @@ def leave_out_erased(cursor: Cursor, table: Table) -> set[int]:
     return before - _numbers(cursor)
 
 
-def leave_out_losers(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
+def leave_out_key_conflicts(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
     """Give ``_new`` its key; return the rows that lost theirs to another, and those too long."""
     target = Target(NEW, NUMBER)
-    if primary_key.add(cursor, table, target) is None:
+    if staging_table.add_key(cursor, table, target) is None:
         return set(), set()
-    losers = primary_key.find_losers(cursor, table, target, len(_numbers(cursor)))
-    primary_key.remove(cursor, table, target, losers)
-    primary_key.add(cursor, table, target)
-    lost = {loser.number for loser in losers if loser.winner is not None}
-    return lost, {loser.number for loser in losers} - lost
+    conflicts = staging_table.find_key_conflicts(cursor, table, target, len(_numbers(cursor)))
+    staging_table.remove_key_conflicts(cursor, table, target, conflicts)
+    staging_table.add_key(cursor, table, target)
+    duplicates = {conflict.number for conflict in conflicts if conflict.kept is not None}
+    return duplicates, {conflict.number for conflict in conflicts} - duplicates
 
 
 def leave_out_older(

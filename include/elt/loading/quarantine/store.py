@@ -13,8 +13,7 @@ from psycopg2.extras import Json, execute_values
 from elt.loading.contract import Table
 from elt.loading.erasure import is_erased
 from elt.loading.errors import RefusedFileError
-from elt.loading.files.csv_faults import swallowed
-from elt.loading.files.csv_records import Record
+from elt.loading.files.csv_records import Record, swallowed
 from elt.loading.staging_table import NEW
 
 SHOW_ROWS = 3

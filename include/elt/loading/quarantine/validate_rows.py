@@ -11,11 +11,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import staging_table, value_formats
 from elt.loading.contract import Column, Table
-from elt.loading.files.csv_faults import faults_of
-from elt.loading.files.csv_records import Record
+from elt.loading.files.csv_records import Record, faults_of
 from elt.loading.quarantine.store import BadRow
-from elt.loading.savepoint import savepoint
-from elt.loading.staging_table import NEW, NUMBER
+from elt.loading.staging_table import NEW, NUMBER, savepoint
 
 TEXT = sql.Identifier("pg_temp", "_text")
 

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from elt.loading.files.file_stability import Clock, wait_until_settled
 from elt.loading.files.landing import SourceFile
+from elt.loading.files.load_file import wait_until_settled
+from elt.loading.load_context import Clock
 
 START = datetime(2021, 2, 10, 6, tzinfo=UTC)
 
