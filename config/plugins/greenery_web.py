@@ -4,8 +4,7 @@ import os
 
 from airflow.plugins_manager import AirflowPlugin
 
-from elt.web.hosts import KnownHostsAlone, of_airflow
-from elt.web.log_in import SlowLogIn
+from elt.web import KnownHostsAlone, SlowLogIn, of_airflow
 
 
 class GreeneryWeb(AirflowPlugin):

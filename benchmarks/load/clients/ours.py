@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import psycopg2
 
 from benchmarks.load.clients.timing import timed
-from elt.loading.database import load_table as database_load
-from elt.loading.database.load_table import DatabaseLoader
+from elt.loading.database import load_tables
+from elt.loading.database.load_tables import DatabaseLoader
 from elt.loading.database.source import database_at, is_database_url, open_snapshot
 from elt.loading.files.landing import find_files, landing_at
 from elt.loading.files.load_table import load_table
@@ -46,7 +46,7 @@ def load_database(source: str, url: str) -> None:
         database, events = database_at(source), declared_tables()["events"]
         with open_snapshot(database) as snapshot:
             loader = DatabaseLoader(database, lambda: transaction(url), "bench")
-            database_load.load_table(loader, snapshot, events)
+            load_tables.load_table(loader, snapshot, events)
 
 
 if __name__ == "__main__":

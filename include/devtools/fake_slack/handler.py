@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from devtools.fake_slack.page import page
 from elt.docker.environment import FAKE_WEBHOOK
-from elt.web.hosts import refusal
+from elt.web import refusal
 
 if TYPE_CHECKING:
     from devtools.fake_slack.server import FakeSlack

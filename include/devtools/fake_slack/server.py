@@ -17,7 +17,7 @@ from typing import Any
 from devtools.fake_slack.handler import MODES, handler
 from devtools.fake_slack.workspace import Workspace
 from elt.docker import environment
-from elt.web.hosts import on_loopback
+from elt.web import on_loopback
 
 PORT = 8065
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from airflow.sdk import Connection
 
-from elt.loading.database.load_all_tables import load_with_all
-from elt.loading.database.load_table import DatabaseLoader
+from elt.loading.database.load_tables import DatabaseLoader, load_with_all
 from elt.loading.database.source import database_of, is_database, open_snapshot
 from elt.loading.files import load_table as load
 from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing

@@ -17,7 +17,7 @@ from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting.record_results import record_task_failure
 from elt.errors import FinalError
-from elt.loading.database.read_log import last_load_id
+from elt.loading.load_log import last_load_id
 from elt.loading.quarantine import replay
 from elt.loading.sources_yaml import declared_tables
 from elt.privacy import rules
@@ -30,8 +30,8 @@ from elt.transform.lineage import Lineage
 from elt.transform.rebuild import request_full_refresh
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
+from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
-from elt.warehouse.source_identity import remember_source
 from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading.contract import Table
 from elt.loading.errors import SourceError
 from elt.shop import SHOP
-from elt.warehouse import lock
+from elt.warehouse.connection import take_lock
 
 SCHEMA = "raw"
 State = Literal["missing", "widened", "ready"]
@@ -37,7 +37,7 @@ def prepare(cursor: Cursor, table: Table) -> State:
     """
     if not _columns(cursor, table):
         # its own lock can't hold off two loads that are both about to make it
-        lock.take(cursor, f"{SCHEMA}.{table.name}")
+        take_lock(cursor, f"{SCHEMA}.{table.name}")
         if not _columns(cursor, table):
             return "missing"
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(name_of(table)))

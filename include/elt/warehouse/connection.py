@@ -1,4 +1,8 @@
-"""Connections to the warehouse: one Airflow connection, and a role for each piece of code."""
+"""Connections to the warehouse: one Airflow connection, a role for each piece of code.
+
+And locks by name, for what is done by one at a time. Not advisory locks: whoever may connect to the
+database may take any of them, and have us wait. To lock a row one must be allowed to change it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import psycopg2
 from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import RetryLaterError
 from elt.warehouse import session
@@ -27,6 +32,33 @@ _OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoi
 FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
 AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
 Role = Literal["loader", "transformer", "publisher"]
+# in whatever mode: a reader too holds up who changes a table's columns
+_LOCK_HOLDERS = """
+    select
+        usename, application_name, pid,
+        to_char(min(xact_start) at time zone 'UTC', 'DD Mon HH24:MI')
+    from pg_stat_activity
+    inner join pg_locks using (pid)
+    inner join pg_class on pg_class.oid = relation
+    where
+        pg_locks.database = (select oid from pg_database where datname = current_database())
+        and granted
+        and pid <> pg_backend_pid()
+        and relnamespace::regnamespace::text = any (%s)
+    group by 1, 2, 3
+    order by min(xact_start), pid
+"""
+_OUR_SCHEMAS = [
+    "raw",
+    "ops",
+    "staging",
+    "intermediate",
+    "snapshots",
+    "marts_build",
+    "untested",
+    "marts",
+]
+_TAKE_LOCK = "select from ops.lock where name = %s for update"
 
 
 class WarehouseUnreachableError(RetryLaterError):
@@ -76,3 +108,27 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
             f"The warehouse at {where} can't be reached as {settings.login}: {reason}. "
             f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
         ) from None
+
+
+def take_lock(cursor: Cursor, name: str) -> None:
+    """Wait until nobody else has the lock, and have it until the loader's transaction ends.
+
+    Raises:
+        psycopg2.errors.LockNotAvailable: if that takes longer than the session's lock_timeout.
+    """
+    cursor.execute(_TAKE_LOCK, [name])
+    if cursor.rowcount == 0:
+        # whoever does so first makes the others wait
+        cursor.execute("insert into ops.lock (name) values (%s) on conflict do nothing", [name])
+        cursor.execute(_TAKE_LOCK, [name])
+
+
+def lock_holders(cursor: Cursor) -> str:
+    """Return who is at work with tables of ours now, in words."""
+    cursor.execute(_LOCK_HOLDERS, [_OUR_SCHEMAS])
+    found = [
+        f"{login} ({program or 'unnamed program'}, process {pid}"
+        + (f", since {since} UTC)" if since else ")")
+        for login, program, pid, since in cursor
+    ]
+    return ", ".join(found) or "none any more"

@@ -1,7 +1,8 @@
-"""The lease of a run: who may load, build and publish.
+"""Whose the warehouse is: one shop's for good, one run's for a time.
 
-Only a run's first task takes it. Every other task asks for it back, which fails once another run
-has taken it in between: then the build holds that run's tables, and going on would mix the two.
+Only a run's first task takes the lease: who may load, build and publish. Every other task asks for
+it back, which fails once another run has taken it in between: then the build holds that run's
+tables, and going on would mix the two.
 """
 
 from __future__ import annotations
@@ -196,3 +197,25 @@ def _refuse(cursor: Cursor) -> NoReturn:
         if holder
         else "No run has begun in this warehouse. Clear this run from its first task, `begin_run`."
     )
+
+
+class OtherShopError(FinalError):
+    """The landing folder is not the one that this warehouse was filled from."""
+
+
+def remember_source(cursor: Cursor, url: str) -> None:
+    """Note where this warehouse's data comes from, once and for all.
+
+    Raises:
+        OtherShopError: if it came from somewhere else before.
+    """
+    cursor.execute("insert into ops.source (url) values (%s) on conflict do nothing", (url,))
+    cursor.execute("select url, first_used_at from ops.source")
+    known, since = cursor.fetchone()
+    if known != url:
+        raise OtherShopError(
+            f"This warehouse holds the shop at {known} (since {since:%d %b %Y}), but the source is "
+            f"now {url}. Two shops in one warehouse would mix their numbers. Use {known} again, or "
+            "start over with an empty warehouse: locally `make reset`. If the same shop's folder "
+            f"only moved: update ops.source set url = '{url}'"
+        )

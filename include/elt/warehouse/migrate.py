@@ -11,8 +11,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
-from elt.warehouse import lock
-from elt.warehouse.connection import WarehouseUnreachableError, connect
+from elt.warehouse.connection import WarehouseUnreachableError, connect, lock_holders
 from elt.warehouse.time_limit import statement_timeout
 
 log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
         except errors.LockNotAvailable:
             raise WarehouseLockedError(
                 f"The warehouse could not be brought up to date: for {wait} others have locked "
-                f"what has to change. At work are {lock.holders(cursor)}. Try again when they are "
+                f"what has to change. At work are {lock_holders(cursor)}. Try again when they are "
                 "done, or have an administrator end one: select pg_terminate_backend(…)"
             ) from None
 

@@ -12,8 +12,7 @@ from typing import Any
 import psycopg2
 
 from elt.loading.contract import Column, Table
-from elt.loading.database.load_all_tables import load_with_all
-from elt.loading.database.load_table import DatabaseLoader
+from elt.loading.database.load_tables import DatabaseLoader, load_with_all
 from elt.loading.database.source import Database
 from elt.loading.load_context import Clock
 from elt.loading.load_log import LoadResult

@@ -10,9 +10,9 @@ import psycopg2
 import pytest
 
 from elt.loading.contract import Column
-from elt.loading.database import copy_between_servers, load_table
-from elt.loading.database.columns import takes
+from elt.loading.database import copy_between_servers, load_tables
 from elt.loading.database.source import SourceUnreachableError, open_snapshot
+from elt.loading.database.source_table import takes
 from elt.loading.errors import SourceError
 
 from .shop_database import EVENTS, ORDERS, PASSWORD, USERS, ShopDatabase
@@ -217,14 +217,14 @@ def test_a_source_lost_in_the_middle_leaves_nothing_half_loaded(
 def test_a_source_lost_right_after_its_rows_leaves_nothing_half_loaded(
     database: ShopDatabase, monkeypatch
 ):
-    warn = load_table.warn_of_unknown_columns
+    warn = load_tables.warn_of_unknown_columns
 
     def lose_and_warn(*arguments):
         end_readers(database)
         warn(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(load_table, "warn_of_unknown_columns", lose_and_warn)
+        patch.setattr(load_tables, "warn_of_unknown_columns", lose_and_warn)
         with pytest.raises(SourceUnreachableError, match="was lost while it was read"):
             database.load("users", [USERS])
     assert database.shop.rows("select count(*) from ops.load") == [(0,)]
@@ -263,7 +263,7 @@ def test_what_the_source_says_while_it_is_read_stays_inside(database: ShopDataba
     def of_a_number(snapshot, table):
         return psycopg2.sql.SQL("select user_id, (email::int)::text from public.users")
 
-    monkeypatch.setattr(load_table, "select_of", of_a_number)
+    monkeypatch.setattr(load_tables, "select_of", of_a_number)
     with pytest.raises(SourceError, match=r"can't be read \(InvalidTextRepresentation\)") as error:
         database.load("users", [USERS])
     assert SECRET not in "".join(traceback.format_exception(error.value))

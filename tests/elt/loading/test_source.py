@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from elt.loading.contract import Column
-from elt.loading.database import load_all_tables
+from elt.loading.database import load_tables
 from elt.loading.errors import SourceError
 
 from .shop_database import EVENTS, ORDERS, TABLES, USERS, ShopDatabase
@@ -186,7 +186,7 @@ def test_a_new_column_is_read_for_all_rows(database: ShopDatabase):
 def test_all_tables_are_read_in_one_snapshot(database: ShopDatabase, monkeypatch):
     """What is written between the reads of two tables is seen in none of them."""
     database.run(ROWS)
-    load_table = load_all_tables.load_table
+    load_table = load_tables.load_table
 
     def and_then_a_sale(loader, snapshot, table):
         result = load_table(loader, snapshot, table)
@@ -196,7 +196,7 @@ def test_all_tables_are_read_in_one_snapshot(database: ShopDatabase, monkeypatch
         )
         return result
 
-    monkeypatch.setattr(load_all_tables, "load_table", and_then_a_sale)
+    monkeypatch.setattr(load_tables, "load_table", and_then_a_sale)
     database.load("users")
     assert database.shop.rows("select count(*) from raw.orders") == [(2,)]
     assert database.shop.rows("select count(*) from raw.users") == [(3,)]
@@ -240,9 +240,9 @@ def test_a_run_that_begins_again_reads_again(database: ShopDatabase):
     last = database.shop.rows("select max(load_id) from ops.load")[0][0]
     tables = {table.name: table for table in TABLES}
     loader = database.loader("one")
-    since = load_all_tables.load_with_all(loader, tables, "orders", since=last)
+    since = load_tables.load_with_all(loader, tables, "orders", since=last)
     assert since.load_id > first.load_id
-    assert load_all_tables.load_with_all(loader, tables, "orders", since=last) == since
+    assert load_tables.load_with_all(loader, tables, "orders", since=last) == since
 
 
 def test_a_refused_table_stops_only_itself_until_its_own_task_reads_all_again(
@@ -273,7 +273,7 @@ def test_a_lost_turn_is_noticed_before_another_table_is_written(
     database: ShopDatabase, monkeypatch
 ):
     database.run(ROWS)
-    load_table = load_all_tables.load_table
+    load_table = load_tables.load_table
 
     def and_then_lose_the_turn(loader, snapshot, table):
         result = load_table(loader, snapshot, table)
@@ -283,7 +283,7 @@ def test_a_lost_turn_is_noticed_before_another_table_is_written(
         )
         return result
 
-    monkeypatch.setattr(load_all_tables, "load_table", and_then_lose_the_turn)
+    monkeypatch.setattr(load_tables, "load_table", and_then_lose_the_turn)
     with pytest.raises(psycopg2.OperationalError):
         database.load("orders")
     assert database.shop.rows("select table_name from ops.load") == [(ORDERS.name,)]

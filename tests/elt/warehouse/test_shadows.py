@@ -14,8 +14,8 @@ from elt.publishing.rollback import roll_back
 from elt.transform import overrides
 from elt.transform.rebuild import request_rebuild
 from elt.warehouse.connection import transaction
+from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
-from elt.warehouse.source_identity import remember_source
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
