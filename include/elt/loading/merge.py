@@ -73,83 +73,6 @@ FEW_SHARE = 20
 NEWS_SHARE = 10
 
 
-def statement_parts(
-    table: Table,
-    load_id: int,
-    given: Collection[str] | None = None,
-    *,
-    same_source: Sequence[int] = (),
-    latest: datetime | None = None,
-) -> dict[str, sql.Composable]:
-    """Return what the statements are made of. Columns that were not ``given`` stay as they are.
-
-    See ``merge.apply`` for the others. ``same_source`` are loads.
-    """
-    keys = table.primary_key
-    given = table.column_names if given is None else given
-    others = [name for name in table.other_columns if name in given]
-    versions = table.version and (column_of("old", table.version), column_of("new", table.version))
-    log_keys = dict.fromkeys((*table.change_key, *keys))
-    return {
-        "raw": raw_table.name_of(table),
-        "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
-        "new": NEW,
-        "table": sql.Literal(table.name),
-        "load_id": sql.Literal(load_id),
-        "columns": _comma_separated(map(sql.Identifier, table.column_names)),
-        "values": _comma_separated(column_of("new", name) for name in table.column_names),
-        "assignments": sql.SQL("").join(
-            sql.SQL("{} = {}, ").format(sql.Identifier(name), column_of("new", name))
-            for name in others
-        ),
-        "keys": _comma_separated(map(sql.Identifier, keys)),
-        "same_key": sql.SQL(" and ").join(
-            sql.SQL("{} = {}").format(column_of("old", key), column_of("new", key)) for key in keys
-        ),
-        "differs": sql.SQL("({}) is distinct from ({})").format(
-            _comma_separated(column_of("old", name) for name in others),
-            _comma_separated(column_of("new", name) for name in others),
-        )
-        if others
-        else sql.SQL("false"),
-        "is_newer": _is_newer(table, same_source, latest),
-        "is_lowered": sql.SQL("coalesce({1} < {0}, {0} is not null)").format(*versions)
-        if versions
-        else sql.SQL("false"),
-        "old_key": _object((name, column_of("old", name)) for name in log_keys),
-        "new_key": _object(
-            (name, column_of("new" if name in given else "old", name)) for name in log_keys
-        ),
-    }
-
-
-def _is_newer(table: Table, same_source: Sequence[int], latest: datetime | None) -> sql.Composable:
-    if not table.version:
-        return sql.SQL("true")
-    old, new = column_of("old", table.version), column_of("new", table.version)
-    condition = sql.SQL("coalesce({1} >= {0}, {0} is null)").format(old, new)
-    if same_source:
-        condition += sql.SQL(" or old._load_id = any({}::bigint[])").format(
-            sql.Literal(list(same_source))
-        )
-    if latest:
-        condition += sql.SQL(" or coalesce({} > {}, false)").format(old, sql.Literal(latest))
-    return sql.SQL("({})").format(condition)
-
-
-def column_of(side: str, name: str) -> sql.Identifier:
-    return sql.Identifier(side, name)
-
-
-def _comma_separated(parts: Iterable[sql.Composable]) -> sql.Composed:
-    return sql.SQL(", ").join(parts)
-
-
-def _object(columns: Iterable[tuple[str, sql.Identifier]]) -> sql.Composed:
-    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in columns)
-    return sql.SQL("jsonb_build_object({})").format(_comma_separated(pairs))
-
-
 @dataclass(frozen=True)
 class Counts:
     """Rows by what happened to them. Deleted ones were not in the file.
@@ -281,3 +204,80 @@ def _count_vanished(
             f"confirm that `{table.name}` really shrank (confirm_shrunk).",
         )
     return 0 if quarantined else living - kept
+
+
+def statement_parts(
+    table: Table,
+    load_id: int,
+    given: Collection[str] | None = None,
+    *,
+    same_source: Sequence[int] = (),
+    latest: datetime | None = None,
+) -> dict[str, sql.Composable]:
+    """Return what the statements are made of. Columns that were not ``given`` stay as they are.
+
+    See ``merge.apply`` for the others. ``same_source`` are loads.
+    """
+    keys = table.primary_key
+    given = table.column_names if given is None else given
+    others = [name for name in table.other_columns if name in given]
+    versions = table.version and (column_of("old", table.version), column_of("new", table.version))
+    log_keys = dict.fromkeys((*table.change_key, *keys))
+    return {
+        "raw": raw_table.name_of(table),
+        "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
+        "new": NEW,
+        "table": sql.Literal(table.name),
+        "load_id": sql.Literal(load_id),
+        "columns": _comma_separated(map(sql.Identifier, table.column_names)),
+        "values": _comma_separated(column_of("new", name) for name in table.column_names),
+        "assignments": sql.SQL("").join(
+            sql.SQL("{} = {}, ").format(sql.Identifier(name), column_of("new", name))
+            for name in others
+        ),
+        "keys": _comma_separated(map(sql.Identifier, keys)),
+        "same_key": sql.SQL(" and ").join(
+            sql.SQL("{} = {}").format(column_of("old", key), column_of("new", key)) for key in keys
+        ),
+        "differs": sql.SQL("({}) is distinct from ({})").format(
+            _comma_separated(column_of("old", name) for name in others),
+            _comma_separated(column_of("new", name) for name in others),
+        )
+        if others
+        else sql.SQL("false"),
+        "is_newer": _is_newer(table, same_source, latest),
+        "is_lowered": sql.SQL("coalesce({1} < {0}, {0} is not null)").format(*versions)
+        if versions
+        else sql.SQL("false"),
+        "old_key": _object((name, column_of("old", name)) for name in log_keys),
+        "new_key": _object(
+            (name, column_of("new" if name in given else "old", name)) for name in log_keys
+        ),
+    }
+
+
+def _is_newer(table: Table, same_source: Sequence[int], latest: datetime | None) -> sql.Composable:
+    if not table.version:
+        return sql.SQL("true")
+    old, new = column_of("old", table.version), column_of("new", table.version)
+    condition = sql.SQL("coalesce({1} >= {0}, {0} is null)").format(old, new)
+    if same_source:
+        condition += sql.SQL(" or old._load_id = any({}::bigint[])").format(
+            sql.Literal(list(same_source))
+        )
+    if latest:
+        condition += sql.SQL(" or coalesce({} > {}, false)").format(old, sql.Literal(latest))
+    return sql.SQL("({})").format(condition)
+
+
+def column_of(side: str, name: str) -> sql.Identifier:
+    return sql.Identifier(side, name)
+
+
+def _comma_separated(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+def _object(columns: Iterable[tuple[str, sql.Identifier]]) -> sql.Composed:
+    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in columns)
+    return sql.SQL("jsonb_build_object({})").format(_comma_separated(pairs))

@@ -38,6 +38,17 @@ logger = logging.getLogger(__name__)
 WHAT_NOW = "Nothing of this table was loaded. Mend it in the shop's database and run again."
 
 
+@dataclass(frozen=True)
+class DatabaseLoader:
+    """What a load from a database needs from outside; see ``Loader``."""
+
+    database: Database
+    transaction: Transaction
+    run_id: str
+    confirm_shrunk: Collection[str] = ()
+    clock: Clock = field(default_factory=Clock)
+
+
 def load_with_all(
     loader: DatabaseLoader, tables: Mapping[str, Table], wanted: str, *, since: int = 0
 ) -> LoadResult:
@@ -72,17 +83,6 @@ def load_with_all(
     if wanted in refused:
         raise refused[wanted]
     return results[wanted]
-
-
-@dataclass(frozen=True)
-class DatabaseLoader:
-    """What a load from a database needs from outside; see ``Loader``."""
-
-    database: Database
-    transaction: Transaction
-    run_id: str
-    confirm_shrunk: Collection[str] = ()
-    clock: Clock = field(default_factory=Clock)
 
 
 def load_table(loader: DatabaseLoader, snapshot: Snapshot, table: Table) -> LoadResult:

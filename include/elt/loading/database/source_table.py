@@ -46,6 +46,18 @@ _UNKNOWN = (
 )
 
 
+@dataclass(frozen=True)
+class Window:
+    """What is read of a table. Values are text, as Postgres writes them in UTC.
+
+    ``watermark_from`` is None where the whole table is read; ``reached`` is how far earlier reads
+    came.
+    """
+
+    watermark_from: str | None = None
+    reached: str | None = None
+
+
 def takes(data_type: str, source_type: str) -> bool:
     """Tell whether a contract's type holds every value of a type of the source."""
     return data_type == "text" or source_type in _TAKES[data_type]
@@ -152,18 +164,6 @@ def _misfit(table: Table, types: list[str]) -> str:
                 f"{SHOP.contracts.name}"
             )
     return ""
-
-
-@dataclass(frozen=True)
-class Window:
-    """What is read of a table. Values are text, as Postgres writes them in UTC.
-
-    ``watermark_from`` is None where the whole table is read; ``reached`` is how far earlier reads
-    came.
-    """
-
-    watermark_from: str | None = None
-    reached: str | None = None
 
 
 def describe_read(snapshot: Snapshot, table: Table) -> str:

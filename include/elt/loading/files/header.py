@@ -34,62 +34,6 @@ HEADER_BYTES = 128 << 10
 NEAR = 0.75
 
 
-def format_of(head: bytes) -> str:
-    """Say what a file that is something else than text with delimiters looks like, or nothing."""
-    start = head.lstrip()
-    return next((text for signature, text in _FORMATS if start.startswith(signature)), "")
-
-
-def describe_format(table: Table, head: bytes) -> str:
-    """Say what a file looks like whose header is not the table's, and what takes it; or nothing."""
-    if look := format_of(head):
-        return look
-    if utf_16 := _utf_16(head):
-        return f"It looks like UTF-16: set `encoding: {utf_16}` {IN_CONTRACT}, or save it as UTF-8."
-    if b"\0" in head:
-        return "It looks like a binary file."
-    line = head.splitlines()[0] if head else b""
-    if table.encoding:
-        read_as = f"It was read as {table.encoding}, as `encoding` says {IN_CONTRACT}."
-        return _other_delimiter(table, line) or read_as
-    if not is_utf8(line):
-        return (
-            f"Its text is not UTF-8: set `encoding` {IN_CONTRACT}, such as cp1252 or latin1, or "
-            "save it as UTF-8."
-        )
-    return _other_delimiter(table, line)
-
-
-def _utf_16(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if len(head) > 3 and head[1::2][:4].strip(b"\0") == b"":
-        return "utf-16-le"
-    return "utf-16-be" if len(head) > 3 and head[::2][:4].strip(b"\0") == b"" else ""
-
-
-def _other_delimiter(table: Table, line: bytes) -> str:
-    """Say which delimiter finds more of the table's columns in the header."""
-    text = line[:_LOOKED_AT].decode("utf-8", "replace")
-    expected = _DELIMITERS.get(table.delimiter, f"`{table.delimiter}`")
-    best, most = "", _count_columns(table, text, table.delimiter)
-    for delimiter in _DELIMITERS:
-        if (found := _count_columns(table, text, delimiter)) > most:
-            best, most = delimiter, found
-    if not best:
-        return ""
-    shown = "\\t" if best == "\t" else best
-    return (
-        f"Its fields are parted by {_DELIMITERS[best]}; expected {expected}. "
-        f'Set `delimiter: "{shown}"` {IN_CONTRACT}, or export it with {expected}.'
-    )
-
-
-def _count_columns(table: Table, line: str, delimiter: str) -> int:
-    names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
-    return sum(table.column(name.strip().lower()) is not None for name in names)
-
-
 @dataclass(frozen=True)
 class Header:
     """The columns of a file in its order, those that the contract has by the contract's names.
@@ -221,3 +165,59 @@ def _no_header(
 def _remedy(table: Table, stream: Stream) -> str:
     end = "Nothing of this file was loaded. Mend it and run again."
     return " ".join(part for part in (describe_format(table, stream.head), end) if part)
+
+
+def format_of(head: bytes) -> str:
+    """Say what a file that is something else than text with delimiters looks like, or nothing."""
+    start = head.lstrip()
+    return next((text for signature, text in _FORMATS if start.startswith(signature)), "")
+
+
+def describe_format(table: Table, head: bytes) -> str:
+    """Say what a file looks like whose header is not the table's, and what takes it; or nothing."""
+    if look := format_of(head):
+        return look
+    if utf_16 := _utf_16(head):
+        return f"It looks like UTF-16: set `encoding: {utf_16}` {IN_CONTRACT}, or save it as UTF-8."
+    if b"\0" in head:
+        return "It looks like a binary file."
+    line = head.splitlines()[0] if head else b""
+    if table.encoding:
+        read_as = f"It was read as {table.encoding}, as `encoding` says {IN_CONTRACT}."
+        return _other_delimiter(table, line) or read_as
+    if not is_utf8(line):
+        return (
+            f"Its text is not UTF-8: set `encoding` {IN_CONTRACT}, such as cp1252 or latin1, or "
+            "save it as UTF-8."
+        )
+    return _other_delimiter(table, line)
+
+
+def _utf_16(head: bytes) -> str:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(head) > 3 and head[1::2][:4].strip(b"\0") == b"":
+        return "utf-16-le"
+    return "utf-16-be" if len(head) > 3 and head[::2][:4].strip(b"\0") == b"" else ""
+
+
+def _other_delimiter(table: Table, line: bytes) -> str:
+    """Say which delimiter finds more of the table's columns in the header."""
+    text = line[:_LOOKED_AT].decode("utf-8", "replace")
+    expected = _DELIMITERS.get(table.delimiter, f"`{table.delimiter}`")
+    best, most = "", _count_columns(table, text, table.delimiter)
+    for delimiter in _DELIMITERS:
+        if (found := _count_columns(table, text, delimiter)) > most:
+            best, most = delimiter, found
+    if not best:
+        return ""
+    shown = "\\t" if best == "\t" else best
+    return (
+        f"Its fields are parted by {_DELIMITERS[best]}; expected {expected}. "
+        f'Set `delimiter: "{shown}"` {IN_CONTRACT}, or export it with {expected}.'
+    )
+
+
+def _count_columns(table: Table, line: str, delimiter: str) -> int:
+    names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    return sum(table.column(name.strip().lower()) is not None for name in names)

@@ -88,6 +88,35 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
     raise SourceError(message)
 
 
+def wait_until_settled(
+    look: Callable[[], SourceFile], clock: Clock, settle_seconds: float, looks: int = 4
+) -> SourceFile | None:
+    """Return the file once it has been still for ``settle_seconds``, or None if it keeps changing.
+
+    A file that is old enough is returned at once, and so is one of a store that keeps no time. A
+    file from the future (a clock is wrong somewhere) only has to stay as it is for that long.
+    """
+    file = look()
+    for _ in range(looks):
+        wait = seconds_to_wait(file, clock.now(), settle_seconds)
+        if wait <= 0:
+            return file
+        clock.sleep(wait)
+        again = look()
+        if again == file:
+            return file
+        file = again
+    return None
+
+
+def seconds_to_wait(file: SourceFile, now: datetime, settle_seconds: float) -> float:
+    """Return how many seconds a file must still lie unchanged; 0 or less means none."""
+    if file.modified_at is None:
+        return 0
+    age = (now - file.modified_at).total_seconds()
+    return settle_seconds - max(age, 0)
+
+
 def _load(
     loader: Loader,
     table: Table,
@@ -217,32 +246,3 @@ def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Recor
     # a message does without the line if the file has just become another one
     with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
         yield from read_records(stream, stream.delimiter, first_line=stream.first_line)
-
-
-def wait_until_settled(
-    look: Callable[[], SourceFile], clock: Clock, settle_seconds: float, looks: int = 4
-) -> SourceFile | None:
-    """Return the file once it has been still for ``settle_seconds``, or None if it keeps changing.
-
-    A file that is old enough is returned at once, and so is one of a store that keeps no time. A
-    file from the future (a clock is wrong somewhere) only has to stay as it is for that long.
-    """
-    file = look()
-    for _ in range(looks):
-        wait = seconds_to_wait(file, clock.now(), settle_seconds)
-        if wait <= 0:
-            return file
-        clock.sleep(wait)
-        again = look()
-        if again == file:
-            return file
-        file = again
-    return None
-
-
-def seconds_to_wait(file: SourceFile, now: datetime, settle_seconds: float) -> float:
-    """Return how many seconds a file must still lie unchanged; 0 or less means none."""
-    if file.modified_at is None:
-        return 0
-    age = (now - file.modified_at).total_seconds()
-    return settle_seconds - max(age, 0)
