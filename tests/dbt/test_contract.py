@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from elt.alerting.messages.phrases import node_in_words
+from elt.alerting.messages.phrases import describe_node
 from elt.alerting.redact import dbt_words
 from tests.dbt.test_incremental_by_key import Small
 
@@ -30,7 +30,7 @@ def test_a_column_of_another_type_is_named_and_nothing_is_built(warehouse, tmp_p
     with pytest.raises(AssertionError) as refused:
         small.build()
     (message,) = refused.value.args[0]
-    said = node_in_words("model.small.people", None, "error", None, dbt_words(message))
+    said = describe_node("model.small.people", None, "error", None, dbt_words(message))
     assert "`people` could not be built" in said
     assert "enforced contract that failed" in said
     assert "seconds" in said

@@ -42,14 +42,14 @@ class Local(Commands):
             processes.forget_terminal()
             return PIPE_CLOSED
 
-    def in_words(self, error: Exception) -> str | None:
+    def message_of(self, error: Exception) -> str | None:
         if isinstance(error, BrokenPipeError):
             return None
         if isinstance(error, OSError):
             return machine.file_trouble(error, Home().state)
         if isinstance(error, psycopg2.OperationalError):
             return str(error).strip()
-        return super().in_words(error)
+        return super().message_of(error)
 
 
 @click.group(cls=Local)
@@ -94,7 +94,7 @@ def up(home: Home, source: str | None, slack: str | None) -> None:
 def slack(home: Home) -> None:
     """Start the fake Slack, which shows alerts in a browser."""
     address = fake_slack.start(home)
-    print(fake_slack.in_words(home, address, services.up(home) is not None))
+    print(fake_slack.describe(home, address, services.up(home) is not None))
 
 
 @greenery.command()

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from devtools.fake_slack.server import PORT
-from devtools.local import files, machine, processes
+from devtools.local import machine, processes
 from devtools.local.postgres import free_port
 from devtools.local.processes import Started
 from devtools.local.services import SLACK as VARIABLE
 from devtools.local.state_folder import Home, port_is_taken
-from elt.docker.environment import FAKE_CHANNEL, local_connection
+from elt.docker.environment import FAKE_CHANNEL, local_connection, write_private
 from elt.errors import EltError
 
 START_TIMEOUT = 20
@@ -39,7 +39,7 @@ def start(home: Home) -> str:
         port = home.remembered("slack_port", free_port, anew=True)
     command = [sys.executable, "-m", "devtools.fake_slack", "--port", str(port)]
     born = processes.spawn(command, home.root, _log(home), {**os.environ, "PYTHONUNBUFFERED": "1"})
-    files.write(_file(home), json.dumps({"process": born, "port": port}))
+    write_private(_file(home), json.dumps({"process": born, "port": port}))
     deadline = time.monotonic() + START_TIMEOUT
     while not port_is_taken(port):
         if not processes.alive(born) or time.monotonic() > deadline:
@@ -86,7 +86,7 @@ def use(home: Home, asked: str | None) -> str | None:
     return address
 
 
-def in_words(home: Home, address: str, airflow_is_up: bool) -> str:
+def describe(home: Home, address: str, airflow_is_up: bool) -> str:
     """Return what a person is told about the fake Slack that runs."""
     lines = [
         f"Slack is up: http://{address} (a fake one, it shows what {FAKE_CHANNEL} would).",

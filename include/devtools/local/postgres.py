@@ -23,10 +23,11 @@ from pwd import struct_passwd
 
 import psycopg2
 
-from devtools.local import files, machine, postmaster
+from devtools.local import machine, postmaster
 from devtools.local.databases import LOGINS, WAREHOUSE, bootstrap
 from devtools.local.plain_paths import OUTSIDE, is_plain
 from devtools.local.server_account import PostgresError, is_reachable, run_as_server, server_account
+from elt.docker.environment import write_private
 from elt.warehouse import session
 
 SERVER_SETTINGS = {
@@ -161,7 +162,7 @@ def _read(state: Path) -> Server | None:
 
 
 def _write(state: Path, server: Server) -> None:
-    files.write(_settings_file(state), json.dumps(asdict(server), indent=1))
+    write_private(_settings_file(state), json.dumps(asdict(server), indent=1))
 
 
 def _data(server: Server) -> Path:
@@ -228,7 +229,7 @@ def _new_home(state: Path, account: struct_passwd | None) -> Path:
         # path to a shell. So server and data go elsewhere.
         home.rmdir()
         home = Path(OUTSIDE, f"greenery-postgres-{secrets.token_hex(8)}")
-        files.write(state / ELSEWHERE, str(home))
+        write_private(state / ELSEWHERE, str(home))
         home.mkdir(mode=0o700)
         _copy_wheel(home / "server")
     home.chmod(0o700)

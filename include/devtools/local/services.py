@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from devtools.local import files, processes
+from devtools.local import processes
 from devtools.local.processes import Started
 from devtools.local.state_folder import Home, port_is_taken
+from elt.docker.environment import write_private
 from elt.errors import EltError
 
 SLACK = "AIRFLOW_CONN_GREENERY_SLACK"
@@ -144,7 +145,7 @@ def watch(home: Home) -> None:
 
 
 def _remember(home: Home, started: Mapping[str, Started], what_for: Purpose) -> None:
-    files.write(_file(home), json.dumps({"purpose": asdict(what_for), "processes": started}))
+    write_private(_file(home), json.dumps({"purpose": asdict(what_for), "processes": started}))
 
 
 def _started(home: Home) -> dict[str, Started]:

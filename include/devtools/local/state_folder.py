@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devtools.local import files, postgres
+from devtools.local import postgres
 from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.plain_paths import are_links, is_plain, is_short, make_links, remove_links
 from devtools.local.postgres import Server
+from elt.docker.environment import write_private
 from elt.shop import SHOP
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +81,7 @@ class Home:
         settings = json.loads(file.read_text()) if file.exists() else {}
         if anew or name not in settings:
             settings[name] = make()
-            files.write(file, json.dumps(settings, indent=1))
+            write_private(file, json.dumps(settings, indent=1))
         return settings[name]
 
     @property

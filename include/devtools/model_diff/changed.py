@@ -15,11 +15,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from devtools.model_diff import base
-from devtools.model_diff.dbt import GOOD, Dbt
+from devtools.model_diff.dbt import Dbt
 from devtools.model_diff.difference import Difference, compare
 from devtools.model_diff.report import Outcome
 from elt.errors import EltError
 from elt.publishing.table_schema import BUILD, MARTS
+from elt.transform.project import GOOD
 from elt.warehouse import session
 
 

@@ -13,8 +13,6 @@ from typing import Any
 from elt.errors import EltError
 from elt.transform.manifest import DBT
 
-GOOD = ("success", "pass", "warn")
-
 
 class DbtFailedError(EltError):
     """dbt could not even begin; the message is dbt's own."""

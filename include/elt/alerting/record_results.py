@@ -172,7 +172,7 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
         return None
     nodes = _nodes(manifest)
     return "\n".join(
-        phrases.node_in_words(
+        phrases.describe_node(
             result.unique_id,
             nodes.get(result.unique_id),
             result.status,

@@ -12,6 +12,7 @@ from elt.alerting.messages import phrases
 from elt.alerting.run_facts import Facts, RunContext
 from elt.transform.lineage import Lineage
 from elt.transform.overrides import would_fail
+from elt.transform.project import GOOD
 
 Kind = Literal["late", "run", "load", "task", "model", "test"]
 
@@ -35,7 +36,6 @@ class Failure:
 
 # the likely root first
 ORDER = ("late", "run", "load", "task", "model", "test")
-GOOD = ("success", "pass", "warn")
 # the key of a run that takes too long
 SLOW_RUN = "late:run"
 REASONS = {
@@ -130,7 +130,7 @@ def _recorded(hint: RunContext, facts: Facts, lineage: Lineage | None) -> list[F
             continue  # it was tried again, and failed of something else
         if hint.state == "running" and task not in last_failure:
             continue  # it will be tried again
-        sentence = phrases.node_in_words(
+        sentence = phrases.describe_node(
             result.unique_id,
             nodes.get(result.unique_id),
             result.status,
@@ -214,7 +214,7 @@ def _overridden_tests(facts: Facts, lineage: Lineage) -> list[Failure]:
             Failure(
                 "test",
                 one.unique_id,
-                f"{phrases.failed_test(one.unique_id, node, one.failures)}; {one.in_words}",
+                f"{phrases.failed_test(one.unique_id, node, one.failures)}; {one.description}",
                 task,
                 unique_id=one.unique_id,
                 owner=result.owner or phrases.owner_of(one.unique_id, lineage.nodes),

@@ -47,13 +47,13 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except Exception as error:
-            words = self.in_words(error)
+            words = self.message_of(error)
             if words is None:
                 raise
             print(words, file=sys.stderr)
             return FAILED
 
-    def in_words(self, error: Exception) -> str | None:
+    def message_of(self, error: Exception) -> str | None:
         """Return what to tell of an error, or None if it is a fault of ours, to be shown whole."""
         return str(error).strip() if isinstance(error, EltError) else None
 

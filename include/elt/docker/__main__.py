@@ -39,8 +39,8 @@ def main(command: list[str]) -> None:
         if Path(os.environ.get("TMPDIR", "")) == TEMPORARY:
             make_empty(TEMPORARY)
     if "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" in made:
-        with open(os.open(environment.UI_PASSWORDS, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-            json.dump({"admin": environment.read_secret("ui_password")}, out)
+        password = environment.read_secret("ui_password")
+        environment.write_private(environment.UI_PASSWORDS, json.dumps({"admin": password}))
     os.execve(NEXT, [NEXT, *command], {**os.environ, **made})
 
 

@@ -55,12 +55,18 @@ def make_missing_secrets(folder: Path = SECRETS_FOLDER) -> list[str]:
     return made
 
 
-def write_secret(name: str, value: str, folder: Path = SECRETS_FOLDER) -> None:
-    """Write a secret's file, whole or not at all, readable by its owner alone."""
-    temporary = folder / f".{name}.new"
+def write_private(file: Path, text: str) -> None:
+    """Put a text in the place of a file, whole or not at all, readable by its owner alone."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.new")
     with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-        out.write(value)
-    temporary.replace(folder / name)
+        out.write(text)
+    temporary.replace(file)
+
+
+def write_secret(name: str, value: str, folder: Path = SECRETS_FOLDER) -> None:
+    """Write a secret's file."""
+    write_private(folder / name, value)
 
 
 def read_secret(name: str, folder: Path = SECRETS_FOLDER) -> str:

@@ -66,7 +66,7 @@ def warnings(
     for mart, model in lineage.marts.items():
         rests_on = {model, *lineage.ancestors([model])}
         parts = [
-            f"The failed test {lineage.nodes[one.unique_id]['name']} was {one.in_words}."
+            f"The failed test {lineage.nodes[one.unique_id]['name']} was {one.description}."
             for one in overridden
             if rests_on & {*lineage.tested(one.unique_id)}
         ]

@@ -14,12 +14,11 @@ from elt.publishing.row_diff import RowCounts, make_equal
 from elt.publishing.table_schema import BUILD, MARTS, PublishRefusedError, naming_mart
 from elt.transform import overrides
 from elt.transform.lineage import Lineage
+from elt.transform.project import GOOD
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
-
-GOOD = ("success", "pass", "warn")
 
 
 def publish(run_id: str, lineage: Lineage) -> RowCounts:
@@ -112,7 +111,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         if count.changed:
             log.info("marts.%s: %s", mart, count)
     for one in overridden:
-        log.warning("Published with an overridden test: %s, %s", one.unique_id, one.in_words)
+        log.warning("Published with an overridden test: %s, %s", one.unique_id, one.description)
     log.info("Published %d marts: %d rows changed", len(counts), total.changed)
     return total
 

@@ -34,7 +34,7 @@ class Finding:
     # None: not rows, but its columns or its key; or it is gone
     rows: int | None
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         if self.rows is None:
             return f"{MARTS}.{self.mart} has other columns, or another key, or is gone"
         rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
@@ -84,7 +84,7 @@ def verify(marts: Iterable[str]) -> list[str]:
     if findings:
         first = findings[0].mart
         raise MartsChangedError(
-            f"{', '.join(finding.in_words() for finding in findings)}: not what was published. "
+            f"{', '.join(finding.describe() for finding in findings)}: not what was published. "
             "Something other than a run has changed it, or its build. The next run builds it "
             "anew and puts it right; trigger `{SHOP.dag_id}` to have it now. To see: select * from "
             f"{MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "

@@ -38,7 +38,7 @@ class Override:
     failures: int | None = None
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         by = f" by {self.made_by}" if self.made_by else ""
         return f"let through until {_time(self.until)}{by}: {self.reason.rstrip('.')}"
 
@@ -208,7 +208,7 @@ def decide(
     until = end_of(now, day=day, days=days)
     made = let_through(cursor, unique_id, reason, until, by)
     return (
-        f"`{test}` is {made.in_words}.\n"
+        f"`{test}` is {made.description}.\n"
         "Start a new run, or clear its task with its downstream. Each publication that rests on "
         "it says so in marts.data_status.warnings."
     )
@@ -218,4 +218,4 @@ def _listed(cursor: Cursor) -> str:
     found = active(cursor)
     if not found:
         return "No test is let through."
-    return "\n".join(f"{one.unique_id.split('.')[2]}: {one.in_words}" for one in found)
+    return "\n".join(f"{one.unique_id.split('.')[2]}: {one.description}" for one in found)

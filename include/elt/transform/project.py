@@ -14,6 +14,8 @@ import yaml
 from elt.shop import SHOP
 
 PROJECT = SHOP.dbt_project
+# what dbt says of a node that went well
+GOOD = ("success", "pass", "warn")
 
 
 def project_name(project: Path = PROJECT) -> str:

@@ -25,7 +25,7 @@ def test_it_starts_once_is_found_again_and_stops(home):
     address = fake_slack.start(home)
     assert httpx.get(f"http://{address}/", trust_env=False).status_code == 200
     assert fake_slack.start(home) == address == fake_slack.running(home)
-    assert f"http://{address}" in fake_slack.in_words(home, address, airflow_is_up=False)
+    assert f"http://{address}" in fake_slack.describe(home, address, airflow_is_up=False)
     assert fake_slack.stop(home)
     assert fake_slack.running(home) is None
     assert not fake_slack.stop(home)

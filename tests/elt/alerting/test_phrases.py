@@ -158,7 +158,7 @@ def test_a_failed_test_says_what_must_hold_and_how_many_break_it(node, failures,
     ],
 )
 def test_a_node_that_could_not_run_says_so(unique_id, status, message, sentence):
-    assert phrases.node_in_words(unique_id, None, status, None, message) == sentence
+    assert phrases.describe_node(unique_id, None, status, None, message) == sentence
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_last_word_on_a_test_counts(warehouse):
     let_through("test.b", datetime(2000, 1, 1, tzinfo=UTC))
     with transaction("loader") as cursor:
         (one,) = overrides.active(cursor)
-        assert one.in_words == "let through until 1 Jan 2998 00:00 UTC by ada: better known"
+        assert one.description == "let through until 1 Jan 2998 00:00 UTC by ada: better known"
         assert overrides.end(cursor, "test.a", "bob")
         assert not overrides.end(cursor, "test.a", "bob")
         assert not overrides.end(cursor, "test.b", "bob")

@@ -117,7 +117,7 @@ def excused(sample: Mapping[str, Any] | None, *, are_more: bool = False) -> str:
     return f"; as to the parent, {'besides, ' if are_more else ''}{listed(told)}" if told else ""
 
 
-def node_in_words(
+def describe_node(
     unique_id: str, node: Node | None, status: str, failures: int | None, message: str | None
 ) -> str:
     """Return a failed node of any kind as a sentence. The message must be safe already."""
