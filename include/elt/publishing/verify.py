@@ -12,6 +12,7 @@ from elt.errors import FinalError
 from elt.publishing import data_status, rollback, row_diff, table_schema
 from elt.publishing.row_diff import join_names
 from elt.publishing.table_schema import BUILD, MARTS, Structure
+from elt.shop import SHOP
 from elt.warehouse.connection import AS_USUAL, transaction
 
 
@@ -86,8 +87,8 @@ def verify(marts: Iterable[str]) -> list[str]:
         raise MartsChangedError(
             f"{', '.join(finding.describe() for finding in findings)}: not what was published. "
             "Something other than a run has changed it, or its build. The next run builds it "
-            "anew and puts it right; trigger `{SHOP.dag_id}` to have it now. To see: select * from "
-            f"{MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "
+            f"anew and puts it right; trigger `{SHOP.dag_id}` to have it now. To see: select * "
+            f"from {MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "
             "the run's own roles?",
             [finding.mart for finding in findings],
         )
