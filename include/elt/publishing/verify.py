@@ -88,8 +88,8 @@ def verify(marts: Iterable[str]) -> list[str]:
             f"{', '.join(finding.describe() for finding in findings)}: not what was published. "
             "Something other than a run has changed it, or its build. The next run builds it "
             f"anew and puts it right; trigger `{SHOP.dag_id}` to have it now. To see: select * "
-            f"from {MARTS}.{first} except select * from {BUILD}.{first}. Who may write there besides "
-            "the run's own roles?",
+            f"from {MARTS}.{first} except select * from {BUILD}.{first}. Who may write there "
+            "besides the run's own roles?",
             [finding.mart for finding in findings],
         )
     return unknown
