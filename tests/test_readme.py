@@ -20,6 +20,7 @@ from elt.privacy.rules import read_rules
 from elt.transform.manifest import ensure_manifest
 from elt.transform.project import PROJECT
 from tests.dbt.daily import DailyBuild
+from tests.project.rules import RULES, Project
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,7 +71,7 @@ def test_a_source_table_is_added_by_one_block(warehouse, project, tmp_path, monk
     assert "source.greenery.greenery.reviews" in manifest["sources"]
 
 
-def test_its_staging_model_passes_its_tests_on_the_demo_shop(warehouse, project, tmp_path):
+def test_its_staging_model_passes_its_tests_and_the_house_rules_on_the_demo_shop(warehouse, project, tmp_path):
     def example(language: str) -> str:
         return block("A source table", language, "CONTRIBUTING.md")
 
@@ -92,3 +93,5 @@ def test_its_staging_model_passes_its_tests_on_the_demo_shop(warehouse, project,
         (5,),
         (None,),
     ]
+    manifest = json.loads((tmp_path / "build/target/manifest.json").read_text())
+    assert [broken for rule in RULES for broken in rule(Project(manifest))] == []
