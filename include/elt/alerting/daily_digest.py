@@ -19,6 +19,7 @@ from elt.publishing import rollback
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
 from elt.transform.project import business_timezone
+from elt.warehouse.rows import one_value
 
 MOST_WARNINGS = 20
 YELLOW = "#ecb22e"
@@ -94,7 +95,7 @@ def _digest_before(cursor: Cursor, start: datetime) -> datetime | None:
         "select max(created_at) from ops.notification where kind = 'warnings' and created_at < %s",
         (start,),
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[Warned]:

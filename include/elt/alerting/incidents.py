@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting.report import SLOW_RUN, Failure, Report
 from elt.alerting.run_facts import RunContext
+from elt.warehouse.rows import one_value
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def is_quiet(cursor: Cursor, run_id: str) -> bool:
         """,
         {"run_id": run_id},
     )
-    return bool(cursor.fetchone()[0])
+    return bool(one_value(cursor))
 
 
 def known_incidents(cursor: Cursor, run_id: str) -> list[Incident]:

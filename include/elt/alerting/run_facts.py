@@ -17,6 +17,7 @@ from psycopg2.extras import Json
 from elt.alerting.messages import phrases
 from elt.transform.overrides import Override, in_force
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_value
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     )
     loads = cursor.fetchone()
     cursor.execute("select min(data_as_of) from marts.data_status where published_at is not null")
-    (data_as_of,) = cursor.fetchone()
+    data_as_of = one_value(cursor)
     failing = [result.unique_id for _, _, result in results if result.status in phrases.FAILING]
     histories = _histories(cursor, run_id, failing)
     return Facts(

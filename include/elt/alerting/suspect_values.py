@@ -21,6 +21,7 @@ from elt.alerting.deadline import Deadline, within
 from elt.alerting.redact import Nodes
 from elt.loading.shown_values import HIDDEN
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_value
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _look(
             yield found
             continue
         cursor.execute("select pg_get_viewdef(to_regclass(%s))", (relation,))
-        (definition,) = cursor.fetchone()
+        definition = one_value(cursor)
         if definition and depth:
             yield from _look(cursor, input_id, fault, definition, nodes, deadline, depth - 1)
 

@@ -15,6 +15,7 @@ import sys
 
 from elt.docker import environment
 from elt.warehouse import session
+from elt.warehouse.rows import one_value
 
 DAGS = "/opt/airflow/dags"
 # Airflow's own limit is 30 s; a scheduler that warms up or waits for a lock may beat a little late
@@ -72,7 +73,7 @@ def check_beat(job_type: str) -> str | None:
     )
     with connection.cursor() as cursor:
         cursor.execute(LAST_BEAT, (job_type,))
-        (age,) = cursor.fetchone()
+        age = one_value(cursor)
     connection.close()
     if age is None:
         return f"no {job_type} is running"

@@ -19,6 +19,7 @@ from psycopg2 import sql
 from elt.docker import environment
 from elt.errors import EltError
 from elt.warehouse import session
+from elt.warehouse.rows import one_value
 
 BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
@@ -106,16 +107,16 @@ def set_up_metadata(*, key_is_new: bool) -> None:
     with contextlib.closing(connect(METADATA_SOCKET, "airflow")) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute("select exists (select from pg_roles where rolname = 'airflow')")
-            if not cursor.fetchone()[0]:
+            if not one_value(cursor):
                 cursor.execute("create role airflow login")
             cursor.execute("alter database airflow owner to airflow")
             cursor.execute("revoke all on database airflow from public")
             set_password(cursor, "airflow", password)
             cursor.execute("select to_regclass('public.variable') is not null")
-            if key_is_new and cursor.fetchone()[0]:
+            if key_is_new and one_value(cursor):
                 cursor.execute("delete from public.variable where key = %s", (OWN_VARIABLE,))
                 cursor.execute(ENCRYPTED)
-                (count,) = cursor.fetchone()
+                count = one_value(cursor)
                 if count:
                     (environment.SECRETS_FOLDER / "fernet_key").unlink()
                     raise InitError(

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import Table
 from elt.loading.staging_table import NEW
+from elt.warehouse.rows import one_value
 
 SHORTEST_WORD = 4
 SHORTEST_NUMBER = 7
@@ -99,5 +100,5 @@ def drop_erased(cursor: Cursor, table: Table, tombstones: Mapping[str, object]) 
             ),
             {"table": table.name, "column": column, "key": table.primary_key[0]},
         )
-        dropped += cursor.fetchone()[0]
+        dropped += one_value(cursor)
     return dropped

@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.database.source import Snapshot
 from elt.loading.files.landing import SourceFile
+from elt.warehouse.rows import one_value
 
 Decision = Literal["skip", "read", "apply"]
 
@@ -104,7 +105,7 @@ def is_to_be_read_again(known: Mapping[str, Known], paths: Iterable[str]) -> boo
 def next_load_id(cursor: Cursor) -> int:
     """Take a load id. Do it inside the table's lock, so that ids grow in the order of commits."""
     cursor.execute("select nextval(pg_get_serial_sequence('ops.load', 'load_id'))")
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def record(
@@ -229,7 +230,7 @@ def record_failed_read(
 def last_load_id(cursor: Cursor) -> int:
     """Return the highest load id so far, 0 before the first load."""
     cursor.execute("select coalesce(max(load_id), 0) from ops.load")
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def read_already(

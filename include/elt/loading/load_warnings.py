@@ -10,6 +10,7 @@ from elt.loading.contract import Table
 from elt.loading.files.header import Header, nearest
 from elt.loading.load_log import LoadResult
 from elt.shop import SHOP
+from elt.warehouse.rows import one_row
 
 logger = logging.getLogger(__name__)
 RECENT_DROPS, ENOUGH_DROPS = 10, 5
@@ -100,6 +101,6 @@ def _usual_rows(cursor: Cursor, table: Table, result: LoadResult) -> int:
         "order by load_id desc limit %s) as recent",
         [table.name, RECENT_DROPS],
     )
-    known, median = cursor.fetchone()
+    known, median = one_row(cursor)
     is_small = known >= ENOUGH_DROPS and result.rows_read < median * SMALL_SHARE
     return median if is_small else 0

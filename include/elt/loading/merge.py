@@ -17,6 +17,7 @@ from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.staging_table import NEW
 from elt.warehouse.connection import FEW_BY_KEYS
+from elt.warehouse.rows import one_row, one_value
 
 _INSERT_ALL = sql.SQL(
     "insert into {raw} ({columns}, _load_id) select {values}, {load_id} from {new} as new"
@@ -123,12 +124,12 @@ def apply(
     same_source = _loads_of(cursor, table, source_file) if table.version and source_file else []
     parts = statement_parts(table, load_id, given, same_source=same_source, latest=latest)
     cursor.execute(sql.SQL("select not exists (select from {raw})").format(**parts))
-    if cursor.fetchone()[0]:
+    if one_value(cursor):
         cursor.execute(_INSERT_ALL.format(**parts))
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
         return Counts(inserted=rows)
     cursor.execute(_KNOWN_ROWS.format(**parts))
-    known = cursor.fetchone()[0]
+    known = one_value(cursor)
     are_few = rows * FEW_SHARE < known
     if are_few:
         cursor.execute(FEW_BY_KEYS)
@@ -168,7 +169,7 @@ def _write(
     cursor.execute(_PLAN.format(**parts))
     cursor.execute("analyze pg_temp._plan")
     cursor.execute(_COUNT)
-    planned, updated, lowered = cursor.fetchone()
+    planned, updated, lowered = one_row(cursor)
     if planned == rows and not updated:
         cursor.execute(_INSERT_ALL.format(**parts))
         return rows, 0, 0
@@ -194,7 +195,7 @@ def _count_vanished(
             "where old._deleted_at is null"
         ).format(key=column_of("new", table.primary_key[0]), **parts)
     )
-    living, kept = cursor.fetchone()
+    living, kept = one_row(cursor)
     if (kept + quarantined) * 2 < living and not may_shrink:
         raise RefusedFileError(
             "file",

@@ -11,6 +11,7 @@ from elt.loading.contract import Table
 from elt.loading.errors import SourceError
 from elt.shop import SHOP
 from elt.warehouse.connection import take_lock
+from elt.warehouse.rows import one_value
 
 SCHEMA = "raw"
 State = Literal["missing", "widened", "ready"]
@@ -129,7 +130,7 @@ def _columns(cursor: Cursor, table: Table) -> dict[str, int]:
 def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
     for column in table.columns:
         cursor.execute("select to_regtype(%s)::oid", [column.data_type])
-        expected = cursor.fetchone()[0]
+        expected = one_value(cursor)
         if present.get(column.name, expected) != expected:
             raise _contradiction(
                 table, f"has another type for column `{column.name}` than {column.data_type}"
@@ -140,7 +141,7 @@ def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
         "and a.attnum = any(i.indkey::int2[]) where i.indrelid = %s::regclass and i.indisprimary",
         [name_of(table).as_string(cursor)],
     )
-    key = cursor.fetchone()[0] or []
+    key = one_value(cursor) or []
     if sorted(key) != sorted(table.primary_key):
         raise _contradiction(
             table, f"has the key ({', '.join(key)}), not ({', '.join(table.primary_key)})"

@@ -22,6 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading.contract import INSTANTS, Column, Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.files.stream import CHUNK_BYTES, Readable
+from elt.warehouse.rows import one_row
 
 _FRACTIONS = ("numeric", "real", "double precision")
 # clocks differ, and a version without a zone may be of a place that is ahead of UTC
@@ -201,7 +202,7 @@ def _is_no_word(cursor: Cursor, column: Column, bounds: sql.Composable | None) -
     Most values are known at once to be none, and to lie within all bounds.
     """
     cursor.execute("select now(), current_date - 1, current_date, current_date + 1, 'epoch'::date")
-    now, *days = cursor.fetchone()
+    now, *days = one_row(cursor)
     kind = sql.SQL(column.data_type)
     values = days if column.data_type == "date" else [now, *days]
     literals = [sql.SQL("{}::{}").format(sql.Literal(str(value)), kind) for value in values]

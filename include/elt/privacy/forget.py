@@ -20,6 +20,7 @@ from elt.privacy.rules import Rules, read_rules
 from elt.shop import SHOP
 from elt.warehouse import lease
 from elt.warehouse.connection import connect, transaction
+from elt.warehouse.rows import one_value
 
 # for the rows and tables that somebody else has locked
 LOCK_SECONDS = 60
@@ -64,7 +65,7 @@ def _as_key(cursor: Cursor, rules: Rules, person_id: str) -> str:
             erased_rows.cast(erased_rows.text(person_id), column.data_type)
         )
     )
-    (key,) = cursor.fetchone()
+    key = one_value(cursor)
     if key is None:
         raise UnknownPersonError(
             f"This is no {column.name}: it must be a valid {column.data_type}. Nothing was changed."
@@ -209,7 +210,7 @@ def _vacuum(forgotten: Forgotten) -> list[str]:
                 sql.SQL("set role {}").format(sql.Identifier(owners.get(schema, "loader")))
             )
             cursor.execute("select to_regclass(%s) is not null", (f'{schema}."{table}"',))
-            if not cursor.fetchone()[0]:
+            if not one_value(cursor):
                 continue
             try:
                 cursor.execute(
@@ -231,7 +232,7 @@ def _lock_tables(cursor: Cursor, rules: Rules, seconds: int) -> None:
     cursor.execute("select set_config('lock_timeout', %s, true)", (f"{seconds}s",))
     for table in rules.tables:
         cursor.execute("select to_regclass(format('raw.%%I', %s)) is null", (table.name,))
-        if cursor.fetchone()[0]:
+        if one_value(cursor):
             continue
         lock = sql.SQL("lock table {} in share row exclusive mode").format(
             sql.Identifier("raw", table.name)
@@ -265,7 +266,7 @@ def _describe_holders(seconds: int) -> str:
             " to_regnamespace('snapshots'), to_regnamespace('intermediate'))"
             " and mode not in ('AccessShareLock') and pid <> pg_backend_pid()"
         )
-        (found,) = cursor.fetchone()
+        found = one_value(cursor)
         told = f": {found}" if found else ""
     return (
         f"Somebody else has kept a table locked for more than {seconds} seconds{told}. Nothing was "

@@ -16,6 +16,7 @@ from elt.loading.contract import Table
 from elt.privacy import erased_rows
 from elt.privacy.erased_rows import GONE, cast, text
 from elt.privacy.rules import Rules
+from elt.warehouse.rows import one_value
 
 DELETE = sql.SQL(
     """
@@ -84,7 +85,7 @@ def _remove(
         " returning load_id",
         (run_id, table.name),
     )
-    (load_id,) = cursor.fetchone()
+    load_id = one_value(cursor)
     personal = [column.name for column in table.columns if column.is_personal]
     # what marts follow by; the key of a row must be told, whatever it is
     keys = dict.fromkeys([*(set(table.change_key) - {*personal}), *table.primary_key])
@@ -102,7 +103,7 @@ def _remove(
             noted=_pairs("({}, old.{}::text)", noted.keys() & present),
         )
     )
-    (rows,) = cursor.fetchone()
+    rows = one_value(cursor)
     cursor.execute(
         "update ops.load set rows_deleted = %s, finished_at = clock_timestamp() where load_id = %s"
         if rows

@@ -17,6 +17,7 @@ from elt.transform.lineage import Lineage
 from elt.transform.project import GOOD
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_value
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ def close_run(run_id: str, marts: Iterable[str]) -> bool:
         if cursor.rowcount == 0:
             return False
         cursor.execute("select count(*) from ops.publication where run_id = %s", (run_id,))
-        (publications,) = cursor.fetchone()
+        publications = one_value(cursor)
         if not publications and not data_status.is_held_back(cursor, run_id):
             reason = _why(cursor, run_id)
             log.warning("This run did not publish. %s", reason)

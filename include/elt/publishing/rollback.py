@@ -18,6 +18,7 @@ from elt.publishing import data_status, row_diff, table_schema, undo_log
 from elt.publishing.row_diff import RowCounts, make_equal
 from elt.publishing.table_schema import MARTS, Structure, naming_mart
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_row, one_value
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,13 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
 def _last_publication(cursor: Cursor) -> int:
     """Return the id of the publication that can be undone."""
     cursor.execute("select min(publication_id) from ops.mart_before")
-    (kept,) = cursor.fetchone()
+    kept = one_value(cursor)
     cursor.execute(
         "select count(*) filter (where publication_id < %(kept)s or %(kept)s is null), count(*) "
         "from ops.publication",
         {"kept": kept},
     )
-    older, publications = cursor.fetchone()
+    older, publications = one_row(cursor)
     if not publications:
         raise NothingToRollBackError("Nothing was ever published, so there is nothing to undo.")
     if not older:

@@ -11,6 +11,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
+from elt.warehouse.rows import one_value
 
 BUILD = "marts_build"
 MARTS = "marts"
@@ -124,7 +125,7 @@ def _change(cursor: Cursor, mart: str, wanted: Structure, present: Structure) ->
                 "select conname from pg_constraint where conrelid = %s::regclass and contype = 'p'",
                 (f'{MARTS}."{mart}"',),
             )
-            (constraint,) = cursor.fetchone()
+            constraint = one_value(cursor)
             steps.append(sql.SQL("drop constraint {}").format(sql.Identifier(constraint)))
     steps += [sql.SQL("drop column {}").format(sql.Identifier(column)) for column in gone]
     steps += [

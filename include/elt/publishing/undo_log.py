@@ -14,6 +14,7 @@ from psycopg2.extras import Json, execute_values
 
 from elt.publishing.row_diff import KEPT, RowCounts, row_key
 from elt.publishing.table_schema import MARTS, Structure
+from elt.warehouse.rows import one_value
 
 # to a mart: nothing, its rows, its columns or key, and whether it came or went
 Change = Literal["none", "rows", "columns", "new", "gone"]
@@ -24,7 +25,7 @@ def next_id(cursor: Cursor) -> int:
     cursor.execute(
         "select nextval(pg_get_serial_sequence('ops.publication', 'publication_id')::regclass)"
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def change_of(wanted: Structure | None, present: Structure | None) -> Change:

@@ -14,6 +14,7 @@ from elt.publishing.row_diff import join_names
 from elt.publishing.table_schema import BUILD, MARTS, Structure
 from elt.shop import SHOP
 from elt.warehouse.connection import AS_USUAL, transaction
+from elt.warehouse.rows import one_value
 
 
 class MartsChangedError(FinalError):
@@ -100,7 +101,7 @@ def _compare(
 ) -> Finding | None:
     """Compare a mart with its build, without the keys in ``row_diff.TOUCHED``."""
     cursor.execute(sql.SQL("select exists (select from {})").format(row_diff.TOUCHED))
-    is_built_since = cursor.fetchone()[0]
+    is_built_since = one_value(cursor)
     # dicts: the order of columns is none of theirs
     if present is None or (present.columns, present.key) != (built.columns, built.key):
         # a build that is not published yet may have brought them
@@ -122,5 +123,5 @@ def _compare(
             "and not exists (select from {touched} as touched where {is_touched})"
         ).format(**names)
     )
-    (rows,) = cursor.fetchone()
+    rows = one_value(cursor)
     return Finding(mart, rows) if rows else None

@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.warehouse.rows import one_value
+
 
 def prune(cursor: Cursor, models: Collection[str]) -> int:
     """Delete what every one of the models has read, and return how many entries that were.
@@ -52,4 +54,4 @@ def prune(cursor: Cursor, models: Collection[str]) -> int:
         """,
         (list(models),),
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)

@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
 from elt.transform.lineage import Lineage
+from elt.warehouse.rows import one_value
 
 MOST_DAYS = 30
 USUAL_DAYS = 7
@@ -204,7 +205,7 @@ def decide(
             return f"`{test}` was not let through."
         return f"`{test}` is let through no longer: if it fails, nothing is published."
     cursor.execute("select now()")
-    (now,) = cursor.fetchone()
+    now = one_value(cursor)
     until = end_of(now, day=day, days=days)
     made = let_through(cursor, unique_id, reason, until, by)
     return (

@@ -31,6 +31,7 @@ from elt.transform.rebuild_plan import (
 )
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_value
 
 ALL_MODELS = "all"
 
@@ -192,4 +193,4 @@ def _log_load(cursor: Cursor, table: str, plan: Plan, run_id: str) -> int:
         " cause) values (%s, %s, %s, now(), now(), 'loaded', 'rebuild') returning load_id",
         (run_id, table, f"rebuild of {plan.words}"),
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)

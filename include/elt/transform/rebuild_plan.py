@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.errors import FinalError
 from elt.loading.contract import INSTANTS, Table, resolve_references
 from elt.transform.lineage import Lineage
+from elt.warehouse.rows import one_row
 
 COST = sql.SQL(
     """
@@ -196,7 +197,7 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
                 f"This is no {build['key']} of {model}: it must be a valid {data_type}. "
                 "Nothing was done."
             ) from None
-        found.append(Cost(model, *cursor.fetchone()))
+        found.append(Cost(model, *one_row(cursor)))
     return sorted(found, key=lambda one: (-one.rows, one.model))
 
 

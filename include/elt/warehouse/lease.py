@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import one_row, one_value
 from elt.warehouse.time_limit import task_limit
 
 LENGTH = timedelta(hours=2)
@@ -75,7 +76,7 @@ def take(cursor: Cursor, run_id: str) -> None:
 
 def _refuse_held(cursor: Cursor) -> NoReturn:
     cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
-    holder, taken_at, expires_at = cursor.fetchone()
+    holder, taken_at, expires_at = one_row(cursor)
     raise LeaseHeldError(
         f"The run {holder} has been at work in this warehouse since "
         f"{taken_at:%d %b %H:%M} UTC. "
@@ -141,7 +142,7 @@ def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
         """,
         (run_id,),
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def release(cursor: Cursor, run_id: str) -> None:
@@ -211,7 +212,7 @@ def remember_source(cursor: Cursor, url: str) -> None:
     """
     cursor.execute("insert into ops.source (url) values (%s) on conflict do nothing", (url,))
     cursor.execute("select url, first_used_at from ops.source")
-    known, since = cursor.fetchone()
+    known, since = one_row(cursor)
     if known != url:
         raise OtherShopError(
             f"This warehouse holds the shop at {known} (since {since:%d %b %Y}), but the source is "

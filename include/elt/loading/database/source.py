@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.errors import RetryLaterError
 from elt.loading.errors import SourceError
 from elt.warehouse import session
+from elt.warehouse.rows import one_row
 from elt.warehouse.session import TLS
 from elt.warehouse.time_limit import statement_timeout
 
@@ -159,7 +160,7 @@ def open_snapshot(database: Database, *, timeout_seconds: int = 10) -> Iterator[
                 "then pg_snapshot_xmax(pg_current_snapshot()) else pg_current_xact_id() end::text, "
                 "now()"
             )
-            yield Snapshot(cursor, database, *cursor.fetchone())
+            yield Snapshot(cursor, database, *one_row(cursor))
 
 
 def _named(**parts: Any) -> Database:

@@ -14,6 +14,7 @@ from elt.loading.database.source import Snapshot, lost
 from elt.loading.errors import SourceError
 from elt.loading.load_log import LoadResult
 from elt.shop import SHOP
+from elt.warehouse.rows import one_row, one_value
 
 # What each type of a contract takes without losing anything and without a row that could fail.
 # text takes everything.
@@ -78,7 +79,7 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
         cursor.execute("savepoint before_look")
         there = name.as_string(cursor)
         cursor.execute(_MISSING, [there, list(table.column_names), there])
-        refused = _absence(table, *cursor.fetchone())
+        refused = _absence(table, *one_row(cursor))
         if not refused:
             cursor.execute(
                 sql.SQL("select {} from {} limit 0").format(sql.SQL(", ").join(columns), name)
@@ -213,7 +214,7 @@ def find_window(
         ),
         [since, table.overlap],
     )
-    return Window(cursor.fetchone()[0], reached)
+    return Window(one_value(cursor), reached)
 
 
 def restrict(select: sql.Composable, table: Table, window: Window) -> sql.Composable:
@@ -245,7 +246,7 @@ def watermark_of(
         ).format(_cursor_type(table), sql.Identifier(table.cursor), rows),
         [window.reached, snapshot.taken_at if is_instant else None],
     )
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def _cursor_type(table: Table) -> sql.SQL:

@@ -18,6 +18,7 @@ from elt.loading import load_warnings, merge, raw_table
 from elt.loading.contract import Table
 from elt.loading.files.file_names import Place, place
 from elt.loading.load_log import Known
+from elt.warehouse.rows import one_value
 
 LATE_FILE = "late_file"
 SHOW_NAMES = 3
@@ -121,7 +122,7 @@ class LateFile:
         if self.is_rewritten:
             count = "select count(*) from {new} as new inner join {raw} as old on "
             _run(cursor, table, self.gone, count)
-            return cursor.fetchone()[0]
+            return one_value(cursor)
         _run(cursor, table, self.gone, "delete from {new} as new using {raw} as old where ")
         return cursor.rowcount
 
@@ -205,7 +206,7 @@ def _knows(cursor: Cursor, table: Table, load_id: int) -> bool:
         return False
     statement = sql.SQL("select coalesce(min(_load_id) <= %s, true) from {}")
     cursor.execute(statement.format(raw_table.name_of(table)), [load_id])
-    return cursor.fetchone()[0]
+    return one_value(cursor)
 
 
 def _run(cursor: Cursor, table: Table, gone: Sequence[str], statement: str) -> None:
