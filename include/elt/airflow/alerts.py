@@ -167,7 +167,7 @@ def ping(seconds: float = PING_SECONDS) -> None:
 
 def _dead_man_url() -> str | None:
     try:
-        url = Connection.get(DEAD_MAN_CONNECTION_ID).password
+        url: str | None = Connection.get(DEAD_MAN_CONNECTION_ID).password
     except AirflowNotFoundException:
         return None
     if not is_url(url):

@@ -73,7 +73,7 @@ def mark_for_rebuild() -> str:
 
     def confirm(told: str) -> bool:
         log.info("%s", told)
-        return params["confirm"]
+        return bool(params["confirm"])
 
     told = rebuild.request_rebuild(
         Lineage.read(manifest_path()),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pendulum
-from airflow.sdk import BaseOperator, get_current_context, task
+from airflow.sdk import XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from elt.airflow import alerts
@@ -125,7 +125,7 @@ def begin_run() -> int:
         return last_load_id(cursor)
 
 
-def load_tasks(last_load: Any) -> list[BaseOperator]:
+def load_tasks(last_load: Any) -> list[XComArg]:
     """Return one task per declared source table; ``last_load`` is what ``begin_run`` returned."""
     return [
         task(task_id=f"load_{name}")(final(load))(name, last_load) for name in declared_tables()

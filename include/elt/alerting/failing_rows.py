@@ -96,7 +96,7 @@ def _types(cursor: Cursor, query: sql.Composable, deadline: Deadline) -> dict[st
     """Return the columns of a query with the numbers of their types."""
     stop_at(cursor, deadline)
     cursor.execute(sql.SQL("select * from ({}) as failing limit 0").format(query))
-    return {column.name: column.type_code for column in cursor.description}
+    return {column.name: column.type_code for column in cursor.description or ()}
 
 
 def rows(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -123,7 +124,7 @@ def _plan(report: Report, channel: Channel, mentions: Mapping[str, str], is_run:
             incidents.record_notified(cursor, report.hint)
 
 
-def _limit_statements(cursor) -> None:
+def _limit_statements(cursor: Cursor) -> None:
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{CONNECT_SECONDS}s",))
 
 
@@ -266,7 +267,13 @@ def _remind(cursor: Cursor, key: str, run_id: str, name: str | None, story: Stor
 
 
 def _reply(
-    cursor: Cursor, key: str, run_id: str, name: str | None, kind: str, what: str, payload: Mapping
+    cursor: Cursor,
+    key: str,
+    run_id: str,
+    name: str | None,
+    kind: str,
+    what: str,
+    payload: Mapping[str, Any],
 ) -> None:
     reply_key = f"{kind}:{run_id}:{name}:{what}"
     outbox.upsert(cursor, reply_key, run_id, name, payload, kind=kind, parent_key=key, change=False)

@@ -268,7 +268,8 @@ MOST_RUNS = 100
 
 def read_notified() -> dict[str, str]:
     """Return run id → the state in which people know it."""
-    return json.loads(Variable.get(NOTIFIED_VARIABLE, default="{}"))
+    states: dict[str, str] = json.loads(Variable.get(NOTIFIED_VARIABLE, default="{}"))
+    return states
 
 
 def keep_notified(told: Mapping[str, str]) -> None:

@@ -157,7 +157,7 @@ def shown_columns(test: Node, nodes: Nodes) -> set[str]:
     metadata = test.get("test_metadata") or {}
     if test.get("column_name") in shown:
         shown |= ALIASES
-    return shown | COUNTS.get(metadata.get("name"), set())
+    return shown | COUNTS.get(metadata.get("name") or "", set())
 
 
 def said_columns(test: Node, nodes: Nodes) -> set[str]:

@@ -72,7 +72,9 @@ def read_context(context: Mapping[str, Any], state: RunState) -> RunContext:
     """
     ti = context.get("ti") or context.get("task_instance")
     dag_run = context.get("dag_run")
-    run_id = context.get("run_id") or getattr(dag_run, "run_id", None) or getattr(ti, "run_id", "?")
+    run_id = str(
+        context.get("run_id") or getattr(dag_run, "run_id", None) or getattr(ti, "run_id", "?")
+    )
     dag_id = getattr(context.get("dag"), "dag_id", None) or getattr(ti, "dag_id", None) or "?"
     task_id = getattr(ti, "task_id", None)
     states = task_states(ti, dag_id, run_id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from elt.docker import environment
 from elt.warehouse import session
@@ -80,7 +81,11 @@ def check_beat(job_type: str) -> str | None:
     return None if age < LIMIT_SECONDS else f"the last beat of {job_type} was {age:.0f} s ago"
 
 
-CHECKS = {"project": check_project, "dags": check_dags, "beat": check_beat}
+CHECKS: dict[str, Callable[..., str | int | None]] = {
+    "project": check_project,
+    "dags": check_dags,
+    "beat": check_beat,
+}
 
 if __name__ == "__main__":
     sys.exit(CHECKS[sys.argv[1]](*sys.argv[2:]))

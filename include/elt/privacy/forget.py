@@ -16,7 +16,7 @@ from elt.privacy import copies, erased_rows, kept_texts, source_rows
 from elt.privacy.erased_rows import SHORTEST_ALONE, Words
 from elt.privacy.kept_texts import Wiped
 from elt.privacy.outcome import BusyError, Forgotten, LeftoverError, UnknownPersonError
-from elt.privacy.rules import Rules, read_rules
+from elt.privacy.rules import Rules, person_column, read_rules
 from elt.shop import SHOP
 from elt.warehouse import lease
 from elt.warehouse.connection import connect, transaction
@@ -79,7 +79,7 @@ def _forget(cursor: Cursor, rules: Rules, person_id: str, run_id: str) -> Forgot
     wiped: list[Wiped] = []
     erased_rows.note(cursor, rules.root.name, rules.root.primary_key[0], [person_id])
     for table in (rules.root, *rules.own):
-        erased_rows.note(cursor, table.name, table.person, [person_id])
+        erased_rows.note(cursor, table.name, person_column(table), [person_id])
         removed[f"raw.{table.name}"] = source_rows.remove_own(
             cursor, rules, table, person_id, run_id
         )

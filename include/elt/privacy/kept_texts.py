@@ -39,7 +39,7 @@ def belongs(
     fields: Mapping[str, str],
     row_text: str,
     wanted: Mapping[str, set[str]],
-    words: re.Pattern | None,
+    words: re.Pattern[str] | None,
 ) -> bool:
     """Tell whether a row in quarantine is the person's. ``wanted`` has values by column."""
     if fields:

@@ -56,8 +56,7 @@ class Rules:
 
     def owner(self, table: Table) -> Table:
         """Return the table whose key the column ``person`` of a table holds; may be itself."""
-        assert table.person is not None
-        return self.references[table.name].get(table.person, table)
+        return self.references[table.name].get(person_column(table), table)
 
     def columns_of(self, owner: Table) -> list[tuple[Table, str]]:
         """Return which columns of which other tables hold a table's key."""
@@ -79,9 +78,14 @@ class Rules:
 
         The key of the row as well, where other tables point to it: their rows are no orphans then.
         """
-        assert table.person is not None
         key = [table.primary_key[0]] if table.is_parent else []
-        return list(dict.fromkeys([table.person, *key]))
+        return list(dict.fromkeys([person_column(table), *key]))
+
+
+def person_column(table: Table) -> str:
+    """Return the column of a person's table that says whose a row is."""
+    assert table.person is not None, f"{table.name} is no table of a person"
+    return table.person
 
 
 def names_downstream(table: Table) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from psycopg2.extras import execute_values
 from elt.loading.contract import Table
 from elt.privacy import erased_rows
 from elt.privacy.erased_rows import GONE, cast, text
-from elt.privacy.rules import Rules
+from elt.privacy.rules import Rules, person_column
 from elt.warehouse.rows import one_value
 
 DELETE = sql.SQL(
@@ -40,7 +40,8 @@ DELETE = sql.SQL(
 def remove_own(cursor: Cursor, rules: Rules, table: Table, person_id: str, run_id: str) -> int:
     """Delete the rows that bear the person's id; return how many."""
     condition = sql.SQL("old.{} = {}").format(
-        sql.Identifier(table.person), cast(text(person_id), _type(table, table.person))
+        sql.Identifier(person_column(table)),
+        cast(text(person_id), _type(table, person_column(table))),
     )
     return _remove(cursor, rules, table, condition, run_id)
 
@@ -58,7 +59,7 @@ def remove_shared(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> in
     conditions = [_in_gone(table, [(other.name, column) for other, column in pointing])]
     for other, column in pointing:
         if column in _columns(cursor, other):
-            is_same = _type(other, column) == _type(table, table.person)
+            is_same = _type(other, column) == _type(table, person_column(table))
             conditions.append(
                 sql.SQL(
                     "not exists (select from {raw} as other"
@@ -66,7 +67,7 @@ def remove_shared(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> in
                 ).format(
                     raw=sql.Identifier("raw", other.name),
                     column=sql.Identifier(column),
-                    key=sql.Identifier(table.person),
+                    key=sql.Identifier(person_column(table)),
                     as_text=sql.SQL("" if is_same else "::text"),
                 )
             )
@@ -89,7 +90,9 @@ def _remove(
     personal = [column.name for column in table.columns if column.is_personal]
     # what marts follow by; the key of a row must be told, whatever it is
     keys = dict.fromkeys([*(set(table.change_key) - {*personal}), *table.primary_key])
-    noted = dict.fromkeys((table.person, *table.primary_key, *rules.points_to(table), *personal))
+    noted = dict.fromkeys(
+        (person_column(table), *table.primary_key, *rules.points_to(table), *personal)
+    )
     cursor.execute(
         DELETE.format(
             raw=sql.Identifier("raw", table.name),
@@ -119,15 +122,17 @@ def _in_gone(table: Table, columns: Sequence[tuple[str, str]]) -> sql.Composed:
     return sql.SQL(
         "old.{column} in (select {value} from {gone} where (table_name, column_name) in ({listed}))"
     ).format(
-        column=sql.Identifier(table.person),
-        value=cast(sql.Identifier("value"), _type(table, table.person)),
+        column=sql.Identifier(person_column(table)),
+        value=cast(sql.Identifier("value"), _type(table, person_column(table))),
         gone=GONE,
         listed=listed if columns else sql.SQL("(null, null)"),
     )
 
 
 def _type(table: Table, column: str) -> str:
-    return table.column(column).data_type
+    found = table.column(column)
+    assert found is not None, f"{table.name} declares no column {column}"
+    return found.data_type
 
 
 def _pairs(template: str, names: set[str]) -> sql.Composed:
@@ -174,7 +179,7 @@ def set_tombstones(cursor: Cursor, rules: Rules) -> None:
         owner = rules.owner(table)
         (key,) = owner.primary_key
         for value in erased_rows.erased_values(cursor, owner.name, [key])[key]:
-            rows.add((table.name, table.person, value))
+            rows.add((table.name, person_column(table), value))
     execute_values(
         cursor,
         "insert into ops.erased (table_name, column_name, value_sha256) values %s"

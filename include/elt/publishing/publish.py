@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from elt.publishing import data_status, rollback, row_diff, table_schema, undo_log
@@ -117,7 +118,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
     return total
 
 
-def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
+def _refuse_unaudited(cursor: Cursor, run_id: str, lineage: Lineage) -> None:
     cursor.execute(
         # what was built before the horizon was frozen (again) was built from older rows
         "select distinct on (unique_id) unique_id, status from ops.node_result "
@@ -142,7 +143,7 @@ def _refuse_unaudited(cursor, run_id: str, lineage: Lineage) -> None:
         )
 
 
-def _refuse_loaded_since(cursor, horizon: int | None) -> None:
+def _refuse_loaded_since(cursor: Cursor, horizon: int | None) -> None:
     cursor.execute(
         "select count(*), min(source_file) from ops.load "
         "where status = 'loaded' and load_id > coalesce(%s, 0)",
@@ -180,7 +181,7 @@ def close_run(run_id: str, marts: Iterable[str]) -> bool:
     return True
 
 
-def _why(cursor, run_id: str) -> str:
+def _why(cursor: Cursor, run_id: str) -> str:
     cursor.execute(
         "select message from (select distinct on (task_id) * from ops.task_failure "
         "where run_id = %s order by task_id, try_number desc) as last_try "

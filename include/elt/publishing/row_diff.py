@@ -53,10 +53,10 @@ def make_equal(
         build: what the mart is to be equal to; by default its table in ``marts_build``.
         kept_for: the id of a publication to keep each changed row for, as it was before.
     """
-    names = {
+    names: dict[str, sql.Composable] = {
         "old": sql.Identifier(MARTS, mart),
         "new": build or sql.Identifier(BUILD, mart),
-        "touched": touched,
+        "touched": touched or sql.SQL(""),
         "same_key": join_names(" and ", "new.{0} = old.{0}", structure.key),
         "is_new": join_names(" and ", "new.{0} = touched.{0}", structure.key),
         "is_old": join_names(" and ", "old.{0} = touched.{0}", structure.key),

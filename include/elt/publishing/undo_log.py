@@ -6,7 +6,7 @@ One step back is kept, no more, so it costs what that publication changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -110,5 +110,5 @@ def as_json(structure: Structure) -> Json:
     )
 
 
-def from_json(kept: Mapping) -> Structure:
+def from_json(kept: Mapping[str, Any]) -> Structure:
     return Structure(dict(kept["columns"]), tuple(kept["key"]), kept["comments"])

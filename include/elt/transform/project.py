@@ -20,7 +20,8 @@ GOOD = ("success", "pass", "warn")
 
 def project_name(project: Path = PROJECT) -> str:
     """Return the project's name, as the ids of its nodes have it."""
-    return _settings(project)["name"]
+    name: str = _settings(project)["name"]
+    return name
 
 
 def variable(name: str, project: Path = PROJECT) -> Any:
@@ -40,7 +41,9 @@ def business_timezone(project: Path = PROJECT) -> ZoneInfo:
 
 
 def _settings(project: Path) -> dict[str, Any]:
-    return yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
+    text = (project / "dbt_project.yml").read_text(encoding="utf-8")
+    settings: dict[str, Any] = yaml.safe_load(text)
+    return settings
 
 
 @contextlib.contextmanager

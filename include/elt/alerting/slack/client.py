@@ -6,7 +6,7 @@ Nothing here raises for what Slack does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from typing import Any
@@ -180,7 +180,7 @@ class Slack:
         """Yield the pages of a list, until the last one or an error."""
         cursor = ""
         for _ in range(MOST_PAGES):
-            page = self._call(method, query=query | ({"cursor": cursor} if cursor else {}))
+            page = self._call(method, query={**query, **({"cursor": cursor} if cursor else {})})
             yield page
             cursor = (page.answer.get("response_metadata") or {}).get("next_cursor") or ""
             if page.error or not cursor:
@@ -189,7 +189,9 @@ class Slack:
     def ask(self, method: str, **query: str) -> Outcome:
         return self._call(method, query=query)
 
-    def _plainer_if_need_be(self, payload: Mapping[str, Any], send: Any) -> Outcome:
+    def _plainer_if_need_be(
+        self, payload: Mapping[str, Any], send: Callable[[Mapping[str, Any]], Outcome]
+    ) -> Outcome:
         outcome = send(payload)
         if outcome.is_about_blocks and len(payload) > 1:
             outcome = replace(send({"text": payload["text"]}), is_plain=True)
@@ -245,7 +247,7 @@ class Slack:
                 ).client
         return self._client
 
-    def _bounded(self, call: Any) -> Outcome:
+    def _bounded(self, call: Callable[[float], Outcome]) -> Outcome:
         seconds = self._deadline.left(self._answer_seconds)
         if seconds <= 0:
             return Outcome("There was no time left to tell Slack.", again_after=1)

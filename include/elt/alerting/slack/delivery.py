@@ -105,7 +105,8 @@ def _remembered(
         (name,),
     )
     if row := cursor.fetchone():
-        return row[0]
+        known: str | None = row[0]
+        return known
     answer, is_sure = ask()
     if is_sure:
         cursor.execute(
