@@ -71,7 +71,9 @@ def test_a_source_table_is_added_by_one_block(warehouse, project, tmp_path, monk
     assert "source.greenery.greenery.reviews" in manifest["sources"]
 
 
-def test_its_staging_model_passes_its_tests_and_the_house_rules_on_the_demo_shop(warehouse, project, tmp_path):
+def test_its_staging_model_passes_its_tests_and_the_house_rules_on_the_demo_shop(
+    warehouse, project, tmp_path
+):
     def example(language: str) -> str:
         return block("A source table", language, "CONTRIBUTING.md")
 
