@@ -16,11 +16,11 @@ from elt.privacy.erased_rows import GONE, cast
 from elt.privacy.outcome import Place
 from elt.privacy.rules import Rules
 from elt.publishing import data_status
-from elt.warehouse.connection import Role
+from elt.warehouse.connection import SCHEMAS, Role
 
-SCHEMAS: dict[Role, tuple[str, ...]] = {
-    "transformer": ("staging", "intermediate", "snapshots", "marts_build", "untested"),
-    "publisher": ("marts",),
+# what is built from raw, and whose it is; each role reads and changes its own tables alone
+BUILT: dict[Role, tuple[str, ...]] = {
+    role: schemas for role, schemas in SCHEMAS.items() if role != "loader"
 }
 
 
@@ -35,7 +35,7 @@ def remove(cursor: Cursor, rules: Rules) -> dict[str, int]:
     # nobody puts an older publication back meanwhile: it would have the person
     cursor.execute("set local role publisher")
     data_status.lock(cursor)
-    for role, schemas in SCHEMAS.items():
+    for role, schemas in BUILT.items():
         cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
         for schema in schemas:
             for table, columns in _tables(cursor, schema, keys).items():
@@ -145,7 +145,7 @@ def leftovers_in_copies(
     found: list[Place] = []
     doubtful: list[Place] = []
     words = sorted({*theirs, *shared})
-    for role, schemas in SCHEMAS.items():
+    for role, schemas in BUILT.items():
         for schema in schemas:
             # each role reads its own tables
             cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))

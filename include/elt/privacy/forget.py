@@ -19,7 +19,7 @@ from elt.privacy.outcome import BusyError, Forgotten, LeftoverError, UnknownPers
 from elt.privacy.rules import Rules, person_column, read_rules
 from elt.shop import SHOP
 from elt.warehouse import lease
-from elt.warehouse.connection import connect, transaction
+from elt.warehouse.connection import ALL_SCHEMAS, SCHEMAS, connect, transaction
 from elt.warehouse.rows import one_value
 
 # for the rows and tables that somebody else has locked
@@ -181,14 +181,13 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
 
 def _elsewhere(cursor: Cursor, rules: Rules) -> list[str]:
     """Return the tables with such keys or personal columns that somebody else keeps here."""
-    ours = [schema for schemas in copies.SCHEMAS.values() for schema in schemas] + ["raw", "ops"]
     cursor.execute(
         "select format('%%I.%%I', nspname, relname) from pg_class"
         " inner join pg_namespace on relnamespace = pg_namespace.oid"
         " where relkind in ('r', 'p', 'm') and relpersistence <> 't' and nspname <> all (%s)"
         " and exists (select from pg_attribute where attrelid = pg_class.oid"
         " and attname = any (%s) and not attisdropped) order by 1",
-        ([*ours, "pg_catalog", "information_schema"], [*rules.keys, *rules.personal_names]),
+        ([*ALL_SCHEMAS, "pg_catalog", "information_schema"], [*rules.keys, *rules.personal_names]),
     )
     return [name for (name,) in cursor]
 
@@ -198,7 +197,7 @@ def _vacuum(forgotten: Forgotten) -> list[str]:
 
     Return the tables that somebody else has locked: theirs are cleared by autovacuum.
     """
-    owners = {schema: role for role, schemas in copies.SCHEMAS.items() for schema in schemas}
+    owners = {schema: role for role, schemas in SCHEMAS.items() for schema in schemas}
     tables = dict.fromkeys([*forgotten.removed, "ops.quarantine", *forgotten.messages_by_table])
     left = []
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
@@ -206,9 +205,7 @@ def _vacuum(forgotten: Forgotten) -> list[str]:
         cursor.execute("set lock_timeout = %s", (f"{VACUUM_LOCK_SECONDS}s",))
         for name in tables:
             schema, table = name.split(".", 1)
-            cursor.execute(
-                sql.SQL("set role {}").format(sql.Identifier(owners.get(schema, "loader")))
-            )
+            cursor.execute(sql.SQL("set role {}").format(sql.Identifier(owners[schema])))
             cursor.execute("select to_regclass(%s) is not null", (f'{schema}."{table}"',))
             if not one_value(cursor):
                 continue
@@ -256,15 +253,14 @@ def _describe_holders(seconds: int) -> str:
     told = ""
     with contextlib.suppress(Exception), transaction("loader") as cursor:
         cursor.execute(
-            "select string_agg(distinct format('session %s%s%s', pid,"
+            "select string_agg(distinct format('session %%s%%s%%s', pid,"
             " ' (' || nullif(application_name, '') || ')',"
             " ' since ' || to_char(xact_start, 'HH24:MI') || ' UTC'), ', ')"
             " from pg_locks inner join pg_stat_activity using (pid)"
             " inner join pg_class on pg_class.oid = relation"
-            " where relnamespace in ('raw'::regnamespace, 'ops'::regnamespace,"
-            " to_regnamespace('marts'), to_regnamespace('marts_build'),"
-            " to_regnamespace('snapshots'), to_regnamespace('intermediate'))"
-            " and mode not in ('AccessShareLock') and pid <> pg_backend_pid()"
+            " where relnamespace::regnamespace::text = any (%s)"
+            " and mode not in ('AccessShareLock') and pid <> pg_backend_pid()",
+            (ALL_SCHEMAS,),
         )
         found = one_value(cursor)
         told = f": {found}" if found else ""

@@ -32,6 +32,13 @@ _OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoi
 FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
 AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
 Role = Literal["loader", "transformer", "publisher"]
+# whose schemas are whose: bootstrap.sql makes them, a migration makes untested
+SCHEMAS: dict[Role, tuple[str, ...]] = {
+    "loader": ("raw", "ops"),
+    "transformer": ("staging", "intermediate", "snapshots", "marts_build", "untested"),
+    "publisher": ("marts",),
+}
+ALL_SCHEMAS = [schema for schemas in SCHEMAS.values() for schema in schemas]
 # in whatever mode: a reader too holds up who changes a table's columns
 _LOCK_HOLDERS = """
     select
@@ -48,16 +55,6 @@ _LOCK_HOLDERS = """
     group by 1, 2, 3
     order by min(xact_start), pid
 """
-_OUR_SCHEMAS = [
-    "raw",
-    "ops",
-    "staging",
-    "intermediate",
-    "snapshots",
-    "marts_build",
-    "untested",
-    "marts",
-]
 _TAKE_LOCK = "select from ops.lock where name = %s for update"
 
 
@@ -125,7 +122,7 @@ def take_lock(cursor: Cursor, name: str) -> None:
 
 def lock_holders(cursor: Cursor) -> str:
     """Return who is at work with tables of ours now, in words."""
-    cursor.execute(_LOCK_HOLDERS, [_OUR_SCHEMAS])
+    cursor.execute(_LOCK_HOLDERS, [ALL_SCHEMAS])
     found = [
         f"{login} ({program or 'unnamed program'}, process {pid}"
         + (f", since {since} UTC)" if since else ")")

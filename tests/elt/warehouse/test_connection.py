@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import psycopg2
 import pytest
 
 from devtools.local.postgres import free_port
-from elt.warehouse.connection import WarehouseUnreachableError, transaction
+from elt.warehouse.connection import FEW_BY_KEYS, WarehouseUnreachableError, transaction
+from tests.support.installation import ROOT
 
 
 def test_what_is_done_in_it_is_committed_at_the_end_and_rolled_back_on_an_error(warehouse):
@@ -88,3 +90,9 @@ def test_a_statement_may_take_a_bit_less_than_a_task(monkeypatch, minutes, timeo
     with transaction("loader") as cursor:
         cursor.execute("show statement_timeout")
         assert cursor.fetchone() == (timeout,)
+
+
+def test_dbt_looks_up_keys_at_the_same_prices():
+    macro = (ROOT / "dbt/greenery/macros/few_by_keys.sql").read_text()
+    prices = re.findall(r"set_config\('(\w+)', '([\w.]+)', true\)", macro)
+    assert "; ".join(f"set local {name} = {value}" for name, value in prices) == FEW_BY_KEYS

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg2
 import pytest
 
-from elt.warehouse.connection import transaction
+from elt.warehouse.connection import ALL_SCHEMAS, transaction
+from tests.support.installation import ROOT
 
-SCHEMAS = ["raw", "ops", "staging", "intermediate", "snapshots", "marts_build", "untested", "marts"]
+
+def test_the_analyst_is_granted_the_schemas_of_every_role():
+    bootstrap = (ROOT / "include/elt/warehouse/bootstrap.sql").read_text()
+    (listed,) = re.findall(r"where nspname in \((.*)\)", bootstrap)
+    assert listed == ", ".join(f"'{schema}'" for schema in ALL_SCHEMAS)
 
 
 def readable(warehouse) -> dict[str, bool]:
@@ -18,7 +25,7 @@ def readable(warehouse) -> dict[str, bool]:
             " and has_schema_privilege('analyst', relnamespace, 'usage') from pg_class"
             " where relkind in ('r', 'v', 'm', 'p')"
             " and relnamespace::regnamespace::text = any (%s)",
-            [SCHEMAS],
+            [ALL_SCHEMAS],
         )
     )
 
@@ -31,7 +38,7 @@ def test_an_analyst_reads_no_secret_of_the_server(warehouse, catalog):
 
 def test_an_analyst_reads_every_table_of_the_run_whoever_makes_it_and_when(warehouse):
     owners = {"raw": "loader", "ops": "loader", "marts": "publisher"}
-    for schema in SCHEMAS:
+    for schema in ALL_SCHEMAS:
         with transaction(owners.get(schema, "transformer")) as cursor:
             cursor.execute(f"create table {schema}.made_later (a int)")
             cursor.execute(f"create view {schema}.view_made_later as select 1 as a")
