@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from elt.loading import references
-from elt.loading.contract import Column, Table
+from elt.loading.contract import Column, Table, resolve_references
 from tests.project.rules.project import Node, Project, extract
 
 # what Postgres has for the name of a table; dbt makes one of a unit test's
@@ -112,7 +111,7 @@ def _parents(project: Project) -> dict[str, dict[str, str]]:
         )
     return {
         name: {column: parent.name for column, parent in columns.items()}
-        for name, columns in references.resolve(tables).items()
+        for name, columns in resolve_references(tables).items()
     }
 
 
