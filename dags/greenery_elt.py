@@ -1,5 +1,5 @@
 """
-### The daily run of the Greenery shop
+### The daily run of the shop
 
 **What** Loads the shop's landing files, or its database, into `raw`, builds and tests the dbt
 project, and publishes `marts` when everything passed. Readers see the last good publication all

@@ -2,7 +2,7 @@
 ### Have the next run build a day, or a key of a model, anew
 
 **What** Marks what belongs to a `day` of the business, or to a `key` of a `model`, as touched: the
-next run of `greenery_elt` builds it from `raw` and publishes what comes out otherwise. Without
+next daily run builds it from `raw` and publishes what comes out otherwise. Without
 `confirm` the log only says what that costs.
 
 **When** When somebody triggers it. It waits for no run: while one is at work it says so and fails.

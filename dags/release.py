@@ -1,8 +1,8 @@
 """
 ### Let runs publish again after a rollback
 
-**What** Ends the pin that `rollback` has set. Nothing is shown by it: the next good run of
-`greenery_elt` publishes what it builds.
+**What** Ends the pin that `rollback` has set. Nothing is shown by it: the next good daily
+run publishes what it builds.
 
 **When** When somebody triggers it.
 
