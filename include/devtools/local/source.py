@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from devtools.demo.files import TABLES
 from devtools.demo.generate import write_landing
 from devtools.demo.settings import days_until, default_settings, read_note
 from devtools.local import services
 from devtools.local.postgres import Server
 from devtools.local.state_folder import Home
 from elt.errors import EltError
+from elt.loading.contract import declared_tables
 from elt.loading.database.source import database_at, is_database_url
 from elt.loading.files.landing import landing_at
+from elt.shop import SHOP
 
 
 class OtherSourceError(EltError):
@@ -51,10 +54,20 @@ def choose_source(home: Home, server: Server, asked: str | None) -> str:
             )
         return asked
     if wanted == demo:
+        _refuse_demo_of_another_shop()
         make_demo(home, server)
     elif wanted.startswith("file://") and not Path(wanted.removeprefix("file://")).is_dir():
         raise OtherSourceError(f"There is no folder {wanted.removeprefix('file://')}.")
     return wanted
+
+
+def _refuse_demo_of_another_shop() -> None:
+    """Raise OtherSourceError if the contracts do not declare what the demo data is made for."""
+    if not {*TABLES} <= declared_tables().keys():
+        raise OtherSourceError(
+            f"There is no demo data for {SHOP.title}. Say where its files are: "
+            "make run SOURCE=folder, or postgresql://…"
+        )
 
 
 def make_demo(home: Home, server: Server) -> None:
