@@ -108,12 +108,12 @@ lint: $(SET_UP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
-	@$(BIN)/sqlfluff lint --processes 2 dbt/greenery
+	@$(BIN)/sqlfluff lint --processes 2 dbt
 
 format: $(SET_UP) ## put Python and SQL into the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/sqlfluff fix --quiet dbt/greenery
+	@$(BIN)/sqlfluff fix --quiet dbt
 
 # kept apart: 120 MB that only a landing folder in a bucket needs
 $(VENV)/set-up-s3: $(SET_UP) requirements-s3-test.txt requirements-s3.txt
