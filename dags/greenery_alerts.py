@@ -1,8 +1,9 @@
 """
 ### Who was not told yet?
 
-**What** Compares what Airflow says of the daily runs with what people were told, and tells the rest; sends what Slack did not take before; says when a run or a publication is late;
-makes one digest of warnings a day.
+**What** Compares what Airflow says of the daily runs with what people were told, and tells the
+rest; sends what Slack did not take before; says when a run or a publication is late; makes one
+digest of warnings a day.
 
 **When** Every five minutes. Callbacks of Airflow get lost, above all when a process is killed; this
 does not depend on them, nor on the warehouse.
