@@ -85,9 +85,7 @@ def request_rebuild(
         LeaseHeldError: if a run is at work.
     """
     if bool(day) == bool(model and key):
-        raise RebuildError(
-            "Say what to build: DAY=2026-11-20, or MODEL=… KEY=…. Nothing was done."
-        )
+        raise RebuildError("Say what to build: DAY=2026-11-20, or MODEL=… KEY=…. Nothing was done.")
     tables = declared_tables()
     run_id = f"rebuild {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
     with transaction("transformer") as cursor:
