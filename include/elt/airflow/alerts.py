@@ -17,14 +17,15 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from airflow.sdk import Connection
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from elt.alerting import run_facts
 from elt.alerting.deadline import within
 from elt.alerting.messages.blocks import is_url
 from elt.alerting.notify import TIME_LIMITS, TimeLimits, notify_of_run
 from elt.alerting.reconcile import RunSeen, reconcile
 from elt.alerting.record_results import describe_error
+from elt.alerting.run_facts import RunContext, RunState
 from elt.alerting.slack.settings import CONNECTION_ID, SlackSettingsError, slack_is_configured
 from elt.errors import RetryLaterError
 from elt.shop import SHOP
@@ -80,7 +81,7 @@ def notify_of_good_run(
 
 def _notify(
     context: Mapping[str, Any],
-    state: run_facts.RunState,
+    state: RunState,
     manifest: Path | None,
     patience: TimeLimits,
 ) -> None:
@@ -89,12 +90,58 @@ def _notify(
             if state == "failed":
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
-        about = run_facts.read_context(context, state)
+        about = _read_context(context, state)
         notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), patience)
     except SlackSettingsError as error:
         log.error("Slack was not told of the run: %s.", error)
     except Exception as error:
         log.error("Slack was not told of the run: %s", describe_error(error))
+
+
+def _read_context(context: Mapping[str, Any], state: RunState) -> RunContext:
+    """Return what a callback is told; nothing but the run's id can be relied on.
+
+    Args:
+        state: of the run. While it runs, the callback is that of a task that has just failed.
+    """
+    ti = context.get("ti") or context.get("task_instance")
+    dag_run = context.get("dag_run")
+    run_id = str(
+        context.get("run_id") or getattr(dag_run, "run_id", None) or getattr(ti, "run_id", "?")
+    )
+    dag_id = getattr(context.get("dag"), "dag_id", None) or getattr(ti, "dag_id", None) or "?"
+    task_id = getattr(ti, "task_id", None)
+    states = _task_states(ti, dag_id, run_id)
+    if state == "running" and states is not None and task_id:
+        # Airflow hears of it when its process has ended
+        states = {**states, task_id: "failed"}
+    return RunContext(
+        dag_id=dag_id,
+        run_id=run_id,
+        reason=context.get("reason"),
+        task_id=task_id if state != "success" else None,
+        states=states,
+        base_url=_base_url(ti),
+        state=state,
+        started_at=getattr(dag_run, "start_date", None),
+    )
+
+
+def _task_states(ti: Any, dag_id: str, run_id: str) -> dict[str, str] | None:
+    """Return the state of each task of a run, or None where nobody answers."""
+    try:
+        states = ti.get_task_states(dag_id=dag_id, run_ids=[run_id])[run_id]
+        return {task: str(state) for task, state in states.items()}
+    except Exception as error:
+        # `airflow dags test` runs the callback where nobody answers
+        log.debug("Airflow can't be asked for the states of the tasks: %r", error)
+        return None
+
+
+def _base_url(ti: Any) -> str:
+    """Return where people see Airflow, as its own log links have it."""
+    before, dags, _ = str(getattr(ti, "log_url", "")).partition("/dags/")
+    return before if dags else conf.get("api", "base_url", fallback="")
 
 
 class RunsFromTask:
@@ -107,9 +154,11 @@ class RunsFromTask:
         self._first_task = first_task
 
     def ids(self) -> list[str]:
+        """Return the ids of all runs that Airflow remembers."""
         return list(self._ti.get_task_states(dag_id=self._dag_id, task_ids=[self._first_task]))
 
     def look(self, run_id: str) -> RunSeen | None:
+        """Return a run, or None if it is gone meanwhile."""
         # Airflow offers tasks no public way to more than the state
         from airflow.sdk.execution_time.comms import DagRunResult, GetDagRun
         from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
@@ -127,6 +176,7 @@ class RunsFromTask:
         )
 
     def task_states(self, run_id: str) -> dict[str, str] | None:
+        """Return task id → state of a run; None if it is gone meanwhile."""
         states = self._ti.get_task_states(dag_id=self._dag_id, run_ids=[run_id]).get(run_id)
         return None if states is None else {task: str(state) for task, state in states.items()}
 
@@ -141,7 +191,7 @@ def reconcile_runs(context: Mapping[str, Any]) -> list[str]:
         SHOP.dag_id,
         RunsFromTask(ti, SHOP.dag_id, FIRST_TASK),
         datetime.now(UTC),
-        base_url=run_facts.base_url(ti),
+        base_url=_base_url(ti),
         manifest=newest_manifest(),
     )
 

@@ -19,7 +19,7 @@ from elt.alerting.messages.blocks import line
 from elt.alerting.messages.message import Story
 from elt.alerting.messages.phrases import count, duration
 from elt.alerting.record_results import describe_error
-from elt.alerting.report import SLOW_RUN, Failure, Report, report_on
+from elt.alerting.report import SLOW_RUN, Report, report_on
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
@@ -154,7 +154,7 @@ def _notify_without_warehouse(report: Report, channel: Channel, deadline: Deadli
     tells = about.longer_than or (about.failed_tasks and channel.is_bot)
     if about.state == "running" and not tells:
         return False
-    payload = message.build(story_without_warehouse(report, channel))
+    payload = message.build(message.story_without_warehouse(report, channel.runbook_url))
     error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
     _log(about, [error] if error else [])
     return not error
@@ -214,20 +214,6 @@ def plan_messages(
             else:
                 _enqueue_for_webhook(cursor, first_run_id, story)
     return changed
-
-
-def story_without_warehouse(report: Report, channel: Channel) -> Story:
-    """Return the story of a run where the warehouse can't be asked what was told before."""
-    return Story(
-        report,
-        tuple(incidents.after(report, [])) or (_ended(report),),
-        runbook_url=channel.runbook_url,
-    )
-
-
-def _ended(report: Report) -> Incident:
-    unknown = Failure("run", "run:failed", "What failed is not known")
-    return incidents.new(unknown, report.hint.run_id, report.at)
 
 
 def _channels(channel: Channel, together: list[Incident]) -> list[str | None]:

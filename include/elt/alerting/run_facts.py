@@ -1,8 +1,7 @@
-"""What Airflow says of a run, read once from a context, and what ``ops`` knows of it."""
+"""A run: what Airflow says of it, and what ``ops`` knows of it. The SQL of the latter."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import psycopg2.extras
-from airflow.sdk.configuration import conf
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
@@ -18,8 +16,6 @@ from elt.alerting.messages import phrases
 from elt.transform.overrides import Override, in_force
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import one_value
-
-log = logging.getLogger(__name__)
 
 RunState = Literal["running", "failed", "success"]
 
@@ -56,58 +52,14 @@ class RunContext:
 
     @property
     def run_url(self) -> str | None:
+        """The run's page in Airflow; None where Airflow's address is not known."""
         if not self.base_url:
             return None
         return f"{self.base_url.rstrip('/')}/dags/{quote(self.dag_id)}/runs/{quote(self.run_id)}"
 
     def log_url(self, task_id: str) -> str | None:
+        """Return the page of a task's log in Airflow, or None."""
         return f"{self.run_url}/tasks/{quote(task_id)}" if self.run_url else None
-
-
-def read_context(context: Mapping[str, Any], state: RunState) -> RunContext:
-    """Return what a callback is told; nothing but the run's id can be relied on.
-
-    Args:
-        state: of the run. While it runs, the callback is that of a task that has just failed.
-    """
-    ti = context.get("ti") or context.get("task_instance")
-    dag_run = context.get("dag_run")
-    run_id = str(
-        context.get("run_id") or getattr(dag_run, "run_id", None) or getattr(ti, "run_id", "?")
-    )
-    dag_id = getattr(context.get("dag"), "dag_id", None) or getattr(ti, "dag_id", None) or "?"
-    task_id = getattr(ti, "task_id", None)
-    states = task_states(ti, dag_id, run_id)
-    if state == "running" and states is not None and task_id:
-        # Airflow hears of it when its process has ended
-        states = {**states, task_id: "failed"}
-    return RunContext(
-        dag_id=dag_id,
-        run_id=run_id,
-        reason=context.get("reason"),
-        task_id=task_id if state != "success" else None,
-        states=states,
-        base_url=base_url(ti),
-        state=state,
-        started_at=getattr(dag_run, "start_date", None),
-    )
-
-
-def task_states(ti: Any, dag_id: str, run_id: str) -> dict[str, str] | None:
-    """Return the state of each task of a run, or None where nobody answers."""
-    try:
-        states = ti.get_task_states(dag_id=dag_id, run_ids=[run_id])[run_id]
-        return {task: str(state) for task, state in states.items()}
-    except Exception as error:
-        # `airflow dags test` runs the callback where nobody answers
-        log.debug("Airflow can't be asked for the states of the tasks: %r", error)
-        return None
-
-
-def base_url(ti: Any) -> str:
-    """Return where people see Airflow, as its own log links have it."""
-    before, dags, _ = str(getattr(ti, "log_url", "")).partition("/dags/")
-    return before if dags else conf.get("api", "base_url", fallback="")
 
 
 @dataclass(frozen=True)
@@ -161,6 +113,14 @@ class Facts:
 
 
 def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[NodeResult]) -> None:
+    """Keep what dbt said of nodes in one try of a task, in place of what was kept of that try.
+
+    Args:
+        run_id: of Airflow's run.
+        task_id: of the task that ran dbt.
+        try_number: which of its tries it was.
+        results: one of each node.
+    """
     rows = [
         (
             *(run_id, task_id, try_number),
@@ -196,6 +156,7 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
 
 
 def keep_task_failure(run_id: str, failure: TaskFailure) -> None:
+    """Keep why a task of a run failed, in place of what was kept of the same try."""
     with transaction("loader") as cursor:
         cursor.execute(
             """
@@ -209,6 +170,7 @@ def keep_task_failure(run_id: str, failure: TaskFailure) -> None:
 
 
 def read_facts(cursor: Cursor, run_id: str) -> Facts:
+    """Return all that ``ops`` knows of a run: of each task the results of its last try."""
     cursor.execute(
         """
         select
