@@ -95,7 +95,8 @@ def _digest_before(cursor: Cursor, start: datetime) -> datetime | None:
         "select max(created_at) from ops.notification where kind = 'warnings' and created_at < %s",
         (start,),
     )
-    return one_value(cursor)
+    written_at: datetime | None = one_value(cursor)
+    return written_at
 
 
 def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[Warned]:

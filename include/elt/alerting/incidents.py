@@ -40,6 +40,7 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
+        """Whether it still fails."""
         return self.resolved_at is None
 
     def is_new(self, run_id: str) -> bool:
@@ -201,6 +202,7 @@ def with_first_run(cursor: Cursor, run_ids: Iterable[str]) -> list[Incident]:
 
 
 def save(cursor: Cursor, incidents: Iterable[Incident]) -> None:
+    """Write incidents as they are now, new ones and known ones."""
     rows = [(*_column_values(i), "open" if i.is_open else "resolved") for i in incidents]
     if not rows:
         return

@@ -58,6 +58,7 @@ class Report:
 
     @property
     def has_published(self) -> bool:
+        """Whether what readers see is of this run."""
         return self.facts is not None and self.facts.published_run_id == self.hint.run_id
 
     def mended_at(self, key: str, since: datetime) -> datetime | None:

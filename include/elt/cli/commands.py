@@ -44,6 +44,7 @@ class Commands(click.Group):
         return done if isinstance(done, int) else 0
 
     def invoke(self, context: click.Context) -> Any:
+        """Run what click has parsed; a failure that was foreseen becomes a sentence."""
         try:
             return super().invoke(context)
         except Exception as error:

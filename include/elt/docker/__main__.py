@@ -29,6 +29,7 @@ def make_empty(folder: Path) -> None:
 
 
 def main(command: list[str]) -> None:
+    """Become the command, with the connections that the secrets make in its environment."""
     drop_libpq_variables()
     made: dict[str, str] = {}
     if "GREENERY_SECRETS" in os.environ:

@@ -17,6 +17,7 @@ DEFAULT_DAYS = 90
 
 
 def main() -> int:
+    """Delete what is older than ``GREENERY_KEEP_DAYS`` days; return the exit status."""
     days = int(os.environ.get("GREENERY_KEEP_DAYS") or DEFAULT_DAYS)
     before = datetime.now(UTC) - timedelta(days=days)
     print(f"Deleting logs and runs from before {before:%d %b %Y}.", flush=True)

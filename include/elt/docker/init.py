@@ -39,6 +39,7 @@ class InitError(EltError):
 
 
 def main() -> int:
+    """Make the installation ready, or say in a sentence why not; return the exit status."""
     parser = argparse.ArgumentParser(prog="init", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["rotate"])
     # Airflow's own commands connect by themselves
@@ -52,6 +53,16 @@ def main() -> int:
 
 
 def make_ready(*, rotate: bool) -> None:
+    """Bring secrets, both databases and the demo data to the state that the services need.
+
+    Args:
+        rotate: whether to make new secrets for those that can be new at any time.
+
+    Raises:
+        InitError: if a database can't be made ready.
+        SettingsError: if a variable can't be used.
+        LostSecretError: if a secret is missing.
+    """
     warn_of_little_memory()
     if rotate:
         for name in environment.ROTATED:
@@ -76,6 +87,7 @@ def make_ready(*, rotate: bool) -> None:
 
 
 def warn_of_little_memory() -> None:
+    """Say so if Docker has less memory than a run needs."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     gigabytes = int(lines[0].split()[1]) / 1024**2
     if gigabytes < NEEDED_MEMORY_GB:
@@ -92,6 +104,7 @@ def connect(socket: str, database: str) -> psycopg2.extensions.connection:
 
 
 def set_password(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
+    """Set the password of a log-in."""
     cursor.execute(
         sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password))
     )

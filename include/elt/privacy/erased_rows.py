@@ -112,10 +112,12 @@ class Words:
 
     @property
     def telling(self) -> list[str]:
+        """The values that tell by themselves, sorted."""
         return sorted(filter(is_telling, self.values))
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
+        """Finds a telling value as a word of its own; None: there is none."""
         return words_in(self.values)
 
     @cached_property

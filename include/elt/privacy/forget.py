@@ -65,7 +65,7 @@ def _as_key(cursor: Cursor, rules: Rules, person_id: str) -> str:
             erased_rows.cast(erased_rows.text(person_id), column.data_type)
         )
     )
-    key = one_value(cursor)
+    key: str | None = one_value(cursor)
     if key is None:
         raise UnknownPersonError(
             f"This is no {column.name}: it must be a valid {column.data_type}. Nothing was changed."

@@ -69,10 +69,12 @@ class Forgotten:
 
     @property
     def rows(self) -> int:
+        """The number of all rows that were removed."""
         return sum(self.removed.values())
 
     @property
     def messages(self) -> int:
+        """The number of all texts in which words were hidden."""
         return sum(self.messages_by_table.values())
 
 

@@ -106,7 +106,7 @@ def _remove(
             noted=_pairs("({}, old.{}::text)", noted.keys() & present),
         )
     )
-    rows = one_value(cursor)
+    rows: int = one_value(cursor)
     cursor.execute(
         "update ops.load set rows_deleted = %s, finished_at = clock_timestamp() where load_id = %s"
         if rows

@@ -18,7 +18,7 @@ from elt.transform.lineage import Lineage
 from elt.transform.project import GOOD
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_row, one_value
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _refuse_loaded_since(cursor: Cursor, horizon: int | None) -> None:
         "where status = 'loaded' and load_id > coalesce(%s, 0)",
         (horizon,),
     )
-    files, first = cursor.fetchone()
+    files, first = one_row(cursor)
     if files:
         raise PublishRefusedError(
             f"{files} files were loaded after this run froze its horizon, {first} among them, and "

@@ -167,7 +167,7 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
 def _last_publication(cursor: Cursor) -> int:
     """Return the id of the publication that can be undone."""
     cursor.execute("select min(publication_id) from ops.mart_before")
-    kept = one_value(cursor)
+    kept: int | None = one_value(cursor)
     cursor.execute(
         "select count(*) filter (where publication_id < %(kept)s or %(kept)s is null), count(*) "
         "from ops.publication",

@@ -32,6 +32,7 @@ class RowCounts:
 
     @property
     def changed(self) -> int:
+        """The number of all rows that were changed."""
         return self.inserted + self.updated + self.deleted
 
 

@@ -25,7 +25,8 @@ def next_id(cursor: Cursor) -> int:
     cursor.execute(
         "select nextval(pg_get_serial_sequence('ops.publication', 'publication_id')::regclass)"
     )
-    return one_value(cursor)
+    publication_id: int = one_value(cursor)
+    return publication_id
 
 
 def change_of(wanted: Structure | None, present: Structure | None) -> Change:
@@ -101,6 +102,7 @@ def forget_all(cursor: Cursor) -> None:
 
 
 def as_json(structure: Structure) -> Json:
+    """Return a structure as ``ops.mart_before`` keeps it."""
     return Json(
         {
             "columns": list(structure.columns.items()),
@@ -111,4 +113,5 @@ def as_json(structure: Structure) -> Json:
 
 
 def from_json(kept: Mapping[str, Any]) -> Structure:
+    """Return the structure that ``as_json`` was given."""
     return Structure(dict(kept["columns"]), tuple(kept["key"]), kept["comments"])

@@ -37,6 +37,7 @@ class Finding:
     rows: int | None
 
     def describe(self) -> str:
+        """Return what differs, as part of a sentence."""
         if self.rows is None:
             return f"{MARTS}.{self.mart} has other columns, or another key, or is gone"
         rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"

@@ -54,4 +54,5 @@ def prune(cursor: Cursor, models: Collection[str]) -> int:
         """,
         (list(models),),
     )
-    return one_value(cursor)
+    deleted: int = one_value(cursor)
+    return deleted

@@ -33,9 +33,11 @@ class Lineage:
 
     @classmethod
     def read(cls, manifest: Path) -> Lineage:
+        """Read the manifest that dbt wrote."""
         return cls(json.loads(manifest.read_text()))
 
     def of_type(self, *resource_types: str) -> list[str]:
+        """Return the ids of the nodes of given types, in the order of the manifest."""
         return [i for i, node in self.nodes.items() if node["resource_type"] in resource_types]
 
     @cached_property

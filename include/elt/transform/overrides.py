@@ -40,10 +40,12 @@ class Override:
 
     @property
     def description(self) -> str:
+        """Until when, by whom and why the test is let through, as part of a sentence."""
         by = f" by {self.made_by}" if self.made_by else ""
         return f"let through until {_time(self.until)}{by}: {self.reason.rstrip('.')}"
 
     def as_json(self) -> dict[str, Any]:
+        """Return the override as ``ops.publication`` keeps it."""
         return {**asdict(self), "until": self.until.isoformat()}
 
 

@@ -191,4 +191,5 @@ def _log_load(cursor: Cursor, table: str, plan: Plan, run_id: str) -> int:
         " cause) values (%s, %s, %s, now(), now(), 'loaded', 'rebuild') returning load_id",
         (run_id, table, f"rebuild of {plan.words}"),
     )
-    return one_value(cursor)
+    load_id: int = one_value(cursor)
+    return load_id

@@ -54,15 +54,18 @@ def link(url: str | None, text: str) -> str:
 
 
 def header(text: str) -> Block:
+    """Return a block with a headline, cut to what Slack takes."""
     plain = {"type": "plain_text", "text": shorten(text, HEADER_LIMIT), "emoji": True}
     return {"type": "header", "text": plain}
 
 
 def section(text: str) -> Block:
+    """Return a block with a text in Slack's markup."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def context(text: str) -> Block:
+    """Return a block with a text in small print."""
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
@@ -98,4 +101,5 @@ def packed(lines: Iterable[str]) -> list[str]:
 
 
 def instant(at: datetime) -> str:
+    """Return a moment (UTC) as people read it, to the minute."""
     return f"{at:%-d %b %Y %H:%M} UTC"

@@ -92,6 +92,7 @@ class Outcome:
 
     @property
     def is_about_blocks(self) -> bool:
+        """Whether Slack refused how the message is laid out; its text alone may go through."""
         return self.code in ABOUT_THE_BLOCKS
 
     @property
@@ -187,6 +188,7 @@ class Slack:
                 return
 
     def ask(self, method: str, **query: str) -> Outcome:
+        """Call a method of the Web API that changes nothing."""
         return self._call(method, query=query)
 
     def _plainer_if_need_be(
