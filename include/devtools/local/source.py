@@ -14,9 +14,9 @@ from devtools.local import services
 from devtools.local.postgres import Server
 from devtools.local.state_folder import Home
 from elt.errors import EltError
-from elt.loading.contract import declared_tables
 from elt.loading.database.source import database_at, is_database_url
 from elt.loading.files.landing import landing_at
+from elt.loading.sources_yaml import declared_tables
 from elt.shop import SHOP
 
 

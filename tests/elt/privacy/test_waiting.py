@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from elt.cli.commands import greenery
-from elt.loading import contract, raw_table
+from elt.loading import raw_table, sources_yaml
 from elt.loading.contract import Column, Table
 from elt.privacy import forget as forgetting
 from elt.privacy.forget import forget
@@ -32,7 +32,7 @@ TABLES = {"people": PEOPLE, "visits": VISITS}
 
 @pytest.fixture
 def shop(warehouse, monkeypatch):
-    monkeypatch.setattr(contract, "declared_tables", lambda: TABLES)
+    monkeypatch.setattr(sources_yaml, "declared_tables", lambda: TABLES)
     with transaction("loader") as cursor:
         for table in TABLES.values():
             raw_table.create(cursor, table)
