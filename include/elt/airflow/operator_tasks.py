@@ -39,9 +39,9 @@ def roll_back_marts() -> str:
 def release_marts() -> str:
     """Let the next run publish again."""
     migrate()
-    told = rollback.release(_by())
-    log.info("%s", told)
-    return told
+    outcome = rollback.release(_by())
+    log.info("%s", outcome)
+    return outcome
 
 
 @task
@@ -51,7 +51,7 @@ def decide_on_test() -> str:
     migrate()
     params = get_current_context()["params"]
     with transaction("loader") as cursor:
-        told = overrides.decide(
+        outcome = overrides.decide(
             cursor,
             Lineage.read(manifest_path()) if params["test"] else None,
             params["test"],
@@ -60,8 +60,8 @@ def decide_on_test() -> str:
             day=params["until"],
             is_over=params["end"],
         )
-    log.info("%s", told)
-    return told
+    log.info("%s", outcome)
+    return outcome
 
 
 @task
@@ -71,18 +71,18 @@ def mark_for_rebuild() -> str:
     migrate()
     params = get_current_context()["params"]
 
-    def confirm(told: str) -> bool:
-        log.info("%s", told)
+    def confirm(cost: str) -> bool:
+        log.info("%s", cost)
         return bool(params["confirm"])
 
-    told = rebuild.request_rebuild(
+    outcome = rebuild.request_rebuild(
         Lineage.read(manifest_path()),
         day=params["day"],
         model=params["model"],
         key=params["key"],
         confirm=confirm,
     )
-    return told or "Nothing was done: the log says what it costs; set `confirm` to have it done."
+    return outcome or "Nothing was done: the log says what it costs; set `confirm` to have it done."
 
 
 def _by() -> str | None:

@@ -174,10 +174,10 @@ def replay_rows() -> list[str]:
     migrate()
     table = get_current_context()["params"]["table"]
     results = replay.replay(declared_tables(), _run_id(), table)
-    told = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
-    for sentence in told:
+    sentences = [replay.in_words(result) for result in results] or ["No row waits in quarantine."]
+    for sentence in sentences:
         log.info("%s", sentence)
-    return told
+    return sentences
 
 
 @task

@@ -65,10 +65,10 @@ def after(report: Report, known: Iterable[Incident]) -> list[Incident]:
             and incident.fingerprint not in failing
             and _can_resolve(report, incident)
         ):
-            mended_at = report.mended_at(incident.fingerprint, incident.last_seen)
-            if mended_at is not None:
+            recovered_at = report.recovered_at(incident.fingerprint, incident.last_seen)
+            if recovered_at is not None:
                 changed.append(
-                    replace(incident, resolved_at=mended_at, resolved_run_id=report.hint.run_id)
+                    replace(incident, resolved_at=recovered_at, resolved_run_id=report.run.run_id)
                 )
     return [incident for incident in changed if incident not in known]
 
@@ -81,9 +81,9 @@ def _can_resolve(report: Report, incident: Incident) -> bool:
     """
     if incident.kind == "late" and incident.fingerprint != SLOW_RUN:
         return report.at >= incident.last_seen
-    started_at = report.hint.started_at
+    started_at = report.run.started_at
     return (
-        report.hint.run_id in incident.run_ids
+        report.run.run_id in incident.run_ids
         or started_at is None
         or started_at >= incident.last_seen
     )
@@ -91,7 +91,7 @@ def _can_resolve(report: Report, incident: Incident) -> bool:
 
 def _seen(failure: Failure, report: Report, known: list[Incident]) -> Incident:
     """Return the incident of a failure: a known one that goes on, or a new one."""
-    run_id, seen_at = report.hint.run_id, failure.seen_at or report.at
+    run_id, seen_at = report.run.run_id, failure.seen_at or report.at
     ours = [incident for incident in known if incident.fingerprint == failure.key]
     for incident in ours:
         if incident.is_open:
@@ -100,8 +100,8 @@ def _seen(failure: Failure, report: Report, known: list[Incident]) -> Incident:
         if incident.resolved_at is not None and seen_at <= incident.resolved_at:
             return incident  # told late; it is mended already
         if incident.first_run_id == run_id:
-            again = replace(incident, resolved_at=None, resolved_run_id=None)
-            return _go_on(again, failure, run_id, seen_at)
+            reopened = replace(incident, resolved_at=None, resolved_run_id=None)
+            return _go_on(reopened, failure, run_id, seen_at)
     return new(failure, run_id, seen_at)
 
 
@@ -222,7 +222,7 @@ def _column_values(incident: Incident) -> list[object]:
     return [list(value) if isinstance(value, tuple) else value for value in values]
 
 
-def record_notified(cursor: Cursor, hint: RunContext) -> None:
+def record_notified(cursor: Cursor, run: RunContext) -> None:
     """Remember in which state a run is known to people."""
     cursor.execute(
         """
@@ -233,7 +233,7 @@ def record_notified(cursor: Cursor, hint: RunContext) -> None:
             started_at = coalesce(excluded.started_at, run_told.started_at),
             told_at = clock_timestamp()
         """,
-        (hint.run_id, hint.dag_id, hint.state, hint.started_at),
+        (run.run_id, run.dag_id, run.state, run.started_at),
     )
 
 

@@ -100,7 +100,7 @@ def notify_of_report(
         # Slack's last answer must still be written down
         of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
         answer = patience.answer
-        _log(report.hint, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
+        _log(report.run, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
     except Exception as error:
         log.warning("What Slack lacks is kept and sent later: %s", describe_error(error))
     return True
@@ -121,7 +121,7 @@ def _plan(report: Report, channel: Channel, mentions: Mapping[str, str], is_run:
         _limit_statements(cursor)
         plan_messages(cursor, report, channel, mentions)
         if is_run:
-            incidents.record_notified(cursor, report.hint)
+            incidents.record_notified(cursor, report.run)
 
 
 def _limit_statements(cursor: Cursor) -> None:
@@ -148,11 +148,11 @@ def _mentions(
 
 
 def _notify_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
-    about = report.hint
+    about = report.run
     if about.state == "success":
         return False
-    tells = about.longer_than or (about.failed_tasks and channel.is_bot)
-    if about.state == "running" and not tells:
+    has_news = about.longer_than or (about.failed_tasks and channel.is_bot)
+    if about.state == "running" and not has_news:
         return False
     payload = message.build(message.story_without_warehouse(report, channel.runbook_url))
     error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
@@ -191,15 +191,15 @@ def plan_messages(
     cursor: Cursor, report: Report, channel: Channel, mentions: Mapping[str, str]
 ) -> list[Incident]:
     """Bring incidents up to date and say what messages are to show. Return what changed."""
-    run_id = report.hint.run_id
+    run_id = report.run.run_id
     incidents.lock_incidents(cursor)
     known = incidents.known_incidents(cursor, run_id)
     changed = incidents.after(report, known)
     incidents.save(cursor, changed)
-    touched = {incident.first_run_id for incident in changed}
-    touched |= {incident.first_run_id for incident in known if run_id in incident.run_ids}
-    together = incidents.with_first_run(cursor, touched)
-    for first_run_id in sorted(touched):
+    concerned = {incident.first_run_id for incident in changed}
+    concerned |= {incident.first_run_id for incident in known if run_id in incident.run_ids}
+    together = incidents.with_first_run(cursor, concerned)
+    for first_run_id in sorted(concerned):
         for name in _channels(channel, [i for i in together if i.first_run_id == first_run_id]):
             ours = [i for i in together if name in channel.channels(i.owner, i.tags)]
             story = Story(
@@ -227,11 +227,11 @@ def _enqueue(cursor: Cursor, first_run_id: str, name: str | None, story: Story) 
     facts = story.report.facts
     results = {result.unique_id: result for _, _, result in (facts.results if facts else ())}
     for incident in message.by_weight(story.incidents)[: thread.MOST_REPLIES]:
-        if incident.first_run_id == story.report.hint.run_id and incident.is_open:
+        if incident.first_run_id == story.report.run.run_id and incident.is_open:
             reply = thread.build(incident, story.report, results.get(incident.unique_id or ""))
             _reply(cursor, key, first_run_id, name, "reply", incident.fingerprint, reply)
     rest = len(story.incidents) - thread.MOST_REPLIES
-    if rest > 0 and story.open and story.report.hint.state != "running":
+    if rest > 0 and story.open and story.report.run.state != "running":
         _reply(cursor, key, first_run_id, name, "reply", "more", thread.rest(rest, story.report))
     _remind(cursor, key, first_run_id, name, story)
 
@@ -274,7 +274,7 @@ def _enqueue_for_webhook(cursor: Cursor, first_run_id: str, story: Story) -> Non
     others = tuple(i for i in story.incidents if i.fingerprint != SLOW_RUN)
     if slow:
         _enqueue_once(cursor, first_run_id, "slow_", replace(story, incidents=slow))
-    if others and story.report.hint.state != "running":
+    if others and story.report.run.state != "running":
         _enqueue_once(cursor, first_run_id, "", replace(story, incidents=others))
 
 

@@ -133,7 +133,7 @@ class Runs(Protocol):
 def reconcile(
     dag_id: str, runs: Runs, now: datetime, *, base_url: str = "", manifest: Path | None = None
 ) -> list[str]:
-    """Tell what was not told, and send what was not sent. Return the ids of the runs told.
+    """Notify people of what they missed, and send what was not sent. Return the runs' ids.
 
     Args:
         now: UTC.
@@ -142,26 +142,26 @@ def reconcile(
     channel = find_channel()
     if channel is None:
         return []
-    told, has_warehouse = _notified_states()
-    seen = _look(runs, told)
-    to_tell = order(seen, told, now)
-    hints = {run.run_id: _context(dag_id, run, runs, base_url, now) for run in to_tell}
+    notified, has_warehouse = _notified_states()
+    seen = _look(runs, notified)
+    to_notify = order(seen, notified, now)
+    contexts = {run.run_id: _context(dag_id, run, runs, base_url, now) for run in to_notify}
     known = [
         run
-        for run in to_tell
-        if notify_of_run(hints[run.run_id], manifest, run.ended_at or now, TIME_LIMITS)
+        for run in to_notify
+        if notify_of_run(contexts[run.run_id], manifest, run.ended_at or now, TIME_LIMITS)
     ]
-    keep_notified({**told, **{run.run_id: run.state for run in known}})
+    keep_notified({**notified, **{run.run_id: run.state for run in known}})
     if has_warehouse:
-        _skip_old(dag_id, seen, told, to_tell)
+        _skip_old(dag_id, seen, notified, to_notify)
         _notify_of_lateness(dag_id, channel, seen, now)
         _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
-    return [run.run_id for run in to_tell]
+    return [run.run_id for run in to_notify]
 
 
-def order(seen: Iterable[RunSeen], told: Mapping[str, str], now: datetime) -> list[RunSeen]:
+def order(seen: Iterable[RunSeen], notified: Mapping[str, str], now: datetime) -> list[RunSeen]:
     """Return the runs to tell, oldest first.
 
     A run that is told late is followed by all later ones, for they may have mended it. A run that
@@ -173,17 +173,17 @@ def order(seen: Iterable[RunSeen], told: Mapping[str, str], now: datetime) -> li
         if run.state == "running":
             found.append(run)
         elif run.state in FINAL:
-            is_known = told.get(run.run_id) == run.state
-            is_old = run.run_id not in told and now - (run.ended_at or now) > LOOK_BACK
+            is_known = notified.get(run.run_id) == run.state
+            is_old = run.run_id not in notified and now - (run.ended_at or now) > LOOK_BACK
             if (not is_known and not is_old) or (is_known and found):
                 found.append(run)
     return found
 
 
-def _look(runs: Runs, told: Mapping[str, str]) -> list[RunSeen]:
+def _look(runs: Runs, notified: Mapping[str, str]) -> list[RunSeen]:
     """Return the newest runs, and those that nobody was ever told of."""
     ids = sorted(runs.ids(), key=start_in_id)
-    wanted = dict.fromkeys([*(run_id for run_id in ids if run_id not in told), *ids[-NEWEST:]])
+    wanted = dict.fromkeys([*(run_id for run_id in ids if run_id not in notified), *ids[-NEWEST:]])
     seen = [runs.look(run_id) for run_id in wanted]
     return [run for run in seen if run]
 
@@ -213,19 +213,19 @@ def _notified_states() -> tuple[dict[str, str], bool]:
 
 
 def _skip_old(
-    dag_id: str, seen: list[RunSeen], told: Mapping[str, str], to_tell: list[RunSeen]
+    dag_id: str, seen: list[RunSeen], notified: Mapping[str, str], to_notify: list[RunSeen]
 ) -> None:
     """Have runs that ended before all this was there not looked at each time."""
-    old = [r for r in seen if r.state in FINAL and r.run_id not in told and r not in to_tell]
+    old = [r for r in seen if r.state in FINAL and r.run_id not in notified and r not in to_notify]
     with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
         for run in old:
-            hint = RunContext(
+            context = RunContext(
                 dag_id,
                 run.run_id,
                 state=run.state,  # type: ignore[arg-type]  # one of FINAL
                 started_at=run.started_at,
             )
-            incidents.record_notified(cursor, hint)
+            incidents.record_notified(cursor, context)
 
 
 def _notify_of_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
@@ -247,8 +247,8 @@ def _notify_of_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now:
     if failures:
         # the same as long as nothing is published
         since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
-        hint = RunContext(dag_id, f"late since {since}")
-        notify_of_report(Report(hint, now, tuple(failures), (), (), None), channel, is_run=False)
+        context = RunContext(dag_id, f"late since {since}")
+        notify_of_report(Report(context, now, tuple(failures), (), (), None), channel, is_run=False)
 
 
 def _keep_digest(
@@ -272,9 +272,9 @@ def read_notified() -> dict[str, str]:
     return states
 
 
-def keep_notified(told: Mapping[str, str]) -> None:
+def keep_notified(notified: Mapping[str, str]) -> None:
     """Remember the newest runs."""
-    newest = dict(sorted(told.items(), key=lambda item: start_in_id(item[0]))[-MOST_RUNS:])
+    newest = dict(sorted(notified.items(), key=lambda item: start_in_id(item[0]))[-MOST_RUNS:])
     if newest != read_notified():
         Variable.set(
             NOTIFIED_VARIABLE, json.dumps(newest), description="Runs that people were told of."

@@ -147,10 +147,10 @@ def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
 
 
 def _with_suspicion(result: NodeResult, nodes: Mapping[str, Any]) -> str | None:
-    told = suspect_values.suspicion(
+    suspicion = suspect_values.suspicion(
         result.unique_id, result.message, result.compiled_sql, nodes, failing_rows.SECONDS
     )
-    return f"{result.message}. {told}" if told else result.message
+    return f"{result.message}. {suspicion}" if suspicion else result.message
 
 
 def _nodes(manifest: Path) -> dict[str, Any]:

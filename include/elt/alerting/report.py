@@ -48,7 +48,7 @@ REASONS = {
 class Report:
     """What is known of a run at one moment. Times are UTC."""
 
-    hint: RunContext
+    run: RunContext
     at: datetime
     failures: tuple[Failure, ...]
     not_built: tuple[str, ...]
@@ -59,9 +59,9 @@ class Report:
     @property
     def has_published(self) -> bool:
         """Whether what readers see is of this run."""
-        return self.facts is not None and self.facts.published_run_id == self.hint.run_id
+        return self.facts is not None and self.facts.published_run_id == self.run.run_id
 
-    def mended_at(self, key: str, since: datetime) -> datetime | None:
+    def recovered_at(self, key: str, since: datetime) -> datetime | None:
         """Return when something that failed before was found to be well; None: it was not."""
         if self.facts:
             for task, _, result in self.facts.results:
@@ -69,67 +69,67 @@ class Report:
                 if key in (result.unique_id, f"task:{task}") and result.status in GOOD:
                     at = result.finished_at or self.at
                     return at if at >= since else None
-        states = self.hint.states or {}
-        if self.hint.state == "success" or states.get(key.removeprefix("task:")) == "success":
+        states = self.run.states or {}
+        if self.run.state == "success" or states.get(key.removeprefix("task:")) == "success":
             return self.at
         return None
 
     def log_url(self, task_id: str | None = None) -> str | None:
         """Return the log of a task, or that of the first one that failed."""
-        first = next((f.task_id for f in self.failures if f.task_id), self.hint.task_id)
+        first = next((f.task_id for f in self.failures if f.task_id), self.run.task_id)
         task = task_id or first
         known = {f.task_id: f.log_url for f in self.facts.task_failures} if self.facts else {}
-        return known.get(task) or self.hint.log_url(task) if task else None
+        return known.get(task) or self.run.log_url(task) if task else None
 
 
 def report_on(
-    hint: RunContext, facts: Facts | None, lineage: Lineage | None, at: datetime
+    run: RunContext, facts: Facts | None, lineage: Lineage | None, at: datetime
 ) -> Report:
-    """Put together what failed and what that means. Without facts only the hint speaks."""
-    failures = tuple(_failures(hint, facts, lineage))
+    """Put together what failed and what that means. Without facts only Airflow speaks."""
+    failures = tuple(_failures(run, facts, lineage))
     not_built: list[str] = []
     if facts and lineage and failures:
         not_built = _not_built(facts, lineage, failures)
     affected = lineage.exposures_of(not_built) if lineage else []
     names = [phrases.name_of(model) for model in not_built]
-    return Report(hint, at, failures, tuple(names), tuple(affected), facts)
+    return Report(run, at, failures, tuple(names), tuple(affected), facts)
 
 
-def _failures(hint: RunContext, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
+def _failures(run: RunContext, facts: Facts | None, lineage: Lineage | None) -> Iterable[Failure]:
     """Return what failed, the likely root first: the run, loads, tasks, models, tests.
 
     A test that fails and is let through is among them, also of a run that succeeded.
     """
     let_through = _overridden_tests(facts, lineage) if facts and lineage else []
-    if hint.state == "success":
+    if run.state == "success":
         return let_through
     found = [*let_through]
-    if hint.longer_than:
-        most = phrases.duration(hint.longer_than.total_seconds())
+    if run.longer_than:
+        most = phrases.duration(run.longer_than.total_seconds())
         found.append(Failure("late", SLOW_RUN, f"The run takes longer than {most}"))
-    if sentence := REASONS.get(hint.reason or ""):
-        found.append(Failure("run", f"run:{hint.reason}", sentence))
-    recorded = _recorded(hint, facts, lineage) if facts else []
+    if sentence := REASONS.get(run.reason or ""):
+        found.append(Failure("run", f"run:{run.reason}", sentence))
+    recorded = _recorded(run, facts, lineage) if facts else []
     found += recorded
-    for task in sorted(hint.failed_tasks - {failure.task_id for failure in recorded}):
+    for task in sorted(run.failed_tasks - {failure.task_id for failure in recorded}):
         end = phrases.WITHOUT_A_WORD if facts else "failed. What failed in it is in its log"
         found.append(Failure(_task_kind(task), f"task:{task}", f"`{task}` {end}", task))
-    if not found and hint.state == "failed" and not all(map(hint.is_over, hint.states or [""])):
+    if not found and run.state == "failed" and not all(map(run.is_over, run.states or [""])):
         found.append(Failure("run", "run:failed", "It failed, and none of its tasks says why"))
     return sorted(found, key=lambda failure: ORDER.index(failure.kind))
 
 
-def _recorded(hint: RunContext, facts: Facts, lineage: Lineage | None) -> list[Failure]:
+def _recorded(run: RunContext, facts: Facts, lineage: Lineage | None) -> list[Failure]:
     found = []
     last_result = {task: number for task, number, _ in facts.results}
     last_failure = {failure.task_id: failure.try_number for failure in facts.task_failures}
     nodes = lineage.nodes if lineage else {}
     for task, number, result in facts.results:
-        if result.status not in phrases.FAILING or hint.is_over(task):
+        if result.status not in phrases.FAILING or run.is_over(task):
             continue
         if number < last_failure.get(task, number):
             continue  # it was tried again, and failed of something else
-        if hint.state == "running" and task not in last_failure:
+        if run.state == "running" and task not in last_failure:
             continue  # it will be tried again
         sentence = phrases.describe_node(
             result.unique_id,
@@ -155,7 +155,7 @@ def _recorded(hint: RunContext, facts: Facts, lineage: Lineage | None) -> list[F
     explained = {failure.task_id for failure in found}
     for failure in facts.task_failures:
         task = failure.task_id
-        if task in explained or hint.is_over(task):
+        if task in explained or run.is_over(task):
             continue
         if failure.try_number < last_result.get(task, 0):
             continue  # a later try left results, and none of them failed

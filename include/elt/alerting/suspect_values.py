@@ -186,10 +186,10 @@ def _where(
         sql.SQL(", ").join(map(sql.Identifier, key)), sql.SQL(relation), condition
     )
     row = failing_rows.rows(cursor, {"attached_node": input_id}, query, nodes, deadline)["rows"][0]
-    told = [f"{name} is {value}" for name, value in zip(key, row, strict=True) if value != HIDDEN]
-    if not told:
+    shown = [f"{name} is {value}" for name, value in zip(key, row, strict=True) if value != HIDDEN]
+    if not shown:
         return f"in a row whose key ({', '.join(key)}) may not leave the warehouse"
-    return f"where {' and '.join(told)}"
+    return f"where {' and '.join(shown)}"
 
 
 def _conditions(

@@ -107,7 +107,7 @@ def override(test: str, until: str, days: str, end: bool, by: str | None, reason
         raise click.UsageError("Say one of --until, --days and --end.")
     _migrate()
     with transaction("loader") as cursor:
-        told = overrides.decide(
+        outcome = overrides.decide(
             cursor,
             _lineage() if test else None,
             test,
@@ -117,7 +117,7 @@ def override(test: str, until: str, days: str, end: bool, by: str | None, reason
             days=days,
             is_over=end,
         )
-    print(told)
+    print(outcome)
 
 
 @greenery.command()

@@ -168,12 +168,12 @@ def leftovers_in_copies(
 
 def leftovers_in_raw(cursor: Cursor, rules: Rules, theirs: Collection[str]) -> list[str]:
     """Return in words which columns of ``raw`` hold something of the person all the same."""
-    told = []
+    stays = []
     names = {table.name for table in rules.tables}
     for table in rules.declared:
         personal = [column.name for column in table.columns if column.is_personal]
         if table.name not in names and personal:
-            told += [
+            stays += [
                 f"raw.{table.name}: the personal column `{column}` has words of theirs, but the "
                 "contract does not say whose a row is (`person`)"
                 for column in _hits(
@@ -183,11 +183,11 @@ def leftovers_in_raw(cursor: Cursor, rules: Rules, theirs: Collection[str]) -> l
     for owner in (rules.root, *rules.own, *rules.parts):
         for table, column in rules.columns_of(owner):
             if column != table.person and _bears(cursor, owner, table, column):
-                told.append(
+                stays.append(
                     f"raw.{table.name}: the column `{column}` has a key of theirs in rows that are "
                     "not theirs by the contract (`person`)"
                 )
-    return told
+    return stays
 
 
 def _lost(cursor: Cursor, tables: Iterable[Table], words: Collection[str]) -> set[str]:

@@ -172,11 +172,11 @@ def _look_for_more(cursor: Cursor, rules: Rules) -> list[str]:
             f"{SHOP.contracts.name}), start a run and forget the person then; or drop a table that "
             "no model builds any more."
         )
-    told = [
+    stays = [
         f"{place}: if it is theirs, it goes with the next run, but from a snapshot"
         for place in doubtful
     ]
-    return told + copies.leftovers_in_raw(cursor, rules, theirs)
+    return stays + copies.leftovers_in_raw(cursor, rules, theirs)
 
 
 def _elsewhere(cursor: Cursor, rules: Rules) -> list[str]:
@@ -250,7 +250,7 @@ def _lock_tables(cursor: Cursor, rules: Rules, seconds: int) -> None:
 
 def _describe_holders(seconds: int) -> str:
     """Say that it took too long, and who is at work, as far as the server shows it."""
-    told = ""
+    holders = ""
     with contextlib.suppress(Exception), transaction("loader") as cursor:
         cursor.execute(
             "select string_agg(distinct format('session %%s%%s%%s', pid,"
@@ -263,8 +263,8 @@ def _describe_holders(seconds: int) -> str:
             (ALL_SCHEMAS,),
         )
         found = one_value(cursor)
-        told = f": {found}" if found else ""
+        holders = f": {found}" if found else ""
     return (
-        f"Somebody else has kept a table locked for more than {seconds} seconds{told}. Nothing was "
-        "changed. Try again once that has ended."
+        f"Somebody else has kept a table locked for more than {seconds} seconds{holders}. "
+        "Nothing was changed. Try again once that has ended."
     )

@@ -62,7 +62,7 @@ def warnings(
         in_quarantine: rows that wait, by source table.
         overridden: failed tests that were let through.
     """
-    told: dict[str, str | None] = {}
+    found: dict[str, str | None] = {}
     for mart, model in lineage.marts.items():
         rests_on = {model, *lineage.ancestors([model])}
         parts = [
@@ -70,8 +70,8 @@ def warnings(
             for one in overridden
             if rests_on & {*lineage.tested(one.unique_id)}
         ]
-        told[mart] = " ".join([*_lacks(lineage, model, in_quarantine), *parts]) or None
-    return told
+        found[mart] = " ".join([*_lacks(lineage, model, in_quarantine), *parts]) or None
+    return found
 
 
 def _lacks(lineage: Lineage, model: str, in_quarantine: Mapping[str, int]) -> list[str]:
@@ -86,7 +86,7 @@ def _lacks(lineage: Lineage, model: str, in_quarantine: Mapping[str, int]) -> li
     return [f"{', '.join(parts)} {verb} in quarantine."]
 
 
-def tell_published(
+def record_published(
     cursor: Cursor,
     run_id: str,
     ages: Mapping[str, datetime | None],
@@ -125,7 +125,7 @@ def tell_published(
         )
 
 
-def tell_failed(
+def record_failed(
     cursor: Cursor, run_id: str, reason: str, failed_at: datetime, marts: Iterable[str]
 ) -> None:
     """Say on every mart that the last run did not publish, and why. What they show stays."""
@@ -153,7 +153,7 @@ def add_warning(cursor: Cursor, mart: str, sentence: str) -> None:
     )
 
 
-def tell_held_back(
+def record_held_back(
     cursor: Cursor, run_id: str, why: str, at: datetime, marts: Iterable[str]
 ) -> None:
     """Say that the last run was good and shows nothing new, since an older one is pinned."""

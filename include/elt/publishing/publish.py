@@ -43,10 +43,10 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         _refuse_loaded_since(cursor, horizon)
         data_status.lock(cursor)
         if pinned := rollback.active_pin(cursor):
-            told = f"Not published. {rollback.describe_pin(pinned)}"
-            data_status.tell_held_back(cursor, run_id, told, datetime.now(UTC), lineage.marts)
+            outcome = f"Not published. {rollback.describe_pin(pinned)}"
+            data_status.record_held_back(cursor, run_id, outcome, datetime.now(UTC), lineage.marts)
             cursor.connection.commit()
-            raise PublicationPinnedError(told)
+            raise PublicationPinnedError(outcome)
         build = table_schema.read(cursor, BUILD)
         published = table_schema.read(cursor, MARTS)
         published.pop("data_status")
@@ -70,14 +70,16 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 if done[mart] == "columns":
                     undo_log.keep_all_rows(cursor, publication_id, mart, published[mart])
                 table_schema.carry_over(cursor, mart, build[mart], published.get(mart))
-                touched = kept_for = None
+                changed_keys = kept_for = None
                 if done[mart] == "rows":
                     kept_for = publication_id
                     if mart in trusted and row_diff.collect_changed_keys(
                         cursor, mart, build[mart], versions[mart]
                     ):
-                        touched = row_diff.TOUCHED
-                counts[mart] = make_equal(cursor, mart, build[mart], touched, kept_for=kept_for)
+                        changed_keys = row_diff.CHANGED_KEYS
+                counts[mart] = make_equal(
+                    cursor, mart, build[mart], changed_keys, kept_for=kept_for
+                )
         for mart in sorted(published.keys() - lineage.marts.keys()):
             undo_log.keep_all_rows(cursor, publication_id, mart, published[mart])
             table_schema.drop(cursor, mart)
@@ -91,7 +93,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         lacks = data_status.warnings(
             lineage, data_status.rows_in_quarantine(cursor, horizon), overridden
         )
-        data_status.tell_published(cursor, run_id, ages, now, lacks)
+        data_status.record_published(cursor, run_id, ages, now, lacks)
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (publication_id, run_id, published_at, horizon_load_id,"
@@ -175,7 +177,7 @@ def close_run(run_id: str, marts: Iterable[str]) -> bool:
         if not publications and not data_status.is_held_back(cursor, run_id):
             reason = _why(cursor, run_id)
             log.warning("This run did not publish. %s", reason)
-            data_status.tell_failed(cursor, run_id, reason, datetime.now(UTC), marts)
+            data_status.record_failed(cursor, run_id, reason, datetime.now(UTC), marts)
         cursor.execute("set local role loader")
         lease.release(cursor, run_id)
     return True

@@ -159,9 +159,9 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
             data_status.put_back(cursor, mart, row and Json(row), describe_pin(pinned))
         undo_log.forget_all(cursor)
     rows = "1 row" if total.changed == 1 else f"{total.changed:,} rows"
-    told = f"Rolled back: {rows} changed. {describe_pin(pinned)}"
-    log.info("%s", told)
-    return told
+    outcome = f"Rolled back: {rows} changed. {describe_pin(pinned)}"
+    log.info("%s", outcome)
+    return outcome
 
 
 def _last_publication(cursor: Cursor) -> int:
@@ -204,12 +204,12 @@ def _undo(
     if change in ("columns", "gone"):
         table_schema.carry_over(cursor, mart, wanted, present)
     _collect_previous(cursor, mart, wanted)
-    touched = row_diff.TOUCHED if change == "rows" else None
-    return make_equal(cursor, mart, wanted, touched, build=PREVIOUS)
+    changed_keys = row_diff.CHANGED_KEYS if change == "rows" else None
+    return make_equal(cursor, mart, wanted, changed_keys, build=PREVIOUS)
 
 
 def _collect_previous(cursor: Cursor, mart: str, wanted: Structure) -> None:
-    """Put the rows as they were into the table PREVIOUS, and the keys to look at into TOUCHED."""
+    """Put the rows as they were into the table PREVIOUS, and their keys into CHANGED_KEYS."""
     cursor.execute("drop table if exists pg_temp.previous, pg_temp.touched")
     cursor.execute(
         sql.SQL(

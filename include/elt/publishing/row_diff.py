@@ -40,15 +40,15 @@ def make_equal(
     cursor: Cursor,
     mart: str,
     structure: Structure,
-    touched: sql.Composable | None = None,
+    changed_keys: sql.Composable | None = None,
     *,
     build: sql.Composable | None = None,
     kept_for: int | None = None,
 ) -> RowCounts:
     """Delete vanished keys, update differing rows, insert new keys; return how many of each.
 
-    Rows that are equal are not written, so a second call changes nothing. With ``touched``, a table
-    of keys, no other rows are looked at.
+    Rows that are equal are not written, so a second call changes nothing. With ``changed_keys``, a
+    table of keys, no other rows are looked at.
 
     Args:
         build: what the mart is to be equal to; by default its table in ``marts_build``.
@@ -57,7 +57,7 @@ def make_equal(
     names: dict[str, sql.Composable] = {
         "old": sql.Identifier(MARTS, mart),
         "new": build or sql.Identifier(BUILD, mart),
-        "touched": touched or sql.SQL(""),
+        "touched": changed_keys or sql.SQL(""),
         "same_key": join_names(" and ", "new.{0} = old.{0}", structure.key),
         "is_new": join_names(" and ", "new.{0} = touched.{0}", structure.key),
         "is_old": join_names(" and ", "old.{0} = touched.{0}", structure.key),
@@ -76,18 +76,18 @@ def make_equal(
         cursor.execute(sql.SQL(statement).format(**names))
         return cursor.rowcount
 
-    if touched is None and kept_for is None and not run("select from {old} limit 1"):
+    if changed_keys is None and kept_for is None and not run("select from {old} limit 1"):
         return RowCounts(inserted=run("insert into {old} ({columns}) select {columns} from {new}"))
-    run(AS_USUAL if touched is None else FEW_BY_KEYS)
-    run(_COMPARE.replace("{pairs}", _ALL if touched is None else _TOUCHED))
+    run(AS_USUAL if changed_keys is None else FEW_BY_KEYS)
+    run(_COMPARE.replace("{pairs}", _OF_ALL_ROWS if changed_keys is None else _OF_CHANGED_KEYS))
     if kept_for is not None:
         run(_KEEP)
     return RowCounts(deleted=run(_DELETE), updated=run(_UPDATE), inserted=run(_INSERT))
 
 
 KEPT = sql.SQL("ops.row_before (publication_id, mart, row_key, row_data)")
-_ALL = "{new} as new full join {old} as old on {same_key}"
-_TOUCHED = (
+_OF_ALL_ROWS = "{new} as new full join {old} as old on {same_key}"
+_OF_CHANGED_KEYS = (
     "{touched} as touched left join {new} as new on {is_new} left join {old} as old on {is_old}"
 )
 # Each row is looked up once; after that its place stands for it. Nobody else writes to marts or
@@ -140,7 +140,7 @@ def join_names(separator: str, template: str, columns: Iterable[str]) -> sql.Com
 
 # publish, as a reader of models' changes
 READER = "publish"
-TOUCHED = sql.Identifier("pg_temp", "touched")
+CHANGED_KEYS = sql.Identifier("pg_temp", "touched")
 
 
 def read_versions(cursor: Cursor, models: Iterable[str]) -> dict[str, int]:
@@ -152,7 +152,7 @@ def read_versions(cursor: Cursor, models: Iterable[str]) -> dict[str, int]:
 
 
 def collect_changed_keys(cursor: Cursor, mart: str, structure: Structure, version: int) -> bool:
-    """Put the keys that changed since the last publication into the table TOUCHED.
+    """Put the keys that changed since the last publication into the table CHANGED_KEYS.
 
     Return False if not all of them are known: then the whole mart must be compared. So it is after
     a whole build, and when the table is not the one that the changes speak of.

@@ -141,9 +141,9 @@ def _change(cursor: Cursor, mart: str, wanted: Structure, present: Structure) ->
 def _describe(
     cursor: Cursor, table: sql.Identifier, wanted: Structure, present: Structure | None
 ) -> None:
-    told = present.comments if present else {}
+    comments = present.comments if present else {}
     for name, comment in wanted.comments.items():
-        if told.get(name) == comment:
+        if comments.get(name) == comment:
             continue
         target = (
             sql.SQL("column {}.{}").format(table, sql.Identifier(name))

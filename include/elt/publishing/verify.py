@@ -100,8 +100,8 @@ def verify(marts: Iterable[str]) -> list[str]:
 def _compare(
     cursor: Cursor, mart: str, built: Structure, present: Structure | None
 ) -> Finding | None:
-    """Compare a mart with its build, without the keys in ``row_diff.TOUCHED``."""
-    cursor.execute(sql.SQL("select exists (select from {})").format(row_diff.TOUCHED))
+    """Compare a mart with its build, without the keys in ``row_diff.CHANGED_KEYS``."""
+    cursor.execute(sql.SQL("select exists (select from {})").format(row_diff.CHANGED_KEYS))
     is_built_since = one_value(cursor)
     # dicts: the order of columns is none of theirs
     if present is None or (present.columns, present.key) != (built.columns, built.key):
@@ -110,7 +110,7 @@ def _compare(
     names = {
         "new": sql.Identifier(BUILD, mart),
         "old": sql.Identifier(MARTS, mart),
-        "touched": row_diff.TOUCHED,
+        "touched": row_diff.CHANGED_KEYS,
         "same_key": join_names(" and ", "new.{0} = old.{0}", built.key),
         "is_touched": join_names(" and ", "touched.{0} = coalesce(new.{0}, old.{0})", built.key),
         "new_columns": join_names(", ", "new.{0}", built.columns),

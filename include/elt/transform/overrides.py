@@ -83,8 +83,8 @@ def find_test(lineage: Lineage, name: str) -> str:
     if name not in tests:
         close = difflib.get_close_matches(name, tests, n=3, cutoff=0.3)
         close += [other for other in sorted(tests) if name in other and other not in close][:3]
-        hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise OverrideError(f"The project has no test `{name}`.{hint} Nothing was done.")
+        suggestion = f" Did you mean {', '.join(close)}?" if close else ""
+        raise OverrideError(f"The project has no test `{name}`.{suggestion} Nothing was done.")
     if not _is_error(lineage.nodes[tests[name]]):
         raise OverrideError(f"`{name}` only warns; it stops no publication. Nothing was done.")
     return tests[name]

@@ -106,8 +106,8 @@ def _mark_with_lease(lineage: Lineage, tables: Mapping[str, Table], plan: Plan, 
     rows = [f"{count:,} rows of {table}" for table, count in marked.items()]
     if not (plan.keys or any(marked.values())):
         return f"Nothing in raw belongs to {plan.words}, so nothing was marked."
-    told = ", ".join([*rows, *(f"a key of {model}" for model in plan.keys)])
-    return f"Marked: {told}. The next run builds and publishes what comes out otherwise."
+    done = ", ".join([*rows, *(f"a key of {model}" for model in plan.keys)])
+    return f"Marked: {done}. The next run builds and publishes what comes out otherwise."
 
 
 def describe_plan(plan: Plan, costs: list[Cost]) -> str:
@@ -167,12 +167,12 @@ def _mark_key(cursor: Cursor, build: Mapping[str, Any], key: str, plan: Plan, ru
         # a history can't be told to have changed
         if "through" not in entry and "snapshot" not in entry
     )
-    told = Json({entry.get("column", build["key"]): key})
+    row_key = Json({entry.get("column", build["key"]): key})
     if "source" in entry:
         cursor.execute(
             "insert into raw.change_log (load_id, table_name, change, old_key)"
             " values (%s, %s, 'update', %s)",
-            (_log_load(cursor, entry["source"], plan, run_id), entry["source"], told),
+            (_log_load(cursor, entry["source"], plan, run_id), entry["source"], row_key),
         )
         return
     cursor.execute("set local role transformer")
@@ -180,7 +180,7 @@ def _mark_key(cursor: Cursor, build: Mapping[str, Any], key: str, plan: Plan, ru
         "with state as (update ops.model_state set version = version + 1 where model = %s"
         " returning model, version)"
         " insert into ops.model_change (model, version, key) select model, version, %s from state",
-        (entry["model"], told),
+        (entry["model"], row_key),
     )
     cursor.execute("set local role loader")
 

@@ -169,14 +169,14 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
     found = []
     for model, build in built_by_key(lineage).items():
         data_type = _key_type(cursor, lineage, model)
-        touching = [
+        key_queries = [
             _keys_of_rows(lineage, build, entry, plan)
             for entry in build["touched_by"]
             if entry.get("source") in plan.rows
         ]
         if model in plan.keys:
-            touching.append(sql.SQL("select {}").format(sql.Literal(plan.keys[model])))
-        if data_type is None or not touching:
+            key_queries.append(sql.SQL("select {}").format(sql.Literal(plan.keys[model])))
+        if data_type is None or not key_queries:
             continue
         try:
             cursor.execute(
@@ -185,7 +185,7 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
                         sql.SQL("select cast(key as {}) from ({}) as told (key)").format(
                             sql.SQL(data_type), keys
                         )
-                        for keys in touching
+                        for keys in key_queries
                     ),
                     relation=_relation(lineage, model),
                     name=sql.Literal(_relation(lineage, model).as_string(cursor)),

@@ -29,7 +29,7 @@ def known_after(*reports):
     """Return what is known after reports were looked at in turn."""
     known: dict = {}
     for one in reports:
-        run_id = one.hint.run_id
+        run_id = one.run.run_id
         seen = [i for i in known.values() if i.is_open or run_id in i.run_ids]
         known |= {(i.fingerprint, i.first_run_id): i for i in incidents.after(one, seen)}
     return list(known.values())
@@ -83,7 +83,7 @@ def test_a_run_that_is_told_late_reopens_nothing():
     good = report("3", at=START + 2 * HOUR, state="success")
     known = known_after(first, second, good)
     for late in (first, second):
-        seen = [i for i in known if late.hint.run_id in i.run_ids]
+        seen = [i for i in known if late.run.run_id in i.run_ids]
         assert incidents.after(late, seen) == []
 
 
@@ -107,7 +107,7 @@ def test_a_run_told_late_does_not_resolve_what_failed_since():
 
     def success(run_id, started_at):
         late = report(run_id, state="success", at=START + 2 * HOUR)
-        return replace(late, hint=replace(late.hint, started_at=started_at))
+        return replace(late, run=replace(late.run, started_at=started_at))
 
     before, after = success("1", START), success("3", START + HOUR + HOUR / 2)
     assert known_after(found, before)[0].is_open

@@ -133,7 +133,7 @@ def test_every_killed_task_is_told_where_airflow_can_be_asked(lineage):
     assert [failure.task_id for failure in run.failures] == ["load_orders", "load_users"]
 
 
-def test_without_the_warehouse_the_hint_speaks_alone(lineage):
+def test_without_the_warehouse_airflow_speaks_alone(lineage):
     run = report(None, lineage, "load_users")
     assert sentences(run) == ["`load_users` failed. What failed in it is in its log"]
     assert run.not_built == ()
@@ -166,25 +166,25 @@ def test_a_good_run_has_no_failure_left(lineage):
     facts = Facts(task_failures=(TaskFailure("load_orders", 1, "no such file", None),))
     good = report(facts, lineage, state="success")
     assert good.failures == ()
-    assert good.mended_at("anything at all", NOW) == NOW
+    assert good.recovered_at("anything at all", NOW) == NOW
 
 
 def test_a_good_result_mends_what_failed_before_it(lineage):
     later = NOW + timedelta(minutes=5)
     good = replace(result(UNIQUE, "pass"), finished_at=NOW)
     run = report(Facts(results=(("d", 1, good),)), lineage, state="running")
-    assert run.mended_at(UNIQUE, NOW) == NOW
+    assert run.recovered_at(UNIQUE, NOW) == NOW
     # the task that was killed in an earlier run left results in this one
-    assert run.mended_at("task:d", NOW) == NOW
+    assert run.recovered_at("task:d", NOW) == NOW
     # it was good, and then it failed
-    assert run.mended_at(UNIQUE, later) is None
-    assert run.mended_at(NOT_NULL, NOW) is None
+    assert run.recovered_at(UNIQUE, later) is None
+    assert run.recovered_at(NOT_NULL, NOW) is None
 
 
 def test_a_task_that_airflow_calls_good_is_mended(lineage):
     run = report(Facts(), lineage, states={"load_orders": "success", "load_users": "running"})
-    assert run.mended_at("task:load_orders", NOW) == NOW
-    assert run.mended_at("task:load_users", NOW) is None
+    assert run.recovered_at("task:load_orders", NOW) == NOW
+    assert run.recovered_at("task:load_users", NOW) is None
 
 
 def test_reports_that_rest_on_what_is_not_built_are_named(lineage):

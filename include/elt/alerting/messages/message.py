@@ -31,10 +31,10 @@ def repair_steps(incidents: Sequence[Incident], report: Report) -> list[str]:
     if all(incident.kind == "late" for incident in incidents):
         return [
             "*To mend it:* see in Airflow whether the scheduler is up, the DAG "
-            f"{code(report.hint.dag_id)} is not paused and no run hangs; then start a run: "
-            f"`airflow dags trigger {report.hint.dag_id}`."
+            f"{code(report.run.dag_id)} is not paused and no run hangs; then start a run: "
+            f"`airflow dags trigger {report.run.dag_id}`."
         ]
-    if report.hint.state == "success":
+    if report.run.state == "success":
         return [
             "*To mend it:* mend the data at its source, or the model, before the override ends. "
             "Then the test fails again and nothing is published. What is let through: "
@@ -68,7 +68,7 @@ def _repair(incidents: Sequence[Incident], report: Report) -> str:
 
 def _retry(incidents: Sequence[Incident], report: Report) -> list[str]:
     task = next((incident.task_id for incident in incidents if incident.task_id), None)
-    again = f"`airflow dags trigger {report.hint.dag_id}`"
+    again = f"`airflow dags trigger {report.run.dag_id}`"
     if task is None or len({incident.task_id for incident in incidents}) > 1:
         clicks = "_Open the run_ → _Clear Dag Run_ → _Clear only failed tasks_ → _Confirm_"
     else:
@@ -123,7 +123,7 @@ def story_without_warehouse(report: Report, runbook_url: str | None) -> Story:
 
 def _ended(report: Report) -> Incident:
     unknown = Failure("run", "run:failed", "What failed is not known")
-    return new(unknown, report.hint.run_id, report.at)
+    return new(unknown, report.run.run_id, report.at)
 
 
 def build(story: Story) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def build(story: Story) -> dict[str, Any]:
     lines = [_sentence(incident, story) for incident in by_weight(story.incidents)]
     text = blocks.fallback(headline, lines)
     if (rest := len(lines) - MOST_FAILURES) > 0:
-        more = link(story.report.hint.run_url, f"and {rest:,} more →")
+        more = link(story.report.run.run_url, f"and {rest:,} more →")
         lines = [*lines[:MOST_FAILURES], f"… {more}"]
     top = [_counts(story), *_which_run(story)]
     if story.open:
@@ -160,11 +160,11 @@ def _headline(story: Story) -> str:
         return f"Resolved after {took}, {count(runs, 'run')}: {what}"
     if {incident.kind for incident in story.open} == {"late"}:
         return f"{SHOP.title} is late"
-    if story.report.hint.state == "success" and story.report.failures:
+    if story.report.run.state == "success" and story.report.failures:
         tests = count(len(story.report.failures), "overridden test")
         return f"{SHOP.title} published with {tests}"
-    verb = "is failing" if story.report.hint.state == "running" else "failed"
-    again = "" if all(i.is_new(story.report.hint.run_id) for i in story.open) else " again"
+    verb = "is failing" if story.report.run.state == "running" else "failed"
+    again = "" if all(i.is_new(story.report.run.run_id) for i in story.open) else " again"
     return f"{SHOP.title} run {verb}{again}: {_what_failed(story.open)}"
 
 
@@ -178,7 +178,7 @@ def _what_failed(incidents: Collection[Incident]) -> str:
 
 
 def _counts(story: Story) -> str:
-    run_id = story.report.hint.run_id
+    run_id = story.report.run.run_id
     everything = (*story.incidents, *story.elsewhere)
     new = sum(i.is_new(run_id) for i in everything)
     still = sum(i.is_open and run_id in i.run_ids and not i.is_new(run_id) for i in everything)
@@ -188,12 +188,12 @@ def _counts(story: Story) -> str:
 
 
 def _which_run(story: Story) -> list[str]:
-    hint = story.report.hint
+    run_context = story.report.run
     seen = max(i.resolved_at or i.last_seen for i in story.incidents)
     if _is_late(story.report):
         return [f"Seen {instant(seen)}"]
-    run = f"Run {code(hint.run_id)}, {instant(seen)}"
-    return [f"{run}. It goes on." if hint.state == "running" else run]
+    run = f"Run {code(run_context.run_id)}, {instant(seen)}"
+    return [f"{run}. It goes on." if run_context.state == "running" else run]
 
 
 def _what_people_see(report: Report) -> list[str]:
@@ -223,7 +223,7 @@ def _what_people_see(report: Report) -> list[str]:
 
 def _is_late(report: Report) -> bool:
     """Whether this is not about a run, but about there being none."""
-    is_about_run = report.facts is not None or report.hint.longer_than is not None
+    is_about_run = report.facts is not None or report.run.longer_than is not None
     return not is_about_run and {failure.kind for failure in report.failures} == {"late"}
 
 
@@ -237,9 +237,9 @@ def _sentence(incident: Incident, story: Story) -> str:
     if incident.resolved_at:
         took = duration((incident.resolved_at - incident.first_seen).total_seconds())
         return f":white_check_mark: ~{text.replace('~', '-')}~ resolved after {took}"
-    if incident.is_new(story.report.hint.run_id):
+    if incident.is_new(story.report.run.run_id):
         text += f", {incident.history}" if incident.history else ""
-    elif story.report.hint.run_id in incident.run_ids:
+    elif story.report.run.run_id in incident.run_ids:
         runs = count(len(incident.run_ids), "run")
         text += f"; still failing, {runs} since {instant(incident.first_seen)}"
     if incident.owner:
@@ -249,11 +249,11 @@ def _sentence(incident: Incident, story: Story) -> str:
 
 
 def _buttons(story: Story) -> list[blocks.Block]:
-    hint = story.report.hint
+    run_context = story.report.run
     task = next((i.task_id for i in by_weight(story.open) if i.task_id), None)
     urls = {"Open the log": story.report.log_url(task)} if story.open else {}
     return blocks.buttons(
-        {**urls, "Open the run": hint.run_url, "How to repair": story.runbook_url}
+        {**urls, "Open the run": run_context.run_url, "How to repair": story.runbook_url}
     )
 
 

@@ -113,8 +113,8 @@ def excused(sample: Mapping[str, Any] | None, *, are_more: bool = False) -> str:
         are_more: than the rows that were told before.
     """
     excuses = (sample or {}).get("excuses") or {}
-    told = [f"of {number:,} it is {excuse}" for excuse, number in excuses.items()]
-    return f"; as to the parent, {'besides, ' if are_more else ''}{listed(told)}" if told else ""
+    parts = [f"of {number:,} it is {excuse}" for excuse, number in excuses.items()]
+    return f"; as to the parent, {'besides, ' if are_more else ''}{listed(parts)}" if parts else ""
 
 
 def describe_node(

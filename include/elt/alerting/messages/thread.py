@@ -39,7 +39,7 @@ def build(incident: Incident, report: Report, result: NodeResult | None) -> dict
 
 def rest(number: int, report: Report) -> dict[str, Any]:
     """Return the payload of the reply that stands for all further failures."""
-    where = link(report.hint.run_url, "their logs have the SQL →")
+    where = link(report.run.run_url, "their logs have the SQL →")
     return {"text": f"and {count(number, 'more failure', 'more failures')}; {where}"}
 
 
