@@ -15,7 +15,7 @@ from psycopg2.extras import Json
 from elt.alerting.messages import phrases
 from elt.transform.overrides import Override, in_force
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 RunState = Literal["running", "failed", "success"]
 
@@ -188,10 +188,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
         """,
         {"run_id": run_id, "failing": sorted(phrases.FAILING)},
     )
-    results = tuple(
-        (row[0], row[1], NodeResult(*row[2:10], tuple(row[10]), *row[11:]))
-        for row in cursor.fetchall()
-    )
+    results = tuple(rows_as(cursor, _last_try))
     cursor.execute(
         """
         select distinct on (task_id) task_id, try_number, message, log_url, failed_at
@@ -201,7 +198,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
         """,
         (run_id,),
     )
-    task_failures = tuple(TaskFailure(*row) for row in cursor.fetchall())
+    task_failures = tuple(rows_as(cursor, TaskFailure))
     cursor.execute(
         "select published_at, run_id from ops.publication where undone_at is null "
         "order by publication_id desc limit 1"
@@ -210,25 +207,35 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     cursor.execute(
         """
         select
-            coalesce(sum(rows_inserted + rows_updated) filter (where status = 'loaded'), 0)::bigint,
-            coalesce(sum(rows_deleted) filter (where status = 'loaded'), 0)::bigint,
-            count(distinct table_name) filter (where status = 'loaded'),
-            coalesce(sum(rows_quarantined), 0)::bigint
+            coalesce(sum(rows_inserted + rows_updated) filter (where status = 'loaded'), 0)::bigint
+                as loaded_rows,
+            coalesce(sum(rows_deleted) filter (where status = 'loaded'), 0)::bigint
+                as deleted_rows,
+            count(distinct table_name) filter (where status = 'loaded') as loaded_tables,
+            coalesce(sum(rows_quarantined), 0)::bigint as quarantined_rows
         from ops.load
         where run_id = %s
         """,
         (run_id,),
     )
-    loads = cursor.fetchone()
+    (loads,) = rows_as(cursor, dict[str, Any])
     cursor.execute("select min(data_as_of) from marts.data_status where published_at is not null")
     data_as_of = one_value(cursor)
     failing = [result.unique_id for _, _, result in results if result.status in phrases.FAILING]
     histories = _histories(cursor, run_id, failing)
     return Facts(
-        *(results, task_failures, published_at, published_run_id, *loads, data_as_of),
+        *(results, task_failures, published_at, published_run_id),
+        **loads,
+        data_as_of=data_as_of,
         overrides=tuple(in_force(cursor, run_id)),
         histories=histories,
     )
+
+
+def _last_try(
+    *, task_id: str, try_number: int, tags: list[str], **result: Any
+) -> tuple[str, int, NodeResult]:
+    return task_id, try_number, NodeResult(**result, tags=tuple(tags))
 
 
 def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, str]:

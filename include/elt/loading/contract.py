@@ -94,7 +94,16 @@ class Table:
         return tuple(name for name in self.column_names if name not in self.primary_key)
 
     def column(self, name: str) -> Column | None:
+        """Return a column by its name; None: the table has no such column."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def type_of(self, name: str) -> str:
+        """Return the type of one of its columns, as the contract declares it.
+
+        Raises:
+            KeyError: if it has no such column.
+        """
+        return {column.name: column.data_type for column in self.columns}[name]
 
 
 def overlap_of(data_type: str, load: str = "delta", said: object = None) -> str:
@@ -162,14 +171,14 @@ def _read_encoding(name: str) -> str:
     return "" if codec.name in ("utf-8", "utf-8-sig", "ascii") else codec.name
 
 
-def read_limits(extract: Mapping[str, Any]) -> dict[str, float | None]:
+def read_limits(extract: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of a contract that say what one file may cost.
 
     Raises:
         ValueError: with the key and what is wrong with it.
     """
     ratio = _read_number(extract, "max_unpacked_ratio", USUAL_RATIO)
-    if ratio < 1:
+    if ratio is not None and ratio < 1:
         raise ValueError(f"max_unpacked_ratio must be 1 or more, not `{ratio:g}`")
     minutes = _read_number(extract, "max_minutes", None)
     if minutes is not None and minutes <= 0:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import IO
+from typing import IO, cast
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -108,7 +108,7 @@ class _TimedLanding(Landing):
     @contextlib.contextmanager
     def opened(self, file: SourceFile) -> Iterator[IO[bytes]]:
         with super().opened(file) as raw:
-            yield _Timed(raw, self.deadline)
+            yield cast(IO[bytes], _Timed(raw, self.deadline))
 
 
 class _Timed:

@@ -114,7 +114,7 @@ def record(
     file: SourceFile,
     *,
     run_id: str,
-    sha256: str,
+    sha256: str | None,
     columns: Sequence[str] | None,
     started_at: datetime,
     finished_at: datetime,

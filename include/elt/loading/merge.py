@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -87,7 +88,7 @@ class Counts:
     deleted: int = 0
     lowered: int = 0
 
-    def by_fate(self) -> dict[str, int]:
+    def by_fate(self) -> dict[str, Any]:
         """Return them by their names in ``LoadResult``."""
         fates = ("inserted", "updated", "unchanged", "deleted")
         return {f"rows_{fate}": getattr(self, fate) for fate in fates}

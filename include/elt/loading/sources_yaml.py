@@ -134,13 +134,13 @@ class _Reader:
             **self.limits(extract),
         )
 
-    def format(self, extract: dict[str, Any]) -> dict[str, str]:
+    def format(self, extract: dict[str, Any]) -> dict[str, Any]:
         try:
             return read_format(extract)
         except ValueError as error:
             raise self.error("config.meta.extract", str(error)) from None
 
-    def limits(self, extract: dict[str, Any]) -> dict[str, float | None]:
+    def limits(self, extract: dict[str, Any]) -> dict[str, Any]:
         try:
             return read_limits(extract)
         except ValueError as error:

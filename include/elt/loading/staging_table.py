@@ -88,7 +88,7 @@ def places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
 
 def emptiable_keys(table: Table) -> list[sql.Identifier]:
     """Return the columns of the key that could be an empty text, which is no key either."""
-    texts = (key for key in table.primary_key if table.column(key).data_type == "text")
+    texts = (key for key in table.primary_key if table.type_of(key) == "text")
     return [sql.Identifier(key) for key in texts if table.null_text]
 
 
@@ -123,20 +123,21 @@ def copy(
     refused: RefusedFileError | None = None
     failed: Exception | None = None
     try:
-        cursor.copy_expert(statement.as_string(cursor), stream, size=CHUNK_BYTES)
+        # psycopg2 needs read() alone
+        cursor.copy_expert(statement.as_string(cursor), stream, size=CHUNK_BYTES)  # type: ignore[arg-type]
     except psycopg2.Error as error:
         failed = getattr(stream, "error", None)
         if failed is None and (refused := translate(error)) is None:
             raise
     # raised out here, so that the server's words, which quote the data, do not hang on it
-    if failed or refused:
-        raise failed or refused
+    if wrong := failed or refused:
+        raise wrong
     return cursor.rowcount
 
 
 def translate(error: psycopg2.Error) -> RefusedFileError | None:
     """Return what a server's error says about the file, or None if it is not about the file."""
-    kind = {
+    kinds: dict[type[psycopg2.Error], str] = {
         psycopg2.errors.NotNullViolation: "key",
         psycopg2.errors.BadCopyFileFormat: "structure",
         psycopg2.errors.CharacterNotInRepertoire: "encoding",
@@ -146,7 +147,8 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
         psycopg2.errors.TooManyArguments: "limit",
         psycopg2.errors.UniqueViolation: "duplicate",
         psycopg2.errors.CheckViolation: "value",
-    }.get(type(error))
+    }
+    kind = kinds.get(type(error))
     if kind is None and isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
         kind = "type"
     if kind is None:
@@ -226,7 +228,7 @@ def find_key_conflicts(
 
     Of rows with the same key the newest version stays, the last one in the file among equals.
     """
-    version = sql.SQL("")
+    version: sql.Composable = sql.SQL("")
     if table.version:
         version = sql.SQL("{} desc nulls last,").format(sql.Identifier(table.version))
     sizes = [sql.SQL("pg_column_size({})").format(sql.Identifier(k)) for k in table.primary_key]
@@ -285,7 +287,7 @@ def remove_key_conflicts(
         name = table.primary_key[0]
         cursor.execute(
             sql.SQL("alter table {0} alter {1} type {2} using (array[{1}])[1]").format(
-                target.name, sql.Identifier(name), sql.SQL(table.column(name).data_type)
+                target.name, sql.Identifier(name), sql.SQL(table.type_of(name))
             )
         )
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 import psycopg2
-from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 

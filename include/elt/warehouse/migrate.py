@@ -51,7 +51,7 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
     """
     files = {file.name: file for file in sorted(folder.glob("*.sql"))}
     digests = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
-    applied_now = []
+    applied_now: list[str] = []
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
         _require_rights_of_today(cursor)
         try:

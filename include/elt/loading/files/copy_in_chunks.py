@@ -77,7 +77,8 @@ def read_chunks(stream: Text) -> Iterator[Chunk]:
     rest, is_last = read_on(stream, b"", CHUNK_BYTES)
     end = line_end(rest)
     rules = grammar(stream.delimiter, end)
-    header = rest[: rules.cut(rest, 0).stop]
+    first = rules.cut(rest, 0)
+    header = rest[: first.stop] if first else rest
     rest = rest[len(header) :]
     line = stream.first_line + header.count(rules.end)
     while True:

@@ -192,7 +192,8 @@ def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) ->
     """Return a record that stands by itself, such as one that waits in quarantine."""
     raw = text.encode() if isinstance(text, str) else text
     found = grammar(delimiter, b"\n").cut(raw, 0)
-    return Record(number, line, line + raw.count(b"\n"), 0, raw, found.broken, delimiter)
+    broken = found.broken if found else -1
+    return Record(number, line, line + raw.count(b"\n"), 0, raw, broken, delimiter)
 
 
 def faults_of(

@@ -76,7 +76,8 @@ class LoadOrder:
 
         Natural order takes the gone ones later: theirs are the newer rows.
         """
-        newest, covered = ("", 0), []
+        newest = ("", 0)
+        covered: list[str] = []
         for _, path in self._steps:
             applied = self.known[path].applied_id if path in self.known else 0
             if applied > newest[1]:
@@ -210,7 +211,7 @@ def _knows(cursor: Cursor, table: Table, load_id: int) -> bool:
 
 
 def _run(cursor: Cursor, table: Table, gone: Sequence[str], statement: str) -> None:
-    same_version = sql.SQL("")
+    same_version: sql.Composable = sql.SQL("")
     if table.version:
         pair = (merge.column_of(side, table.version) for side in ("old", "new"))
         same_version = sql.SQL(" and {} is not distinct from {}").format(*pair)

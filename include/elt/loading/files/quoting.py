@@ -145,7 +145,9 @@ class Grammar:
             stop = found.end()
             is_whole = is_last or stop < len(data) or data.endswith(self.end)
             return Cut(stop, -1) if is_whole else None
-        broken = self._before.match(data, start).end()
+        # it matches nothing, at the least
+        before = self._before.match(data, start)
+        broken = before.end() if before else start
         if not is_last and data.startswith(QUOTE, broken):
             quoted = self._quoted.match(data, broken)
             if quoted is None or quoted.end() == len(data):

@@ -10,7 +10,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from elt.loading.contract import IN_CONTRACT, USUAL_RATIO, Table
 from elt.loading.errors import NOTHING_LOADED, RefusedFileError
@@ -78,7 +78,8 @@ class Unpacking:
 
     def __init__(self, packed: Hashing, max_ratio: float) -> None:
         self._packed = packed
-        self._file = gzip.GzipFile(fileobj=packed, mode="rb")
+        # it reads on alone, and never seeks
+        self._file = gzip.GzipFile(fileobj=cast(IO[bytes], packed), mode="rb")
         self._max_ratio = max_ratio
         self._bytes = 0
 
@@ -197,8 +198,8 @@ class Stream:
                 data = self._unpacked(size)
             if self._knows_marker:
                 self._refuse_marker(data)
-            if self._quotes:
-                self._refuse_quotes(data)
+            if self._quotes is not None and self._length is not None:
+                _refuse_quotes(data, self._quotes, self._length)
         except Exception as error:
             self.error = error
             raise
@@ -222,12 +223,6 @@ class Stream:
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise RefusedFileError("packed") from None
         return data
-
-    def _refuse_quotes(self, data: bytes) -> None:
-        was_open = self._quotes.is_open
-        if not self._quotes.accepts(data) or (self._quotes.is_open and not data):
-            raise RefusedFileError("quotes")
-        self._length.check(data, was_open=was_open, is_open=self._quotes.is_open)
 
     def _refuse_marker(self, data: bytes) -> None:
         seen = self._before + data
@@ -265,3 +260,10 @@ def open_stream(
             is_checked=for_server is not None,
             max_ratio=table.max_unpacked_ratio,
         )
+
+
+def _refuse_quotes(data: bytes, quotes: QuoteCheck, length: RecordLength) -> None:
+    was_open = quotes.is_open
+    if not quotes.accepts(data) or (quotes.is_open and not data):
+        raise RefusedFileError("quotes")
+    length.check(data, was_open=was_open, is_open=quotes.is_open)

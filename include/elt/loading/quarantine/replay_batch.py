@@ -192,10 +192,10 @@ def leave_out_older(
     by_load = _BY_LOAD.format(
         later=sql.Literal(later), earlier=sql.Literal(earlier), origin=sql.Literal(origin_id)
     )
-    is_older = by_load
+    is_older: sql.Composable = by_load
     if table.version:
         version = sql.Identifier(table.version)
-        is_possible = sql.SQL("true")
+        is_possible: sql.Composable = sql.SQL("true")
         if latest:
             is_possible = sql.SQL("old.{} <= {}").format(version, sql.Literal(latest))
         is_older = _BY_VERSION.format(by_load=by_load, version=version, is_possible=is_possible)

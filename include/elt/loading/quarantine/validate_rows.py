@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from psycopg2 import sql
@@ -155,7 +155,7 @@ def _find_faults(
     return cursor.fetchall()
 
 
-def _cases(pairs) -> sql.Composed:
+def _cases(pairs: Iterable[tuple[sql.Composable, str]]) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.SQL("case when {} then {} end").format(condition, sql.Literal(text))
         for condition, text in pairs
