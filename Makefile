@@ -108,6 +108,7 @@ lint: $(SET_UP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 2 dbt
 
 format: $(SET_UP) ## put Python and SQL into the house style

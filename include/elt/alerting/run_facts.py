@@ -176,7 +176,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
         select
             task_id, try_number,
             unique_id, kind, status, failures, message, execution_seconds,
-            case when status = any (%(failing)s) then compiled_sql end,
+            case when status = any (%(failing)s) then compiled_sql end as compiled_sql,
             owner, tags, sample, finished_at
         from (
             select *, max(try_number) over (partition by task_id) as last_try
