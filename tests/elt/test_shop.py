@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
 
-from elt.shop import FILE, SHOP, ShopError, read_shop
+from elt.shop import FILE, SHOP, VARIABLE, ShopError, read_shop
 
 ENGINE = FILE.parents[1] / "include" / "elt"
 SETTINGS = {
@@ -53,6 +56,18 @@ def test_what_is_wrong_is_said_with_file_and_key(file, text, said):
 def test_a_file_that_is_not_there_is_named(file):
     with pytest.raises(ShopError, match=f"{re.escape(str(file))} can't be read: No such file"):
         read_shop(file)
+
+
+def test_another_file_is_named_by_a_variable(file):
+    file.write_text(yaml.safe_dump(SETTINGS))
+    said = subprocess.run(
+        [sys.executable, "-c", "from elt.shop import SHOP; print(SHOP.title, SHOP.dag_id)"],
+        env={**os.environ, VARIABLE: os.path.relpath(file)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "Bookshop bookshop_elt\n"
 
 
 def test_the_engine_names_nothing_of_the_shop():
