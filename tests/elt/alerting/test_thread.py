@@ -72,3 +72,10 @@ def test_nothing_in_data_or_sql_breaks_a_reply(hostile):
     value = hostile[:60]
     sample = {"columns": [value] * 40, "rows": [[value] * 40] * 5}
     reply(hostile, sample, hostile)
+
+
+def test_sql_names_no_database():
+    sql = 'select "a" from "shop"."raw"."orders" as o join "raw"."x" on o."a" = x."a"'
+    assert reply(sql)[1].splitlines()[2:-1] == [
+        'select "a" from "raw"."orders" as o join "raw"."x" on o."a" = x."a"'
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ SQL_LINES = 30
 SQL_LIMIT = 2000
 TABLE_LIMIT = 2800
 MOST_COLUMNS = 8
+# of a relation in dbt's SQL, which is always in the one that it is asked in
+DATABASE = re.compile(r'"\w+"\.(?="\w+"\."\w+")')
 
 
 def build(incident: Incident, report: Report, result: NodeResult | None) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def rest(number: int, report: Report) -> dict[str, Any]:
 
 
 def _sql(compiled: str, log: str | None) -> str:
+    compiled = DATABASE.sub("", compiled)
     lines = [text.rstrip() for text in compiled.strip().splitlines() if text.strip()]
     kept: list[str] = []
     for text in lines[:SQL_LINES]:
