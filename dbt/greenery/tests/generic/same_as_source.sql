@@ -1,10 +1,12 @@
 {#
     The open version of each key says what its row in the source says, and every row has one.
-    Arguments: `to`, the source; `same`, columns of the snapshot and what they are in the source. In
-    the daily run only rows that were loaded since the last publication are looked at.
+    Arguments: `to`, the source; `field`, what the key is called there, if not `key`; `same`, columns of
+    the snapshot and what they are in the source. In the daily run only rows that were loaded since the
+    last publication are looked at.
 #}
-{% test same_as_source(model, to, key, same) %}
+{% test same_as_source(model, to, key, same, field=none) %}
 
+    {%- set source_key = field or key %}
     {%- set load = since_tested(published_horizon()) %}
 
     with
@@ -16,14 +18,14 @@
         where
             dbt_valid_to is null
             {% if load is not none -%}
-                and {{ key }} in (select {{ key }} from {{ to }} where _load_id > {{ load }})
+                and {{ key }} in (select {{ source_key }} from {{ to }} where _load_id > {{ load }})
             {%- endif %}
 
     ),
 
     present as (
 
-        select {{ key }}, {{ same.values() | join(', ') }}
+        select {{ source_key }}, {{ same.values() | join(', ') }}
         from {{ to }}
         {% if load is not none -%} where _load_id > {{ load }} {%- endif %}
 
