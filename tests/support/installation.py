@@ -90,7 +90,13 @@ def command(checkout: Path, module: str, *arguments: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=checkout,
-        env={**without_session(), **hostile.VARIABLES, "GREENERY_STATE": str(checkout / ".local")},
+        env={
+            **without_session(),
+            **hostile.VARIABLES,
+            "GREENERY_STATE": str(checkout / ".local"),
+            # the copy's own code and settings, not those that are installed
+            "PYTHONPATH": str(checkout / "include"),
+        },
         capture_output=True,
         text=True,
     )
