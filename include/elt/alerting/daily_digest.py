@@ -19,7 +19,7 @@ from elt.publishing import rollback
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage
 from elt.transform.project import business_timezone
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 MOST_WARNINGS = 20
 YELLOW = "#ecb22e"
@@ -99,6 +99,23 @@ def _digest_before(cursor: Cursor, start: datetime) -> datetime | None:
     return written_at
 
 
+@dataclass(frozen=True)
+class _LastWarning:
+    unique_id: str
+    failures: int | None
+    owner: str | None
+    sample: dict[str, Any] | None
+    since: datetime
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    table_name: str
+    is_replayable: bool
+    rows: int
+    since: datetime
+
+
 def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[Warned]:
     """Return the tests and freshness checks whose last result in these runs is a warning."""
     cursor.execute(
@@ -125,7 +142,7 @@ def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) 
                         ),
                         0
                     )
-            )
+            ) as since
         from latest
         where status = 'warn'
         order by unique_id
@@ -133,12 +150,13 @@ def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) 
         (run_ids,),
     )
     found = []
-    for unique_id, failures, owner, sample, since in cursor:
-        if unique_id.startswith("source."):
-            sentence = f"`{name_of(unique_id)}` is older than it should be"
+    for one in rows_as(cursor, _LastWarning):
+        if one.unique_id.startswith("source."):
+            sentence = f"`{name_of(one.unique_id)}` is older than it should be"
         else:
-            sentence = failed_test(unique_id, nodes.get(unique_id), failures) + excused(sample)
-        found.append(Warned("test", sentence, since, owner))
+            sentence = failed_test(one.unique_id, nodes.get(one.unique_id), one.failures)
+            sentence += excused(one.sample)
+        found.append(Warned("test", sentence, one.since, one.owner))
     return found
 
 
@@ -170,7 +188,7 @@ def _waiting_rows(cursor: Cursor, since: datetime) -> list[Warned]:
     """Return which tables have rows that wait, and doubles that were left out since a moment."""
     cursor.execute(
         """
-        select table_name, is_replayable, count(*), min(quarantined_at)
+        select table_name, is_replayable, count(*) as rows, min(quarantined_at) as since
         from ops.quarantine
         where resolved_at is null and (is_replayable or quarantined_at > %s)
         group by table_name, is_replayable
@@ -179,10 +197,10 @@ def _waiting_rows(cursor: Cursor, since: datetime) -> list[Warned]:
         (since,),
     )
     found = []
-    for table, is_replayable, rows, at in cursor:
-        waiting = f"{count(rows, 'row')} of `{table}`"
-        what = "not loaded yet" if is_replayable else "left out: another row has the same key"
-        found.append(Warned("quarantine", f"{waiting} {what}", at))
+    for one in rows_as(cursor, _Waiting):
+        waiting = f"{count(one.rows, 'row')} of `{one.table_name}`"
+        what = "not loaded yet" if one.is_replayable else "left out: another row has the same key"
+        found.append(Warned("quarantine", f"{waiting} {what}", one.since))
     return found
 
 

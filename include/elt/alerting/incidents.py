@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import psycopg2.extras
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting.report import SLOW_RUN, Failure, Report
 from elt.alerting.run_facts import RunContext
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,7 @@ def notified_states(cursor: Cursor) -> dict[str, str]:
 
 
 def _read_incidents(cursor: Cursor) -> list[Incident]:
-    found = []
-    for row in cursor.fetchall():
-        values = dict(zip(COLUMNS, row, strict=True))
-        values |= {name: tuple(values[name]) for name in ("tags", "run_ids")}
-        found.append(Incident(**values))
-    return found
+    return [
+        Incident(**{**values, "tags": tuple(values["tags"]), "run_ids": tuple(values["run_ids"])})
+        for values in rows_as(cursor, dict[str, Any])
+    ]

@@ -20,6 +20,7 @@ from psycopg2.extras import Json
 from elt.loading.contract import Table
 from elt.loading.erasure import is_telling
 from elt.privacy.erased_rows import Words, words_in
+from elt.warehouse.rows import rows_as
 
 
 def fields_of(row_text: str, columns: Sequence[str] | None, delimiter: str = ",") -> dict[str, str]:
@@ -56,6 +57,14 @@ def may_belong(row_text: str, wanted: Mapping[str, set[str]], delimiter: str) ->
 
 
 @dataclass(frozen=True)
+class _Quarantined:
+    quarantine_id: int
+    row_text: str
+    row_key: Mapping[str, Any] | None
+    source_columns: Sequence[str] | None
+
+
+@dataclass(frozen=True)
 class Wiped:
     """How many rows were wiped, the values of their key columns, and ids of rows to look at."""
 
@@ -81,15 +90,15 @@ def wipe_quarantine(cursor: Cursor, table: Table, wanted: Mapping[str, set[str]]
     found: list[int] = []
     undecided: list[int] = []
     keys: dict[str, set[str]] = {column: set() for column in table.primary_key}
-    for quarantine_id, row_text, row_key, columns in cursor:
-        fields = fields_of(row_text, columns, table.delimiter)
-        key = {column: str(value) for column, value in (row_key or {}).items()}
-        if belongs(key, "", wanted, None) or belongs(fields, row_text, wanted, words):
-            found.append(quarantine_id)
+    for row in rows_as(cursor, _Quarantined):
+        fields = fields_of(row.row_text, row.source_columns, table.delimiter)
+        key = {column: str(value) for column, value in (row.row_key or {}).items()}
+        if belongs(key, "", wanted, None) or belongs(fields, row.row_text, wanted, words):
+            found.append(row.quarantine_id)
             for column, values in keys.items():
                 values.update(filter(None, [(fields | key).get(column)]))
-        elif not fields and may_belong(row_text, wanted, table.delimiter):
-            undecided.append(quarantine_id)
+        elif not fields and may_belong(row.row_text, wanted, table.delimiter):
+            undecided.append(row.quarantine_id)
     cursor.execute(
         "update ops.quarantine set row_text = '', row_key = null,"
         " reason = 'Its person was forgotten.', resolution = coalesce(resolution, 'erased'),"
@@ -100,7 +109,7 @@ def wipe_quarantine(cursor: Cursor, table: Table, wanted: Mapping[str, set[str]]
 
 
 HIDDEN = "…"
-# whole rows: elt.privacy.kept_texts knows whose they are
+# whole rows: wipe_quarantine knows whose they are
 ROWS = ("quarantine.row_text", "quarantine.row_key")
 
 
@@ -202,10 +211,14 @@ def _texts(cursor: Cursor, schema: str, table_names: str) -> list[_Text]:
     """Return the columns that hold texts and are no part of a primary key or another's key."""
     cursor.execute(
         """
-        select relname, attname, format_type(atttypid, null), exists (
-            select from pg_index
-            where indrelid = pg_class.oid and indisunique and attnum = any (indkey)
-        )
+        select
+            relname as "table",
+            attname as "column",
+            format_type(atttypid, null) as kind,
+            exists (
+                select from pg_index
+                where indrelid = pg_class.oid and indisunique and attnum = any (indkey)
+            ) as is_single
         from pg_class
         inner join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
         where relnamespace = to_regnamespace(%s)
@@ -224,4 +237,4 @@ def _texts(cursor: Cursor, schema: str, table_names: str) -> list[_Text]:
         """,
         (schema, table_names, list(ROWS)),
     )
-    return [_Text(*row) for row in cursor]
+    return rows_as(cursor, _Text)

@@ -18,7 +18,7 @@ from elt.publishing import data_status, row_diff, table_schema, undo_log
 from elt.publishing.row_diff import RowCounts, make_equal
 from elt.publishing.table_schema import MARTS, Structure, naming_mart
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_row, one_value
+from elt.warehouse.rows import one_row, one_value, rows_as
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,18 @@ def active_pin(cursor: Cursor) -> Pin | None:
             pin.pinned_at,
             pin.pinned_by,
             pin.reason,
-            undone.published_at,
+            undone.published_at as undone_published_at,
             (
                 select published_at from ops.publication
                 where undone_at is null order by publication_id desc limit 1
-            )
+            ) as shown_published_at
         from ops.pin
         inner join ops.publication as undone using (publication_id)
         where pin.released_at is null
         """
     )
-    row = cursor.fetchone()
-    return Pin(*row) if row else None
+    pins = rows_as(cursor, Pin)
+    return pins[0] if pins else None
 
 
 def put_pin(cursor: Cursor, publication_id: int, by: str | None, reason: str | None) -> Pin:
@@ -140,12 +140,12 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
             return f"It is done already. {describe_pin(pinned)}"
         publication_id = _last_publication(cursor)
         present = table_schema.read(cursor, MARTS)
-        cursor.execute("select mart, change, structure from ops.mart_before order by mart")
+        before = undo_log.marts_before(cursor)
         total = RowCounts()
-        for mart, change, kept in cursor.fetchall():
-            wanted = undo_log.from_json(kept) if kept else present.get(mart)
-            with naming_mart(mart):
-                total += _undo(cursor, mart, change, wanted, present.get(mart))
+        for one in before:
+            wanted = one.kept_structure or present.get(one.mart)
+            with naming_mart(one.mart):
+                total += _undo(cursor, one.mart, one.change, wanted, present.get(one.mart))
         cursor.execute(
             "update ops.publication set undone_at = now() "
             "where publication_id >= %s and undone_at is null",
@@ -154,9 +154,9 @@ def roll_back(by: str | None = None, reason: str | None = None) -> str:
         # what was undone is to be found by the next publication
         row_diff.forget_published(cursor)
         pinned = put_pin(cursor, publication_id, by, reason)
-        cursor.execute("select mart, status from ops.mart_before")
-        for mart, row in cursor.fetchall():
-            data_status.put_back(cursor, mart, row and Json(row), describe_pin(pinned))
+        for one in before:
+            status = Json(one.status) if one.status else None
+            data_status.put_back(cursor, one.mart, status, describe_pin(pinned))
         undo_log.forget_all(cursor)
     rows = "1 row" if total.changed == 1 else f"{total.changed:,} rows"
     outcome = f"Rolled back: {rows} changed. {describe_pin(pinned)}"

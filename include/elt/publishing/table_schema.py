@@ -11,7 +11,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 BUILD = "marts_build"
 MARTS = "marts"
@@ -36,15 +36,36 @@ class Structure:
     comments: dict[str, str] = field(default_factory=dict, compare=False)
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A table as the catalog has it; a comment that is not there is None."""
+
+    name: str
+    columns: list[str]
+    types: list[str]
+    comments: list[str | None]
+    key: list[str] | None
+    table_comment: str | None
+
+    @property
+    def structure(self) -> Structure:
+        comments = dict(zip(self.columns, self.comments, strict=True)) | {"": self.table_comment}
+        return Structure(
+            dict(zip(self.columns, self.types, strict=True)),
+            tuple(self.key or ()),
+            {column: comment for column, comment in comments.items() if comment},
+        )
+
+
 def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
     """Return the structure of each table of a schema; a table's own comment is under ''."""
     cursor.execute(
         """
         select
-            c.relname,
-            array_agg(a.attname::text order by a.attnum),
-            array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum),
-            array_agg(col_description(c.oid, a.attnum) order by a.attnum),
+            c.relname as name,
+            array_agg(a.attname::text order by a.attnum) as columns,
+            array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) as types,
+            array_agg(col_description(c.oid, a.attnum) order by a.attnum) as comments,
             (
                 select array_agg(
                     k.attname::text order by array_position(i.indkey::int2[], k.attnum)
@@ -53,8 +74,8 @@ def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
                 inner join pg_attribute as k
                     on k.attrelid = i.indrelid and k.attnum = any (i.indkey)
                 where i.indrelid = c.oid and i.indisprimary
-            ),
-            obj_description(c.oid, 'pg_class')
+            ) as key,
+            obj_description(c.oid, 'pg_class') as table_comment
         from pg_class as c
         inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'p')
@@ -62,18 +83,7 @@ def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
         """,
         (schema,),
     )
-    return {
-        name: Structure(
-            columns=dict(zip(columns, types, strict=True)),
-            key=tuple(key or ()),
-            comments={
-                column: comment
-                for column, comment in [*zip(columns, comments, strict=True), ("", table_comment)]
-                if comment
-            },
-        )
-        for name, columns, types, comments, key, table_comment in cursor
-    }
+    return {table.name: table.structure for table in rows_as(cursor, _Table)}
 
 
 def carry_over(cursor: Cursor, mart: str, wanted: Structure, present: Structure | None) -> None:

@@ -6,6 +6,7 @@ One step back is kept, no more, so it costs what that publication changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from psycopg2 import sql
@@ -14,10 +15,26 @@ from psycopg2.extras import Json, execute_values
 
 from elt.publishing.row_diff import KEPT, RowCounts, row_key
 from elt.publishing.table_schema import MARTS, Structure
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 # to a mart: nothing, its rows, its columns or key, and whether it came or went
 Change = Literal["none", "rows", "columns", "new", "gone"]
+
+
+@dataclass(frozen=True)
+class MartBefore:
+    """A mart as it was before the last publication that changed anything."""
+
+    mart: str
+    change: Change
+    # of its columns and key, if these changed; and its row in ``marts.data_status``, if it had one
+    structure: Mapping[str, Any] | None
+    status: Mapping[str, Any] | None
+
+    @property
+    def kept_structure(self) -> Structure | None:
+        """Its columns and key as they were; None: they are the same."""
+        return from_json(self.structure) if self.structure else None
 
 
 def next_id(cursor: Cursor) -> int:
@@ -94,6 +111,12 @@ def remember(
         ],
         template="(%s, %s, %s, %s::jsonb)",
     )
+
+
+def marts_before(cursor: Cursor) -> list[MartBefore]:
+    """Return what was kept of each mart, by name."""
+    cursor.execute("select mart, change, structure, status from ops.mart_before order by mart")
+    return rows_as(cursor, MartBefore)
 
 
 def forget_all(cursor: Cursor) -> None:

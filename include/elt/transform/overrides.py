@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
 from elt.transform.lineage import Lineage
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 MOST_DAYS = 30
 USUAL_DAYS = 7
@@ -124,7 +124,7 @@ def active(cursor: Cursor) -> list[Override]:
         "select unique_id, reason, made_by, until from ops.override "
         "where ended_at is null and until > now() order by until, unique_id"
     )
-    return [Override(*row) for row in cursor]
+    return rows_as(cursor, Override)
 
 
 def used(cursor: Cursor, run_id: str, nodes: Mapping[str, Any]) -> list[Override]:
@@ -157,7 +157,7 @@ def in_force(cursor: Cursor, run_id: str) -> list[Override]:
         """,
         (run_id,),
     )
-    return [Override(*row) for row in cursor]
+    return rows_as(cursor, Override)
 
 
 def would_fail(node: Mapping[str, Any], failures: int | None) -> bool:

@@ -14,15 +14,16 @@ from psycopg2.extensions import cursor as Cursor
 from elt.errors import FinalError
 from elt.loading.contract import INSTANTS, Table, resolve_references
 from elt.transform.lineage import Lineage
-from elt.warehouse.rows import one_row
+from elt.warehouse.rows import rows_as
 
 COST = sql.SQL(
     """
     with touched (key) as materialized ({touched})
     select
-        (select count(*) from touched),
-        count(*),
-        (select greatest(reltuples, 0)::bigint from pg_class where oid = {name}::regclass)
+        {model} as model,
+        (select count(*) from touched) as keys,
+        count(*) as rows,
+        (select greatest(reltuples, 0)::bigint from pg_class where oid = {name}::regclass) as "of"
     from {relation}
     where {key} in (select key from touched)
     """
@@ -190,6 +191,7 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
                     relation=_relation(lineage, model),
                     name=sql.Literal(_relation(lineage, model).as_string(cursor)),
                     key=sql.Identifier(build["key"]),
+                    model=sql.Literal(model),
                 )
             )
         except psycopg2.DataError:
@@ -197,7 +199,7 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
                 f"This is no {build['key']} of {model}: it must be a valid {data_type}. "
                 "Nothing was done."
             ) from None
-        found.append(Cost(model, *one_row(cursor)))
+        found += rows_as(cursor, Cost)
     return sorted(found, key=lambda one: (-one.rows, one.model))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from elt.warehouse.connection import transaction
+from elt.warehouse.rows import rows_as
 
 # libpq waits at least so long
 CONNECT_SECONDS = 2
@@ -103,9 +104,17 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
         cursor.execute(
             """
             select
-                n.notification_key, n.channel, n.payload, n.version, n.slack_channel, n.slack_ts,
-                n.attempts, extract(epoch from n.created_at)::float8, n.parent_key, parent.slack_ts,
-                parent.slack_channel
+                n.notification_key as key,
+                n.channel,
+                n.payload,
+                n.version,
+                -- a reply is where its message is
+                coalesce(n.slack_channel, parent.slack_channel) as slack_channel,
+                n.slack_ts,
+                n.attempts,
+                extract(epoch from n.created_at)::float8 as created_at,
+                n.parent_key,
+                parent.slack_ts as thread_ts
             from ops.notification as n
             left join ops.notification as parent on n.parent_key = parent.notification_key
             where
@@ -123,13 +132,8 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
             """,
             ([key for key, _ in tried], [version for _, version in tried]),
         )
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    *values, parents_channel = found
-    row = Row(*values)
-    # a reply is where its message is
-    return replace(row, slack_channel=row.slack_channel or parents_channel)
+        rows = rows_as(cursor, Row)
+    return rows[0] if rows else None
 
 
 def make_due() -> None:
