@@ -49,7 +49,7 @@ def warn_without_slack(logger: logging.Logger = log) -> None:
 
 
 def notify_of_failed_run(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: TimeLimits = TIME_LIMITS
+    context: Mapping[str, Any], *, manifest: Path | None = None, limits: TimeLimits = TIME_LIMITS
 ) -> None:
     """Bring Slack up to date on a run that failed. Never raises, and holds nobody over 10 s.
 
@@ -59,31 +59,31 @@ def notify_of_failed_run(
     Args:
         manifest: dbt's manifest; by default the newest one beside the dbt project.
     """
-    _notify(context, "failed", manifest, patience)
+    _notify(context, "failed", manifest, limits)
 
 
 def notify_of_failed_task(
     context: Mapping[str, Any],
     *,
     manifest: Path | None = None,
-    patience: TimeLimits = TASK_TIME_LIMITS,
+    limits: TimeLimits = TASK_TIME_LIMITS,
 ) -> None:
     """The same for a task that failed for good, while its run goes on."""
-    _notify(context, "running", manifest, patience)
+    _notify(context, "running", manifest, limits)
 
 
 def notify_of_good_run(
-    context: Mapping[str, Any], *, manifest: Path | None = None, patience: TimeLimits = TIME_LIMITS
+    context: Mapping[str, Any], *, manifest: Path | None = None, limits: TimeLimits = TIME_LIMITS
 ) -> None:
     """The same for a run that succeeded: what failed before is resolved."""
-    _notify(context, "success", manifest, patience)
+    _notify(context, "success", manifest, limits)
 
 
 def _notify(
     context: Mapping[str, Any],
     state: RunState,
     manifest: Path | None,
-    patience: TimeLimits,
+    limits: TimeLimits,
 ) -> None:
     try:
         if not slack_is_configured():
@@ -91,7 +91,7 @@ def _notify(
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
         about = _read_context(context, state)
-        notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), patience)
+        notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), limits)
     except SlackSettingsError as error:
         log.error("Slack was not told of the run: %s.", error)
     except Exception as error:

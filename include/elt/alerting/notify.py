@@ -51,7 +51,7 @@ TIME_LIMITS = TimeLimits()
 
 
 def notify_of_run(
-    about: RunContext, manifest: Path | None, at: datetime, patience: TimeLimits = TIME_LIMITS
+    about: RunContext, manifest: Path | None, at: datetime, limits: TimeLimits = TIME_LIMITS
 ) -> bool:
     """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
 
@@ -67,9 +67,9 @@ def notify_of_run(
     channel = find_channel()
     if channel is None:
         return False
-    deadline = Deadline(patience.all)
+    deadline = Deadline(limits.all)
     try:
-        facts = within(deadline.left(patience.warehouse), _read_facts, about)
+        facts = within(deadline.left(limits.warehouse), _read_facts, about)
     except Exception as error:
         _log_warehouse(error)
         report = report_on(about, None, None, at)
@@ -77,29 +77,29 @@ def notify_of_run(
     if facts is None:
         return True
     report = report_on(about, facts, _read_lineage(manifest), at)
-    return notify_of_report(report, channel, patience, deadline)
+    return notify_of_report(report, channel, limits, deadline)
 
 
 def notify_of_report(
     report: Report,
     channel: Channel,
-    patience: TimeLimits = TIME_LIMITS,
+    limits: TimeLimits = TIME_LIMITS,
     deadline: Deadline | None = None,
     *,
     is_run: bool = True,
 ) -> bool:
     """The same for what is known already; ``is_run``: whether it is about a run of Airflow's."""
-    deadline = deadline or Deadline(patience.all)
-    mentions = _mentions(channel, report, deadline, patience)
+    deadline = deadline or Deadline(limits.all)
+    mentions = _mentions(channel, report, deadline, limits)
     try:
-        within(deadline.left(patience.warehouse), _plan, report, channel, mentions, is_run)
+        within(deadline.left(limits.warehouse), _plan, report, channel, mentions, is_run)
     except Exception as error:
         _log_warehouse(error)
         return _notify_without_warehouse(report, channel, deadline)
     try:
         # Slack's last answer must still be written down
         of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
-        answer = patience.answer
+        answer = limits.answer
         _log(report.run, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
     except Exception as error:
         log.warning("What Slack lacks is kept and sent later: %s", describe_error(error))
@@ -129,19 +129,19 @@ def _limit_statements(cursor: Cursor) -> None:
 
 
 def _mentions(
-    channel: Channel, report: Report, deadline: Deadline, patience: TimeLimits
+    channel: Channel, report: Report, deadline: Deadline, limits: TimeLimits
 ) -> dict[str, str]:
     owners = {failure.owner for failure in report.failures if failure.owner}
     if not channel.is_bot or not owners:
         return {}
 
     def look_up() -> dict[str, str]:
-        slack = Slack(channel, Deadline(patience.names), patience.answer)
+        slack = Slack(channel, Deadline(limits.names), limits.answer)
         with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
             return delivery.mentions(slack, channel, owners, cursor)
 
     try:
-        return within(deadline.left(patience.names), look_up)
+        return within(deadline.left(limits.names), look_up)
     except Exception as error:
         log.info("Owners are named but not mentioned: %s", describe_error(error))
         return {}

@@ -44,8 +44,8 @@ def fail(project, task_id, unique_id, failures=12, try_number=1):
         record_task_failure({**context, "exception": error})
 
 
-def tell(task_id=TASK, states=None, patience=TIME_LIMITS):
-    notify_of_failed_run(run_context(task_id, states), manifest=MANIFEST, patience=patience)
+def tell(task_id=TASK, states=None, limits=TIME_LIMITS):
+    notify_of_failed_run(run_context(task_id, states), manifest=MANIFEST, limits=limits)
 
 
 def notifications(warehouse):
@@ -257,7 +257,7 @@ def test_a_locked_warehouse_does_not_keep_slack_from_hearing(warehouse, slack, t
     with connection.cursor() as cursor:
         cursor.execute("lock table ops.notification in access exclusive mode")
         before = time.monotonic()
-        tell(patience=HASTY)
+        tell(limits=HASTY)
         assert time.monotonic() - before < HASTY.all + 2
     connection.close()
     assert len(slack.messages) == 1
@@ -309,7 +309,7 @@ def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, m
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "settle_sent", hang)
         before = time.monotonic()
-        tell(patience=HASTY)
+        tell(limits=HASTY)
         took = time.monotonic() - before
         assert hangs.is_set()
         let_go.set()
@@ -330,7 +330,7 @@ def test_a_slow_slack_is_left_and_the_message_kept(warehouse, slack, tmp_path, m
         monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", slack.webhook_connection())
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 2)
-    tell(patience=HASTY)
+    tell(limits=HASTY)
     heard = wait_until(lambda: slack.requests, "the request")
     assert len(heard) == 1, "it is not asked again at once"
     ((state, _, error, _),) = notifications(warehouse)
@@ -343,7 +343,7 @@ def test_there_is_time_to_write_down_that_slack_used_up_all_of_it(
 ):
     fail(tmp_path, TASK, NOT_NULL)
     slack.behave("slow", 10)
-    tell(patience=TimeLimits(all=2, warehouse=1, names=0.3, answer=10))
+    tell(limits=TimeLimits(all=2, warehouse=1, names=0.3, answer=10))
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error
