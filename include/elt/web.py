@@ -155,7 +155,7 @@ class SlowLogIn:
             self._wrong = 0
         if self._wrong < FREE_TRIES:
             return 0.0
-        return min(FIRST_WAIT * 2 ** min(self._wrong - FREE_TRIES, 10), LONGEST_WAIT)
+        return min(FIRST_WAIT * 2.0 ** min(self._wrong - FREE_TRIES, 10), LONGEST_WAIT)
 
     def _note(self, status: int) -> None:
         if status in (401, 403):

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from elt.shop import SHOP
 
@@ -37,8 +37,25 @@ USUAL_RATIO = 200.0
 IN_CONTRACT = f"in the contract (config.meta.extract in {SHOP.contracts.name})"
 
 
+class Format(TypedDict):
+    """How files are written, as COPY takes it."""
+
+    delimiter: str
+    encoding: str
+    null_text: str
+
+
+class Limits(TypedDict):
+    """What one file may cost."""
+
+    max_unpacked_ratio: float
+    max_minutes: float | None
+
+
 @dataclass(frozen=True)
 class Column:
+    """A column of a source table. Values of a personal one are never shown."""
+
     name: str
     data_type: str
     is_personal: bool = False
@@ -87,14 +104,21 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """The names of all columns, in the order of the contract."""
         return tuple(column.name for column in self.columns)
 
     @property
-    def other_columns(self) -> tuple[str, ...]:  # outside the key
+    def key_columns(self) -> tuple[Column, ...]:
+        """The columns of the primary key, in its order."""
+        return tuple(c for key in self.primary_key for c in self.columns if c.name == key)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The names of the columns outside the key."""
         return tuple(name for name in self.column_names if name not in self.primary_key)
 
     def column(self, name: str) -> Column | None:
-        """Return a column by its name; None: the table has no such column."""
+        """Return the column of this name, or None if the contract has none."""
         return next((column for column in self.columns if column.name == name), None)
 
     def type_of(self, name: str) -> str:
@@ -123,7 +147,7 @@ def overlap_of(data_type: str, load: str = "delta", said: object = None) -> str:
     return overlap
 
 
-def read_format(extract: Mapping[str, Any]) -> dict[str, str]:
+def read_format(extract: Mapping[str, Any]) -> Format:
     """Return the keys of a contract that say how files are written, as COPY takes them.
 
     An ``encoding`` is a name that Python knows, and empty for UTF-8.
@@ -171,24 +195,27 @@ def _read_encoding(name: str) -> str:
     return "" if codec.name in ("utf-8", "utf-8-sig", "ascii") else codec.name
 
 
-def read_limits(extract: Mapping[str, Any]) -> dict[str, Any]:
+def read_limits(extract: Mapping[str, Any]) -> Limits:
     """Return the keys of a contract that say what one file may cost.
 
     Raises:
         ValueError: with the key and what is wrong with it.
     """
-    ratio = _read_number(extract, "max_unpacked_ratio", USUAL_RATIO)
-    if ratio is not None and ratio < 1:
+    ratio = _read_number(extract, "max_unpacked_ratio")
+    if ratio is None:
+        ratio = USUAL_RATIO
+    if ratio < 1:
         raise ValueError(f"max_unpacked_ratio must be 1 or more, not `{ratio:g}`")
-    minutes = _read_number(extract, "max_minutes", None)
+    minutes = _read_number(extract, "max_minutes")
     if minutes is not None and minutes <= 0:
         raise ValueError(f"max_minutes must be more than 0, not `{minutes:g}`")
     return {"max_unpacked_ratio": ratio, "max_minutes": minutes}
 
 
-def _read_number(extract: Mapping[str, Any], key: str, default: float | None) -> float | None:
-    if (value := extract.get(key, default)) is None and key not in extract:
+def _read_number(extract: Mapping[str, Any], key: str) -> float | None:
+    if key not in extract:
         return None
+    value = extract[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{key} must be a number, not `{value}`")
     return float(value)

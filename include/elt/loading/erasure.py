@@ -100,5 +100,5 @@ def drop_erased(cursor: Cursor, table: Table, tombstones: Mapping[str, object]) 
             ),
             {"table": table.name, "column": column, "key": table.primary_key[0]},
         )
-        dropped += one_value(cursor)
+        dropped += one_value(cursor, int)
     return dropped

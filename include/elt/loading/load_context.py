@@ -9,13 +9,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import IO, cast
 
 from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import IN_CONTRACT
 from elt.loading.errors import NOTHING_LOADED, RefusedFileError
-from elt.loading.files.landing import Landing, SourceFile
+from elt.loading.files.landing import Landing, Readable, SourceFile
 from elt.warehouse.time_limit import statement_limit
 
 Transaction = Callable[[], AbstractContextManager[Cursor]]
@@ -106,16 +105,16 @@ class _TimedLanding(Landing):
     deadline: Deadline
 
     @contextlib.contextmanager
-    def opened(self, file: SourceFile) -> Iterator[IO[bytes]]:
+    def opened(self, file: SourceFile) -> Iterator[Readable]:
         with super().opened(file) as raw:
             yield cast(IO[bytes], _Timed(raw, self.deadline))
 
 
 class _Timed:
-    def __init__(self, raw: IO[bytes], deadline: Deadline) -> None:
+    def __init__(self, raw: Readable, deadline: Deadline) -> None:
         self._raw = raw
         self._deadline = deadline
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int, /) -> bytes:
         self._deadline.check()
         return self._raw.read(size)

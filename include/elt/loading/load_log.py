@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.database.source import Snapshot
 from elt.loading.files.landing import SourceFile
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import all_rows, first_row, one_value
 
 Decision = Literal["skip", "read", "apply"]
 
@@ -22,6 +22,7 @@ Decision = Literal["skip", "read", "apply"]
 class Known:
     """What was last loaded from a path. ``applied_id`` is its last load of changed bytes, or 0."""
 
+    path: str
     size: int
     modified_at: datetime | None
     sha256: str | None
@@ -55,8 +56,9 @@ def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str,
     """
     cursor.execute(
         """
-        select latest.source_file, load.file_size, load.file_modified_at, load.file_sha256,
-            coalesce(latest.applied_id, 0)
+        select latest.source_file as path, load.file_size as size,
+            load.file_modified_at as modified_at, load.file_sha256 as sha256,
+            coalesce(latest.applied_id, 0) as applied_id
         from (
             select source_file, max(load_id) as load_id,
                 max(load_id) filter (where status = 'loaded') as applied_id
@@ -69,7 +71,7 @@ def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str,
         """,
         {"table": table, "path": path},
     )
-    return {path: Known(*values) for path, *values in cursor}
+    return {known.path: known for known in all_rows(cursor, Known)}
 
 
 def decide(file: SourceFile, last: Known | None, newest_before: int = 0) -> Decision:
@@ -105,7 +107,7 @@ def is_to_be_read_again(known: Mapping[str, Known], paths: Iterable[str]) -> boo
 def next_load_id(cursor: Cursor) -> int:
     """Take a load id. Do it inside the table's lock, so that ids grow in the order of commits."""
     cursor.execute("select nextval(pg_get_serial_sequence('ops.load', 'load_id'))")
-    return one_value(cursor)
+    return one_value(cursor, int)
 
 
 def record(
@@ -230,7 +232,7 @@ def record_failed_read(
 def last_load_id(cursor: Cursor) -> int:
     """Return the highest load id so far, 0 before the first load."""
     cursor.execute("select coalesce(max(load_id), 0) from ops.load")
-    return one_value(cursor)
+    return one_value(cursor, int)
 
 
 def read_already(
@@ -254,13 +256,12 @@ def read_already(
                 )
             order by load.table_name, load.load_id desc
         )
-        select table_name, source_file, status, load_id, rows_read, rows_inserted, rows_updated,
-            rows_unchanged, rows_deleted
+        select table_name as table, source_file, status, load_id, rows_read, rows_inserted,
+            rows_updated, rows_unchanged, rows_deleted
         from latest
         where table_name = %(wanted)s and status = 'loaded'
             and (select array_agg(table_name) @> %(tables)s::text[] from latest)
         """,
         {"run_id": run_id, "since": since, "wanted": wanted, "tables": list(tables)},
     )
-    row = cursor.fetchone()
-    return LoadResult(*row) if row else None
+    return first_row(cursor, LoadResult)

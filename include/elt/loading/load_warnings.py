@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -16,6 +17,12 @@ logger = logging.getLogger(__name__)
 RECENT_DROPS, ENOUGH_DROPS = 10, 5
 # of the median of the recent ones
 SMALL_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class _Recent:
+    loads: int
+    median: int | None
 
 
 def warn(
@@ -95,12 +102,14 @@ def _usual_rows(cursor: Cursor, table: Table, result: LoadResult) -> int:
     if table.load != "delta":
         return 0
     cursor.execute(
-        "select count(*), percentile_disc(0.5) within group (order by rows_read) from ("
+        "select count(*) as loads, "
+        "percentile_disc(0.5) within group (order by rows_read) as median from ("
         "select rows_read from ops.load "
         "where table_name = %s and status = 'loaded' and cause = 'delivery' "
         "order by load_id desc limit %s) as recent",
         [table.name, RECENT_DROPS],
     )
-    known, median = one_row(cursor)
-    is_small = known >= ENOUGH_DROPS and result.rows_read < median * SMALL_SHARE
-    return median if is_small else 0
+    recent = one_row(cursor, _Recent)
+    if recent.median is None or recent.loads < ENOUGH_DROPS:
+        return 0
+    return recent.median if result.rows_read < recent.median * SMALL_SHARE else 0

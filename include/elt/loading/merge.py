@@ -18,7 +18,7 @@ from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.staging_table import NEW
 from elt.warehouse.connection import FEW_BY_KEYS
-from elt.warehouse.rows import one_row, one_value
+from elt.warehouse.rows import all_values, one_row, one_value
 
 _INSERT_ALL = sql.SQL(
     "insert into {raw} ({columns}, _load_id) select {values}, {load_id} from {new} as new"
@@ -35,8 +35,8 @@ _PLAN = sql.SQL(
     "where old._load_id is null or old._deleted_at is not null or ({is_newer} and {differs})"
 )
 _COUNT = (
-    "select count(*), count(old_place), count(*) filter (where is_newer and is_lowered) "
-    "from pg_temp._plan"
+    "select count(*) as rows, count(old_place) as updated, "
+    "count(*) filter (where is_newer and is_lowered) as lowered from pg_temp._plan"
 )
 _LOG_CHANGES = sql.SQL(
     "insert into raw.change_log (load_id, table_name, change, old_key, new_key) "
@@ -88,10 +88,22 @@ class Counts:
     deleted: int = 0
     lowered: int = 0
 
-    def by_fate(self) -> dict[str, Any]:
-        """Return them by their names in ``LoadResult``."""
-        fates = ("inserted", "updated", "unchanged", "deleted")
-        return {f"rows_{fate}": getattr(self, fate) for fate in fates}
+
+@dataclass(frozen=True)
+class _Plan:
+    """Rows of the plan, those of them that raw has, and those whose version goes back."""
+
+    rows: int
+    updated: int
+    lowered: int
+
+
+@dataclass(frozen=True)
+class _Living:
+    """Rows in raw that are not deleted, and those of them that are in the file."""
+
+    living: int
+    kept: int
 
 
 def apply(
@@ -125,12 +137,12 @@ def apply(
     same_source = _loads_of(cursor, table, source_file) if table.version and source_file else []
     parts = statement_parts(table, load_id, given, same_source=same_source, latest=latest)
     cursor.execute(sql.SQL("select not exists (select from {raw})").format(**parts))
-    if one_value(cursor):
+    if one_value(cursor, bool):
         cursor.execute(_INSERT_ALL.format(**parts))
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
         return Counts(inserted=rows)
     cursor.execute(_KNOWN_ROWS.format(**parts))
-    known = one_value(cursor)
+    known = one_value(cursor, float)
     are_few = rows * FEW_SHARE < known
     if are_few:
         cursor.execute(FEW_BY_KEYS)
@@ -153,7 +165,7 @@ def _loads_of(cursor: Cursor, table: Table, source_file: str) -> list[int]:
         "select load_id from ops.load where replay_of in (select load_id from own)",
         [table.name, source_file],
     )
-    return [load_id for (load_id,) in cursor]
+    return all_values(cursor, int)
 
 
 def _write(
@@ -170,16 +182,16 @@ def _write(
     cursor.execute(_PLAN.format(**parts))
     cursor.execute("analyze pg_temp._plan")
     cursor.execute(_COUNT)
-    planned, updated, lowered = one_row(cursor)
-    if planned == rows and not updated:
+    plan = one_row(cursor, _Plan)
+    if plan.rows == rows and not plan.updated:
         cursor.execute(_INSERT_ALL.format(**parts))
         return rows, 0, 0
-    if updated:
+    if plan.updated:
         for statement in (_LOG_CHANGES, _UPDATE, _REVIVE):
             cursor.execute(statement.format(**parts))
-    if planned > updated:
+    if plan.rows > plan.updated:
         cursor.execute(_INSERT.format(**parts))
-    return inserted + planned - updated, updated, lowered
+    return inserted + plan.rows - plan.updated, plan.updated, plan.lowered
 
 
 def _count_vanished(
@@ -192,20 +204,20 @@ def _count_vanished(
 ) -> int:
     cursor.execute(
         sql.SQL(
-            "select count(*), count({key}) from {raw} as old left join {new} as new on {same_key} "
-            "where old._deleted_at is null"
+            "select count(*) as living, count({key}) as kept from {raw} as old "
+            "left join {new} as new on {same_key} where old._deleted_at is null"
         ).format(key=column_of("new", table.primary_key[0]), **parts)
     )
-    living, kept = one_row(cursor)
-    if (kept + quarantined) * 2 < living and not may_shrink:
+    known = one_row(cursor, _Living)
+    if (known.kept + quarantined) * 2 < known.living and not may_shrink:
         raise RefusedFileError(
             "file",
-            f"is a full snapshot, but only {kept} of the {living} living rows are in it: loading "
-            f"it would mark {living - kept} rows as deleted",
+            f"is a full snapshot, but only {known.kept} of the {known.living} living rows are in "
+            f"it: loading it would mark {known.living - known.kept} rows as deleted",
             remedy="Nothing of this file was loaded. Deliver the whole export and run again, or "
             f"confirm that `{table.name}` really shrank (confirm_shrunk).",
         )
-    return 0 if quarantined else living - kept
+    return 0 if quarantined else known.living - known.kept
 
 
 def statement_parts(

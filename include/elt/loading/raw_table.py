@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from psycopg2 import sql
@@ -11,10 +12,17 @@ from elt.loading.contract import Table
 from elt.loading.errors import SourceError
 from elt.shop import SHOP
 from elt.warehouse.connection import take_lock
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import all_rows, one_value, value_or_none
 
 SCHEMA = "raw"
 State = Literal["missing", "widened", "ready"]
+
+
+@dataclass(frozen=True)
+class _Index:
+    first_column: str
+    method: str
+    oid: int
 
 
 def name_of(table: Table) -> sql.Identifier:
@@ -88,24 +96,24 @@ def index(cursor: Cursor, table: Table) -> None:
     After the rows of a first load, because one go over all of them is cheaper.
     """
     cursor.execute(
-        "select a.attname, am.amname, i.indexrelid from pg_index i "
-        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
+        "select a.attname as first_column, am.amname as method, i.indexrelid as oid "
+        "from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
         "join pg_class c on c.oid = i.indexrelid "
         "join pg_am am on am.oid = c.relam where i.indrelid = %s::regclass",
         [name_of(table).as_string(cursor)],
     )
-    found = cursor.fetchall()
-    present = {(column, kind) for column, kind, _ in found}
+    found = all_rows(cursor, _Index)
+    present = {(known.first_column, known.method) for known in found}
     # Rows of what only happens lie together by load, so the smallest kind of index will do. A row
     # that changes goes where there is room: such an index would lead to a good part of the table.
     if table.cursor and ("_load_id", "brin") not in present:
         cursor.execute(sql.SQL("create index on {} using brin (_load_id)").format(name_of(table)))
     elif not table.cursor and ("_load_id", "btree") not in present:
         cursor.execute(sql.SQL("create index on {} (_load_id)").format(name_of(table)))
-    for _, kind, oid in found:
-        if kind == "brin":
+    for known in found:
+        if known.method == "brin":
             # until then every reader of a load also reads all that came since the last vacuum
-            cursor.execute("select brin_summarize_new_values(%s)", [oid])
+            cursor.execute("select brin_summarize_new_values(%s)", [known.oid])
     indexed = {name for name, _ in present}
     for name in table.change_key:
         if name not in indexed:
@@ -130,7 +138,7 @@ def _columns(cursor: Cursor, table: Table) -> dict[str, int]:
 def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
     for column in table.columns:
         cursor.execute("select to_regtype(%s)::oid", [column.data_type])
-        expected = one_value(cursor)
+        expected = one_value(cursor, int)
         if present.get(column.name, expected) != expected:
             raise _contradiction(
                 table, f"has another type for column `{column.name}` than {column.data_type}"
@@ -141,7 +149,7 @@ def _check(cursor: Cursor, table: Table, present: dict[str, int]) -> None:
         "and a.attnum = any(i.indkey::int2[]) where i.indrelid = %s::regclass and i.indisprimary",
         [name_of(table).as_string(cursor)],
     )
-    key = one_value(cursor) or []
+    key: list[str] = value_or_none(cursor, list) or []
     if sorted(key) != sorted(table.primary_key):
         raise _contradiction(
             table, f"has the key ({', '.join(key)}), not ({', '.join(table.primary_key)})"

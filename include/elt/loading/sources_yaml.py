@@ -18,6 +18,8 @@ from elt.loading.contract import (
     MOST_COLUMNS,
     OWN_COLUMNS,
     Column,
+    Format,
+    Limits,
     Table,
     overlap_of,
     read_format,
@@ -134,13 +136,13 @@ class _Reader:
             **self.limits(extract),
         )
 
-    def format(self, extract: dict[str, Any]) -> dict[str, Any]:
+    def format(self, extract: dict[str, Any]) -> Format:
         try:
             return read_format(extract)
         except ValueError as error:
             raise self.error("config.meta.extract", str(error)) from None
 
-    def limits(self, extract: dict[str, Any]) -> dict[str, Any]:
+    def limits(self, extract: dict[str, Any]) -> Limits:
         try:
             return read_limits(extract)
         except ValueError as error:
@@ -172,7 +174,7 @@ class _Reader:
     def on_bad_row(self, extract: dict[str, Any]) -> Literal["quarantine", "stop"]:
         if (value := extract.get("on_bad_row", "quarantine")) not in ("quarantine", "stop"):
             raise self.error("on_bad_row", f"must be quarantine or stop, not `{value}`")
-        return value
+        return "stop" if value == "stop" else "quarantine"
 
     def date_order(self, extract: dict[str, Any]) -> Literal["dmy", "mdy"] | None:
         if (value := extract.get("date_order")) not in (None, "dmy", "mdy"):
@@ -184,7 +186,7 @@ class _Reader:
             raise self.error("shared", f"must be true or false, not `{value}`")
         if value and [extract.get("person")] != extract["primary_key"]:
             raise self.error("shared", "asks for `person` to be the primary key")
-        return value
+        return bool(value)
 
     def max_bad_share(self, extract: dict[str, Any]) -> float:
         value = extract.get("max_bad_share", 0.01)

@@ -10,6 +10,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO, cast
 
 import psycopg2
 from psycopg2 import sql
@@ -18,7 +19,9 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading import raw_table, value_formats
 from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
-from elt.loading.files.stream import CHUNK_BYTES, Readable
+from elt.loading.files.landing import Readable
+from elt.loading.files.stream import CHUNK_BYTES
+from elt.warehouse.rows import all_rows
 
 NEW = sql.Identifier("pg_temp", "_new")
 # no column of a contract has a capital
@@ -26,6 +29,17 @@ NUMBER = sql.Identifier("_Number")
 _BY_PLACE = sql.SQL("row_number() over (order by ctid)")
 # The server may speak another language: only the order of the parts is relied on.
 _CONTEXT = re.compile(r"COPY [^,]+, \D*(\d+)(?:, \S+ ([^:,]+))?")
+_KINDS: dict[type[psycopg2.Error], str] = {
+    psycopg2.errors.NotNullViolation: "key",
+    psycopg2.errors.BadCopyFileFormat: "structure",
+    psycopg2.errors.CharacterNotInRepertoire: "encoding",
+    psycopg2.errors.ProgramLimitExceeded: "limit",
+    psycopg2.errors.StatementTooComplex: "limit",
+    psycopg2.errors.TooManyColumns: "limit",
+    psycopg2.errors.TooManyArguments: "limit",
+    psycopg2.errors.UniqueViolation: "duplicate",
+    psycopg2.errors.CheckViolation: "value",
+}
 # of the 2,704 bytes that a row of an index may have
 KEY_BYTES = 2680
 
@@ -88,8 +102,8 @@ def places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
 
 def emptiable_keys(table: Table) -> list[sql.Identifier]:
     """Return the columns of the key that could be an empty text, which is no key either."""
-    texts = (key for key in table.primary_key if table.type_of(key) == "text")
-    return [sql.Identifier(key) for key in texts if table.null_text]
+    texts = (column for column in table.key_columns if column.data_type == "text")
+    return [sql.Identifier(column.name) for column in texts if table.null_text]
 
 
 def unknown_places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
@@ -113,7 +127,7 @@ def copy(
         Exception: what the stream raised, if it keeps that in ``error``.
     """
     names = sql.SQL(", ").join(columns)
-    nulls = sql.SQL("force_null ({})").format(names)
+    nulls: sql.Composable = sql.SQL("force_null ({})").format(names)
     if table.null_text:
         # then a quoted one is meant as text, and an empty field is an empty text
         nulls = sql.SQL("null {}").format(sql.Literal(table.null_text))
@@ -123,32 +137,21 @@ def copy(
     refused: RefusedFileError | None = None
     failed: Exception | None = None
     try:
-        # psycopg2 needs read() alone
-        cursor.copy_expert(statement.as_string(cursor), stream, size=CHUNK_BYTES)  # type: ignore[arg-type]
+        # psycopg2 calls nothing but read()
+        cursor.copy_expert(statement.as_string(cursor), cast(IO[bytes], stream), size=CHUNK_BYTES)
     except psycopg2.Error as error:
         failed = getattr(stream, "error", None)
         if failed is None and (refused := translate(error)) is None:
             raise
     # raised out here, so that the server's words, which quote the data, do not hang on it
-    if wrong := failed or refused:
-        raise wrong
+    if problem := failed or refused:
+        raise problem
     return cursor.rowcount
 
 
 def translate(error: psycopg2.Error) -> RefusedFileError | None:
     """Return what a server's error says about the file, or None if it is not about the file."""
-    kinds: dict[type[psycopg2.Error], str] = {
-        psycopg2.errors.NotNullViolation: "key",
-        psycopg2.errors.BadCopyFileFormat: "structure",
-        psycopg2.errors.CharacterNotInRepertoire: "encoding",
-        psycopg2.errors.ProgramLimitExceeded: "limit",
-        psycopg2.errors.StatementTooComplex: "limit",
-        psycopg2.errors.TooManyColumns: "limit",
-        psycopg2.errors.TooManyArguments: "limit",
-        psycopg2.errors.UniqueViolation: "duplicate",
-        psycopg2.errors.CheckViolation: "value",
-    }
-    kind = kinds.get(type(error))
+    kind = _KINDS.get(type(error))
     if kind is None and isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
         kind = "type"
     if kind is None:
@@ -271,7 +274,7 @@ def find_key_conflicts(
         ),
         [limit],
     )
-    return [KeyConflict(*row) for row in cursor]
+    return all_rows(cursor, KeyConflict)
 
 
 def remove_key_conflicts(
@@ -284,10 +287,10 @@ def remove_key_conflicts(
     )
     if any(conflict.kept is None for conflict in conflicts):
         # an index takes in even deleted rows of its own transaction, so the table is written anew
-        name = table.primary_key[0]
+        key = table.key_columns[0]
         cursor.execute(
             sql.SQL("alter table {0} alter {1} type {2} using (array[{1}])[1]").format(
-                target.name, sql.Identifier(name), sql.SQL(table.type_of(name))
+                target.name, sql.Identifier(key.name), sql.SQL(key.data_type)
             )
         )
 

@@ -14,14 +14,16 @@ import csv
 import io
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import INSTANTS, Column, Table
 from elt.loading.errors import RefusedFileError
-from elt.loading.files.stream import CHUNK_BYTES, Readable
+from elt.loading.files.landing import Readable
+from elt.loading.files.stream import CHUNK_BYTES
 from elt.warehouse.rows import one_row
 
 _FRACTIONS = ("numeric", "real", "double precision")
@@ -49,6 +51,17 @@ _ORDERED = f"{_DAY}[-/. ]{_DAY}[-/. ]{_YEAR}"
 SAMPLE_BYTES = CHUNK_BYTES >> 7
 # a pattern takes any digit alike, so of ten thousand dates only a few shapes are left to match
 _SAME_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What these words stand for in a transaction."""
+
+    now: datetime
+    yesterday: date
+    today: date
+    tomorrow: date
+    epoch: date
 
 
 def pattern_of(table: Table, column: Column) -> str | None:
@@ -201,10 +214,14 @@ def _is_no_word(cursor: Cursor, column: Column, bounds: sql.Composable | None) -
 
     Most values are known at once to be none, and to lie within all bounds.
     """
-    cursor.execute("select now(), current_date - 1, current_date, current_date + 1, 'epoch'::date")
-    now, *days = one_row(cursor)
+    cursor.execute(
+        "select now(), current_date - 1 as yesterday, current_date as today, "
+        "current_date + 1 as tomorrow, 'epoch'::date as epoch"
+    )
+    found = one_row(cursor, _Words)
+    days = [found.yesterday, found.today, found.tomorrow, found.epoch]
     kind = sql.SQL(column.data_type)
-    values = days if column.data_type == "date" else [now, *days]
+    values = days if column.data_type == "date" else [found.now, *days]
     literals = [sql.SQL("{}::{}").format(sql.Literal(str(value)), kind) for value in values]
     return sql.SQL("({0} > {1} and {0} < {2}) or ({0} not in ({3}) and {4})").format(
         sql.Identifier(column.name),

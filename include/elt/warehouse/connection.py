@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import psycopg2
@@ -18,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import RetryLaterError
 from elt.warehouse import session
+from elt.warehouse.rows import all_rows
 from elt.warehouse.session import TLS
 from elt.warehouse.time_limit import statement_timeout
 
@@ -42,8 +44,8 @@ ALL_SCHEMAS = [schema for schemas in SCHEMAS.values() for schema in schemas]
 # in whatever mode: a reader too holds up who changes a table's columns
 _LOCK_HOLDERS = """
     select
-        usename, application_name, pid,
-        to_char(min(xact_start) at time zone 'UTC', 'DD Mon HH24:MI')
+        usename as login, application_name as program, pid,
+        to_char(min(xact_start) at time zone 'UTC', 'DD Mon HH24:MI') as since
     from pg_stat_activity
     inner join pg_locks using (pid)
     inner join pg_class on pg_class.oid = relation
@@ -56,6 +58,16 @@ _LOCK_HOLDERS = """
     order by min(xact_start), pid
 """
 _TAKE_LOCK = "select from ops.lock where name = %s for update"
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """A session that has locked tables of ours, and since when."""
+
+    login: str | None
+    program: str | None
+    pid: int
+    since: str | None
 
 
 class WarehouseUnreachableError(RetryLaterError):
@@ -124,8 +136,8 @@ def lock_holders(cursor: Cursor) -> str:
     """Return who is at work with tables of ours now, in words."""
     cursor.execute(_LOCK_HOLDERS, [ALL_SCHEMAS])
     found = [
-        f"{login} ({program or 'unnamed program'}, process {pid}"
-        + (f", since {since} UTC)" if since else ")")
-        for login, program, pid, since in cursor
+        f"{holder.login} ({holder.program or 'unnamed program'}, process {holder.pid}"
+        + (f", since {holder.since} UTC)" if holder.since else ")")
+        for holder in all_rows(cursor, _Holder)
     ]
     return ", ".join(found) or "none any more"

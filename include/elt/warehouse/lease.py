@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from psycopg2 import errors
@@ -17,7 +18,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_row, one_value
+from elt.warehouse.rows import one_row, value_or_none
 from elt.warehouse.time_limit import task_limit
 
 LENGTH = timedelta(hours=2)
@@ -36,6 +37,19 @@ class LeaseHeldError(RetryLaterError):
 
 class LeaseLostError(FinalError):
     """Another run has been at work since; this one can't go on from here."""
+
+
+@dataclass(frozen=True)
+class _Lease:
+    run_id: str
+    taken_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class _Source:
+    url: str
+    first_used_at: datetime
 
 
 def take(cursor: Cursor, run_id: str) -> None:
@@ -76,12 +90,12 @@ def take(cursor: Cursor, run_id: str) -> None:
 
 def _refuse_held(cursor: Cursor) -> NoReturn:
     cursor.execute("select run_id, taken_at, expires_at from ops.run_lease")
-    holder, taken_at, expires_at = one_row(cursor)
+    lease = one_row(cursor, _Lease)
     raise LeaseHeldError(
-        f"The run {holder} has been at work in this warehouse since "
-        f"{taken_at:%d %b %H:%M} UTC. "
-        f"Wait until it ends; if it died, its lease ends at {expires_at:%H:%M} UTC, or at once "
-        "as the role loader by: update ops.run_lease set released_at = now()"
+        f"The run {lease.run_id} has been at work in this warehouse since "
+        f"{lease.taken_at:%d %b %H:%M} UTC. "
+        f"Wait until it ends; if it died, its lease ends at {lease.expires_at:%H:%M} UTC, or at "
+        "once as the role loader by: update ops.run_lease set released_at = now()"
     )
 
 
@@ -102,10 +116,9 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
         """,
         (_length(), run_id),
     )
-    row = cursor.fetchone()
-    if row is None:
+    if cursor.rowcount == 0:
         _refuse(cursor)
-    return row[0]
+    return value_or_none(cursor, int)
 
 
 def hold(cursor: Cursor, run_id: str) -> None:
@@ -124,8 +137,7 @@ def hold(cursor: Cursor, run_id: str) -> None:
 def holder(cursor: Cursor) -> str | None:
     """Return the run that has not given the lease back, if any."""
     cursor.execute("select run_id from ops.run_lease where released_at is null")
-    row = cursor.fetchone()
-    return row[0] if row else None
+    return value_or_none(cursor, str)
 
 
 def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
@@ -142,7 +154,7 @@ def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
         """,
         (run_id,),
     )
-    return one_value(cursor)
+    return value_or_none(cursor, int)
 
 
 def release(cursor: Cursor, run_id: str) -> None:
@@ -191,9 +203,9 @@ def loading(run_id: str) -> Iterator[Cursor]:
 
 def _refuse(cursor: Cursor) -> NoReturn:
     cursor.execute("select run_id from ops.run_lease")
-    holder = cursor.fetchone()
+    holder = value_or_none(cursor, str)
     raise LeaseLostError(
-        f"The build holds what the run {holder[0]} made after this one. "
+        f"The build holds what the run {holder} made after this one. "
         "Trigger a new run, or clear this one from its first task `begin_run`."
         if holder
         else "No run has begun in this warehouse. Clear this run from its first task, `begin_run`."
@@ -212,11 +224,11 @@ def remember_source(cursor: Cursor, url: str) -> None:
     """
     cursor.execute("insert into ops.source (url) values (%s) on conflict do nothing", (url,))
     cursor.execute("select url, first_used_at from ops.source")
-    known, since = one_row(cursor)
-    if known != url:
+    known = one_row(cursor, _Source)
+    if known.url != url:
         raise OtherShopError(
-            f"This warehouse holds the shop at {known} (since {since:%d %b %Y}), but the source is "
-            f"now {url}. Two shops in one warehouse would mix their numbers. Use {known} again, or "
-            "start over with an empty warehouse: locally `make reset`. If the same shop's folder "
-            f"only moved: update ops.source set url = '{url}'"
+            f"This warehouse holds the shop at {known.url} (since {known.first_used_at:%d %b %Y}), "
+            f"but the source is now {url}. Two shops in one warehouse would mix their numbers. Use "
+            f"{known.url} again, or start over with an empty warehouse: locally `make reset`. If "
+            f"the same shop's folder only moved: update ops.source set url = '{url}'"
         )

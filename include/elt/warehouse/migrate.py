@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
 from elt.warehouse.connection import WarehouseUnreachableError, connect, lock_holders
+from elt.warehouse.rows import value_or_none
 from elt.warehouse.time_limit import statement_timeout
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def _require_rights_of_today(cursor: Cursor) -> None:
     """
     with cursor.connection:
         cursor.execute(_RIGHTS_OF_OLD)
-        if cursor.fetchone() == (True,):
+        if value_or_none(cursor, bool):
             raise MigrationError(
                 "This warehouse was prepared by an older version: analysts may still make "
                 "schemas in it, or read the server's passwords. An administrator runs "

@@ -1,42 +1,96 @@
-"""The rows of a query by name, and the row of one that always has one."""
+"""The rows of a query: objects by the names of their columns, and values of a known type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar, overload
 
 from psycopg2.extensions import cursor as Cursor
 
-T = TypeVar("T")
+Row = TypeVar("Row")
+Value = TypeVar("Value")
 
 
-def rows_as(cursor: Cursor, kind: Callable[..., T]) -> list[T]:
-    """Return the rows of a query, each made by its columns' names.
+@overload
+def one_row(cursor: Cursor) -> tuple[Any, ...]: ...
+@overload
+def one_row(cursor: Cursor, kind: type[Row]) -> Row: ...
+def one_row(cursor: Cursor, kind: type[Row] | None = None) -> tuple[Any, ...] | Row:
+    """Return the row of a query that always has one.
 
     Args:
-        cursor: of which the query was executed.
-        kind: takes every column of the query by its name, as a dataclass does.
-    """
-    names = [column.name for column in cursor.description or ()]
-    return [kind(**dict(zip(names, row, strict=True))) for row in cursor]
-
-
-def one_row(cursor: Cursor) -> tuple[Any, ...]:
-    """Return the row of a query that always has one.
+        cursor: the cursor that ran the query.
+        kind: the class of which it becomes an object, as in ``all_rows``; without it, a tuple.
 
     Raises:
         LookupError: if it has none.
     """
-    row = cursor.fetchone()
+    row = cursor.fetchone() if kind is None else first_row(cursor, kind)
     if row is None:
         raise LookupError("A query that always has a row has none.")
     return row
 
 
-def one_value(cursor: Cursor) -> Any:
+def first_row(cursor: Cursor, kind: type[Row]) -> Row | None:
+    """Return the next row of a query as an object of a class, None without one."""
+    return next(_objects(cursor, kind), None)
+
+
+def all_rows(cursor: Cursor, kind: type[Row]) -> list[Row]:
+    """Return the rows of a query, each as an object of a class.
+
+    Args:
+        cursor: the cursor that ran the query.
+        kind: the class, mostly a dataclass. It takes the columns of the query by their names.
+    """
+    return list(_objects(cursor, kind))
+
+
+@overload
+def one_value(cursor: Cursor) -> Any: ...
+@overload
+def one_value(cursor: Cursor, kind: type[Value]) -> Value: ...
+def one_value(cursor: Cursor, kind: type[Value] | None = None) -> Any:
     """Return what is first in the row of a query that always has one.
 
+    Args:
+        cursor: the cursor that ran the query.
+        kind: the type that the value has in Python; without it, it may be any, and null.
+
     Raises:
-        LookupError: if it has none.
+        LookupError: if it has no row.
+        TypeError: if the value is of another type, or null.
     """
-    return one_row(cursor)[0]
+    value = one_row(cursor)[0]
+    return value if kind is None else _checked(value, kind)
+
+
+def value_or_none(cursor: Cursor, kind: type[Value]) -> Value | None:
+    """Return what is first in the row of a query, None if that is null or there is no row.
+
+    Raises:
+        TypeError: if the value is of another type.
+    """
+    row = cursor.fetchone()
+    return None if row is None or row[0] is None else _checked(row[0], kind)
+
+
+def all_values(cursor: Cursor, kind: type[Value]) -> list[Value]:
+    """Return what is first in each row of a query.
+
+    Raises:
+        TypeError: if a value is of another type, or null.
+    """
+    return [_checked(row[0], kind) for row in cursor]
+
+
+def _objects(cursor: Cursor, kind: type[Row]) -> Iterator[Row]:
+    names = [column.name for column in cursor.description or ()]
+    for row in cursor:
+        yield kind(**dict(zip(names, row, strict=True)))
+
+
+def _checked(value: Any, kind: type[Value]) -> Value:
+    if not isinstance(value, kind):
+        raise TypeError(f"A query returned a {type(value).__name__}, not a {kind.__name__}.")
+    return value

@@ -63,7 +63,7 @@ def connect(
         psycopg2.OperationalError: if the server does not answer or does not let us in.
     """
     drop_libpq_variables()
-    return psycopg2.connect(
+    opened: psycopg2.extensions.connection = psycopg2.connect(
         url,
         **{
             "application_name": "greenery",
@@ -75,3 +75,4 @@ def connect(
             "passfile": os.devnull,
         },
     )
+    return opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from typing import IO, cast
 
 import psycopg2
 from psycopg2 import sql
@@ -43,8 +44,8 @@ def copy_through(
         raise SourceSideError(error) from None
     flow = _Flow(source, copy_out)
     try:
-        # psycopg2 needs read() alone
-        target.copy_expert(copy_in.as_string(target), flow, size=BUFFER_BYTES)  # type: ignore[arg-type]
+        # psycopg2 calls nothing but read()
+        target.copy_expert(copy_in.as_string(target), cast(IO[bytes], flow), size=BUFFER_BYTES)
     except BaseException:
         flow.stop()
         if flow.error is None:

@@ -147,9 +147,16 @@ def _load(
             latest=value_formats.latest_version(table, started_at),
         )
         raw_table.index(cursor, table)
-        numbers = counts.by_fate()
         result = LoadResult(
-            *(table.name, describe_read(snapshot, table), "loaded", load_id, rows), **numbers
+            table.name,
+            describe_read(snapshot, table),
+            "loaded",
+            load_id,
+            rows_read=rows,
+            rows_inserted=counts.inserted,
+            rows_updated=counts.updated,
+            rows_unchanged=counts.unchanged,
+            rows_deleted=counts.deleted,
         )
         warn_of_unknown_columns(cursor, snapshot, table, result)
         load_log.record_read(

@@ -61,6 +61,13 @@ class Database:
 
 
 @dataclass(frozen=True)
+class _Moment:
+    name: str
+    xid: str
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """An open transaction that sees the shop as it was at one moment.
 
@@ -156,11 +163,12 @@ def open_snapshot(database: Database, *, timeout_seconds: int = 10) -> Iterator[
             # the snapshot's own xmax is no such limit: it may be the id of a transaction at work. A
             # standby gives no ids; there the overlap alone has to find what is committed late.
             cursor.execute(
-                "select pg_current_snapshot()::text, case when pg_is_in_recovery() "
-                "then pg_snapshot_xmax(pg_current_snapshot()) else pg_current_xact_id() end::text, "
-                "now()"
+                "select pg_current_snapshot()::text as name, case when pg_is_in_recovery() "
+                "then pg_snapshot_xmax(pg_current_snapshot()) else pg_current_xact_id() end::text "
+                "as xid, now() as taken_at"
             )
-            yield Snapshot(cursor, database, *one_row(cursor))
+            now = one_row(cursor, _Moment)
+            yield Snapshot(cursor, database, now.name, now.xid, now.taken_at)
 
 
 def _named(**parts: Any) -> Database:

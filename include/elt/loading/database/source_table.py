@@ -14,7 +14,13 @@ from elt.loading.database.source import Snapshot, lost
 from elt.loading.errors import SourceError
 from elt.loading.load_log import LoadResult
 from elt.shop import SHOP
-from elt.warehouse.rows import one_row, one_value
+from elt.warehouse.rows import (
+    all_values,
+    first_row,
+    one_row,
+    one_value,
+    value_or_none,
+)
 
 # What each type of a contract takes without losing anything and without a row that could fail.
 # text takes everything.
@@ -37,9 +43,9 @@ _TAKES = {
 # its database, and '' would be a key
 _READ = {"text": "nullif({}::{}, '')"}
 _MISSING = (
-    "select to_regclass(%s) is not null, array(select wanted from unnest(%s) as wanted "
+    "select to_regclass(%s) is not null as is_there, array(select wanted from unnest(%s) as wanted "
     "where not exists (select from pg_attribute where attrelid = to_regclass(%s) "
-    "and attname = wanted and attnum > 0 and not attisdropped))"
+    "and attname = wanted and attnum > 0 and not attisdropped)) as missing"
 )
 _UNKNOWN = (
     "select attname::text from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
@@ -57,6 +63,22 @@ class Window:
 
     watermark_from: str | None = None
     reached: str | None = None
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Whether the table is there, and which of the contract's columns it lacks."""
+
+    is_there: bool
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class _Watermarks:
+    """How far the read came that is to be gone on from, and how far the newest one."""
+
+    since: str | None
+    reached: str | None
 
 
 def takes(data_type: str, source_type: str) -> bool:
@@ -79,7 +101,7 @@ def select_of(snapshot: Snapshot, table: Table) -> sql.Composed:
         cursor.execute("savepoint before_look")
         there = name.as_string(cursor)
         cursor.execute(_MISSING, [there, list(table.column_names), there])
-        refused = _absence(table, *one_row(cursor))
+        refused = _absence(one_row(cursor, _Columns))
         if not refused:
             cursor.execute(
                 sql.SQL("select {} from {} limit 0").format(sql.SQL(", ").join(columns), name)
@@ -117,10 +139,10 @@ def warn_of_unknown_columns(
     try:
         name = _name_in_source(snapshot, table).as_string(snapshot.cursor)
         snapshot.cursor.execute(_UNKNOWN, [name, list(table.column_names)])
-        unknown = snapshot.cursor.fetchall()
+        unknown = all_values(snapshot.cursor, str)
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise lost(snapshot.database, error) from None
-    for (column,) in unknown:
+    for column in unknown:
         load_warnings.warn(
             cursor,
             table.name,
@@ -144,16 +166,16 @@ def _type_names(snapshot: Snapshot) -> list[str]:
         "order by place",
         [oids],
     )
-    return [name for (name,) in snapshot.cursor]
+    return all_values(snapshot.cursor, str)
 
 
-def _absence(table: Table, exists: bool, missing: list[str]) -> str:
-    if not exists:
+def _absence(found: _Columns) -> str:
+    if not found.is_there:
         return "is not there"
-    if not missing:
+    if not found.missing:
         return ""
-    columns = "the column" if len(missing) == 1 else "the columns"
-    return f"lacks {columns} {', '.join(f'`{name}`' for name in missing)}"
+    columns = "the column" if len(found.missing) == 1 else "the columns"
+    return f"lacks {columns} {', '.join(f'`{name}`' for name in found.missing)}"
 
 
 def _misfit(table: Table, types: list[str]) -> str:
@@ -196,7 +218,7 @@ def find_window(
         ), latest as (
             select * from reads order by load_id desc limit 1
         )
-        select reads.watermark_to, latest.watermark_to
+        select reads.watermark_to as since, latest.watermark_to as reached
         from latest
         inner join reads on reads.source_xid <= pg_snapshot_xmin(latest.source_snapshot)
         where pg_snapshot_xmin(latest.source_snapshot) <= pg_snapshot_xmin(%(now)s::pg_snapshot)
@@ -205,16 +227,16 @@ def find_window(
         """,
         {"table": table.name, "source": describe_read(snapshot, table), "now": snapshot.name},
     )
-    since, reached = cursor.fetchone() or (None, None)
-    if since is None:
-        return Window(None, reached)
+    found = first_row(cursor, _Watermarks) or _Watermarks(None, None)
+    if found.since is None:
+        return Window(None, found.reached)
     cursor.execute(
         sql.SQL("select (%s::{0} - %s::{1})::{0}::text").format(
             _cursor_type(table), sql.SQL("interval" if " " in (table.overlap or "") else "numeric")
         ),
-        [since, table.overlap],
+        [found.since, table.overlap],
     )
-    return Window(one_value(cursor), reached)
+    return Window(one_value(cursor, str), found.reached)
 
 
 def restrict(select: sql.Composable, table: Table, window: Window) -> sql.Composable:
@@ -246,7 +268,7 @@ def watermark_of(
         ).format(_cursor_type(table), sql.Identifier(table.cursor), rows),
         [window.reached, snapshot.taken_at if is_instant else None],
     )
-    return one_value(cursor)
+    return value_or_none(cursor, str)
 
 
 def _cursor_type(table: Table) -> sql.SQL:

@@ -146,8 +146,8 @@ def _quarantine_key_conflicts(
     is_counted = len(conflicts) < enough
     quarantine.check_share(rows_read, more=len(conflicts) - len(shown), is_counted=is_counted)
     staging_table.remove_key_conflicts(cursor, table, target, conflicts)
-    if still := staging_table.add_key(cursor, table, target):
-        raise RefusedFileError(still)
+    if again := staging_table.add_key(cursor, table, target):
+        raise RefusedFileError(again)
 
 
 def _bad_rows(

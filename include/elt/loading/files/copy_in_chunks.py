@@ -77,8 +77,7 @@ def read_chunks(stream: Text) -> Iterator[Chunk]:
     rest, is_last = read_on(stream, b"", CHUNK_BYTES)
     end = line_end(rest)
     rules = grammar(stream.delimiter, end)
-    first = rules.cut(rest, 0)
-    header = rest[: first.stop] if first else rest
+    header = rest[: rules.first(rest).stop]
     rest = rest[len(header) :]
     line = stream.first_line + header.count(rules.end)
     while True:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from elt.loading.contract import Table
+from elt.loading.files.landing import Readable
 from elt.loading.files.quoting import QUOTE, RECORD_BYTES, Cut, grammar, line_end, long_record
-from elt.loading.files.stream import BOM, CHUNK_BYTES, Readable
+from elt.loading.files.stream import BOM, CHUNK_BYTES
 
 MARKER = re.compile(rb"(?:\A|[\r\n])\\\.(?:[\r\n]|\Z)")
 # how such a reason begins and ends: by it a replay knows that bytes stand as \xNN in the text
@@ -191,9 +192,8 @@ def count_records(data: bytes, end: bytes) -> int:
 def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) -> Record:
     """Return a record that stands by itself, such as one that waits in quarantine."""
     raw = text.encode() if isinstance(text, str) else text
-    found = grammar(delimiter, b"\n").cut(raw, 0)
-    broken = found.broken if found else -1
-    return Record(number, line, line + raw.count(b"\n"), 0, raw, broken, delimiter)
+    found = grammar(delimiter, b"\n").first(raw)
+    return Record(number, line, line + raw.count(b"\n"), 0, raw, found.broken, delimiter)
 
 
 def faults_of(

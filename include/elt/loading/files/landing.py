@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from airflow.sdk import Connection, ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
@@ -33,6 +33,13 @@ from elt.shop import SHOP
 
 CONNECTION_ID = "greenery_source"
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
+
+
+class Readable(Protocol):
+    """Bytes that are read in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, and none at the end."""
 
 
 @dataclass(frozen=True, order=True)
@@ -71,7 +78,7 @@ class Landing:
         return _seen(path, self.root.fs.info(self._place_of(path)))
 
     @contextlib.contextmanager
-    def opened(self, file: SourceFile) -> Iterator[IO[bytes]]:
+    def opened(self, file: SourceFile) -> Iterator[Readable]:
         """Open a file for reading.
 
         Raises:
@@ -281,11 +288,10 @@ def _seen_locally(path: str, known: os.stat_result) -> SourceFile:
     return SourceFile(path, known.st_size, _instant(known.st_mtime))
 
 
-def _instant(modified: Any) -> datetime | None:
+def _instant(modified: datetime | float | str | None) -> datetime | None:
+    if modified is None:
+        return None
     if isinstance(modified, int | float):
         modified = datetime.fromtimestamp(modified, UTC)
-    if isinstance(modified, str):
-        modified = datetime.fromisoformat(modified)
-    if modified is not None:
-        modified = modified.replace(tzinfo=modified.tzinfo or UTC).astimezone(UTC)
-    return modified
+    found = datetime.fromisoformat(modified) if isinstance(modified, str) else modified
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)

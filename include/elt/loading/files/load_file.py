@@ -140,8 +140,9 @@ def _load(
         load_id = load_log.next_load_id(cursor)
         columns = None
         latest = value_formats.latest_version(table, started_at)
-        if decision == "read" and last and _is_same(loader.landing, file, last):
-            sha256 = last.sha256
+        same = _same_sha256(loader.landing, file, last) if decision == "read" and last else None
+        if same:
+            sha256 = same
             result = LoadResult(table.name, file.path, "unchanged", load_id)
         else:
             filled = fill(
@@ -161,10 +162,16 @@ def _load(
             raw_table.index(cursor, table)
             if counts.lowered and table.load == "delta":
                 load_log.read_others_again(cursor, table.name, file.path)
-            numbers = counts.by_fate()
             result = LoadResult(
-                *(table.name, file.path, "loaded", load_id, filled.rows_read),
-                **numbers,
+                table.name,
+                file.path,
+                "loaded",
+                load_id,
+                rows_read=filled.rows_read,
+                rows_inserted=counts.inserted,
+                rows_updated=counts.updated,
+                rows_unchanged=counts.unchanged,
+                rows_deleted=counts.deleted,
                 rows_quarantined=filled.quarantined,
             )
             is_snapshot = table.load == "full_snapshot" and not place.is_outdated
@@ -187,7 +194,7 @@ def _load(
             finished_at=loader.clock.now(),
         )
         applied_id = load_id if result.status == "loaded" or not last else last.applied_id
-        order.known[file.path] = Known(file.size, file.modified_at, sha256, applied_id)
+        order.known[file.path] = Known(file.path, file.size, file.modified_at, sha256, applied_id)
         return result
 
 
@@ -229,8 +236,10 @@ def _apply(
     return replace(counts, unchanged=counts.unchanged + left_out + erased)
 
 
-def _is_same(landing: Landing, file: SourceFile, last: Known) -> bool:
-    return file.size == last.size and hash_file(landing, file) == last.sha256
+def _same_sha256(landing: Landing, file: SourceFile, last: Known) -> str | None:
+    """Return the hash of a file whose bytes are those that were loaded last, else None."""
+    is_same = file.size == last.size and hash_file(landing, file) == last.sha256
+    return last.sha256 if is_same else None
 
 
 def _has_moved(landing: Landing, file: SourceFile) -> bool:

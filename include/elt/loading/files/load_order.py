@@ -18,7 +18,7 @@ from elt.loading import load_warnings, merge, raw_table
 from elt.loading.contract import Table
 from elt.loading.files.file_names import Place, place
 from elt.loading.load_log import Known
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import all_values, one_value
 
 LATE_FILE = "late_file"
 SHOW_NAMES = 3
@@ -123,7 +123,7 @@ class LateFile:
         if self.is_rewritten:
             count = "select count(*) from {new} as new inner join {raw} as old on "
             _run(cursor, table, self.gone, count)
-            return one_value(cursor)
+            return one_value(cursor, int)
         _run(cursor, table, self.gone, "delete from {new} as new using {raw} as old where ")
         return cursor.rowcount
 
@@ -190,9 +190,9 @@ def warn_of_byte_order(cursor: Cursor, table: Table, order: LoadOrder) -> None:
         "select detail from ops.load_warning where table_name = %s and kind = %s",
         [table.name, LATE_FILE],
     )
-    told = {detail.rpartition(" ")[0] for (detail,) in cursor}
+    known = {detail.rpartition(" ")[0] for detail in all_values(cursor, str)}
     for path, gone in found:
-        if path not in told:
+        if path not in known:
             message = (
                 f"{path} was loaded after {_names(gone)}, as byte order has it. Names are taken "
                 f"in natural order now, so rows of {path} in raw.{table.name} may stand where "
@@ -207,7 +207,7 @@ def _knows(cursor: Cursor, table: Table, load_id: int) -> bool:
         return False
     statement = sql.SQL("select coalesce(min(_load_id) <= %s, true) from {}")
     cursor.execute(statement.format(raw_table.name_of(table)), [load_id])
-    return one_value(cursor)
+    return one_value(cursor, bool)
 
 
 def _run(cursor: Cursor, table: Table, gone: Sequence[str], statement: str) -> None:

@@ -145,7 +145,6 @@ class Grammar:
             stop = found.end()
             is_whole = is_last or stop < len(data) or data.endswith(self.end)
             return Cut(stop, -1) if is_whole else None
-        # it matches nothing, at the least
         before = self._before.match(data, start)
         broken = before.end() if before else start
         if not is_last and data.startswith(QUOTE, broken):
@@ -156,6 +155,10 @@ class Grammar:
         if place < 0 and not is_last:
             return None
         return Cut(place + 1 or len(data), broken)
+
+    def first(self, data: bytes) -> Cut:
+        """Return where the first record of data stops of which no more comes."""
+        return self.cut(data, 0) or Cut(len(data), -1)
 
     def cuts(self, data: bytes, *, is_last: bool = True) -> Iterator[Cut]:
         """Yield all cuts of data that begins with a record, as far as it can tell."""

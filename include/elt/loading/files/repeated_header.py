@@ -94,7 +94,7 @@ def refuse_hidden(cursor: Cursor, table: Table, target: Target, names: Sequence[
     Raises:
         RefusedFileError: if there is one.
     """
-    key = next((k for k in table.primary_key if table.type_of(k) == "text"), None)
+    key = next((c.name for c in table.key_columns if c.data_type == "text"), None)
     if key is None or not can_hide(table, names):
         return
     spelled = {way for name in {*table.column_names, *names} for way in _ways_to_spell(name)}

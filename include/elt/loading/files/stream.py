@@ -14,7 +14,7 @@ from typing import IO, Protocol, cast
 
 from elt.loading.contract import IN_CONTRACT, USUAL_RATIO, Table
 from elt.loading.errors import NOTHING_LOADED, RefusedFileError
-from elt.loading.files.landing import Landing, SourceFile
+from elt.loading.files.landing import Landing, Readable, SourceFile
 from elt.loading.files.quoting import QuoteCheck, RecordLength, line_end
 
 # what any file may unpack to: a small one of many equal rows is no attack
@@ -42,10 +42,6 @@ def check_ratio(packed: int, unpacked: int, most: float) -> None:
             remedy=f"{NOTHING_LOADED} Is it damaged, or made to do harm? If it is right, raise "
             f"`max_unpacked_ratio` {IN_CONTRACT}.",
         )
-
-
-class Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 class Text(Readable, Protocol):
@@ -78,7 +74,7 @@ class Unpacking:
 
     def __init__(self, packed: Hashing, max_ratio: float) -> None:
         self._packed = packed
-        # it reads on alone, and never seeks
+        # to unpack it calls nothing but read()
         self._file = gzip.GzipFile(fileobj=cast(IO[bytes], packed), mode="rb")
         self._max_ratio = max_ratio
         self._bytes = 0
@@ -198,7 +194,7 @@ class Stream:
                 data = self._unpacked(size)
             if self._knows_marker:
                 self._refuse_marker(data)
-            if self._quotes is not None and self._length is not None:
+            if self._quotes and self._length:
                 _refuse_quotes(data, self._quotes, self._length)
         except Exception as error:
             self.error = error
@@ -229,6 +225,13 @@ class Stream:
         self._before = seen[-3:]
         if b"\\." in seen and (_MARKER if data else _MARKER_AT_END).search(seen):
             raise RefusedFileError("end_marker")
+
+
+def _refuse_quotes(data: bytes, quotes: QuoteCheck, length: RecordLength) -> None:
+    was_open = quotes.is_open
+    if not quotes.accepts(data) or (quotes.is_open and not data):
+        raise RefusedFileError("quotes")
+    length.check(data, was_open=was_open, is_open=quotes.is_open)
 
 
 def hash_file(landing: Landing, file: SourceFile) -> str:

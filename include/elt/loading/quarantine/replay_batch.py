@@ -20,6 +20,7 @@ from elt.loading.files.repeated_header import BELOW, Headers
 from elt.loading.load_log import read_known
 from elt.loading.quarantine.store import BadRow, key_of
 from elt.loading.staging_table import NEW, NUMBER, Target
+from elt.warehouse.rows import all_rows, all_values, one_value, value_or_none
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 _BY_LOAD = sql.SQL(
@@ -32,6 +33,15 @@ _BY_VERSION = sql.SQL(
     "or (coalesce(old.{version} > new.{version}, old.{version} is not null) and {is_possible}) "
     "or (new.{version} is not distinct from old.{version} and {by_load})"
 )
+
+
+@dataclass(frozen=True)
+class _Quarantined:
+    quarantine_id: int
+    line: int
+    text: str
+    reason: str
+    source_file: str
 
 
 @dataclass(frozen=True)
@@ -136,26 +146,29 @@ def waiting_loads(cursor: Cursor, table: Table) -> list[int]:
         " and resolved_at is null and is_replayable order by load_id",
         (table.name,),
     )
-    return [load_id for (load_id,) in cursor]
+    return all_values(cursor, int)
 
 
 def take(cursor: Cursor, table: Table, origin_id: int) -> Batch:
     """Take the rows of a load that wait; nobody else can until the transaction ends."""
     cursor.execute(
-        "select quarantine_id, coalesce(line_number, 0), row_text, reason, source_file"
-        " from ops.quarantine where table_name = %s and load_id = %s"
+        "select quarantine_id, coalesce(line_number, 0) as line, row_text as text, reason,"
+        " source_file from ops.quarantine where table_name = %s and load_id = %s"
         " and resolved_at is null and is_replayable"
         " order by line_number nulls last, quarantine_id for update",
         (table.name, origin_id),
     )
-    found = cursor.fetchall()
+    found = all_rows(cursor, _Quarantined)
     cursor.execute("select source_columns from ops.load where load_id = %s", (origin_id,))
-    (names,) = cursor.fetchone() or (None,)
+    names = value_or_none(cursor, list)
     return Batch(
         table,
-        found[0][-1] if found else "",
+        found[0].source_file if found else "",
         tuple(names or table.column_names),
-        tuple(Waiting(number, *row[:-1]) for number, row in enumerate(found, 1)),
+        tuple(
+            Waiting(number, row.quarantine_id, row.line, row.text, row.reason)
+            for number, row in enumerate(found, 1)
+        ),
     )
 
 
@@ -216,13 +229,13 @@ def leave_out_older(
             is_older=is_older,
         )
     )
-    return {number for (number,) in cursor}
+    return set(all_values(cursor, int))
 
 
 def _other_paths(cursor: Cursor, table: Table, origin_id: int) -> tuple[list[str], list[str]]:
     """Return the files of the table before and after the one of a load, by their places."""
     cursor.execute("select source_file from ops.load where load_id = %s", (origin_id,))
-    ((path,),) = cursor.fetchall()
+    path = one_value(cursor, str)
     here = place(path)
     others = [other for other in read_known(cursor, table.name) if other != path]
     return (
@@ -233,4 +246,4 @@ def _other_paths(cursor: Cursor, table: Table, origin_id: int) -> tuple[list[str
 
 def _numbers(cursor: Cursor) -> set[int]:
     cursor.execute(sql.SQL("select {} from {}").format(NUMBER, NEW))
-    return {number for (number,) in cursor}
+    return set(all_values(cursor, int))

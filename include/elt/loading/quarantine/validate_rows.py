@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg2 import sql
@@ -14,8 +15,18 @@ from elt.loading.contract import Column, Table
 from elt.loading.files.csv_records import Record, faults_of
 from elt.loading.quarantine.store import BadRow
 from elt.loading.staging_table import NEW, NUMBER, savepoint
+from elt.warehouse.rows import all_rows
 
 TEXT = sql.Identifier("pg_temp", "_text")
+
+
+@dataclass(frozen=True)
+class _Faults:
+    """Why a record can't be loaded, and the columns to blame, in the contract's order."""
+
+    number: int
+    reasons: list[str]
+    columns: list[str]
 
 
 def stage_records(
@@ -93,8 +104,8 @@ def _stage_at_once(
     given = [column for column in table.columns if column.name in names]
     by_number = {record.number: record for record in records}
     bad = [
-        BadRow(by_number[number], tuple(reasons), blamed[0])
-        for number, reasons, blamed in _find_faults(cursor, table, given, latest)
+        BadRow(by_number[found.number], tuple(found.reasons), found.columns[0])
+        for found in _find_faults(cursor, table, given, latest)
     ]
     cursor.execute(
         sql.SQL("delete from {} where {} = any(%s)").format(TEXT, NUMBER),
@@ -120,7 +131,7 @@ def _stage_at_once(
 
 def _find_faults(
     cursor: Cursor, table: Table, given: Sequence[Column], latest: datetime | None
-) -> list[tuple[int, list[str], list[str]]]:
+) -> list[_Faults]:
     faults = []
     for column in given:
         name = sql.Identifier(column.name)
@@ -142,8 +153,8 @@ def _find_faults(
                 faults.append((column.name, is_too_late, reason))
     cursor.execute(
         sql.SQL(
-            "select {}, array_remove(array[{}], null), array_remove(array[{}], null) from {} "
-            "where {}"
+            "select {} as number, array_remove(array[{}], null) as reasons, "
+            "array_remove(array[{}], null) as columns from {} where {}"
         ).format(
             NUMBER,
             _cases((condition, reason) for _, condition, reason in faults),
@@ -152,7 +163,7 @@ def _find_faults(
             sql.SQL(" or ").join(condition for _, condition, _ in faults),
         )
     )
-    return cursor.fetchall()
+    return all_rows(cursor, _Faults)
 
 
 def _cases(pairs: Iterable[tuple[sql.Composable, str]]) -> sql.Composed:
