@@ -31,6 +31,7 @@ TRY_SECONDS = 10.0
 
 
 def on_loopback(port: int | str) -> frozenset[str]:
+    """Return the names by which a server of this machine is called, with its port."""
     return frozenset(f"{name}:{port}" for name in LOOPBACK)
 
 

@@ -85,6 +85,7 @@ class Deadline:
             raise self.refusal()
 
     def is_over(self) -> bool:
+        """Tell whether the time is up."""
         return self._ends_at is not None and self._now() >= self._ends_at
 
     def refusal(self) -> RefusedFileError:

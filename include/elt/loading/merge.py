@@ -285,6 +285,7 @@ def _is_newer(table: Table, same_source: Sequence[int], latest: datetime | None)
 
 
 def column_of(side: str, name: str) -> sql.Identifier:
+    """Return a column of ``old`` or of ``new``."""
     return sql.Identifier(side, name)
 
 

@@ -26,6 +26,7 @@ class _Index:
 
 
 def name_of(table: Table) -> sql.Identifier:
+    """Return the name of a source table's table in ``raw``."""
     return sql.Identifier(SCHEMA, table.name)
 
 

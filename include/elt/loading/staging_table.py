@@ -62,6 +62,7 @@ def open_raw(cursor: Cursor, table: Table, load_id: int) -> Target:
 
 
 def raw_target(table: Table) -> Target:
+    """Return the raw table of a source table as a target."""
     return Target(raw_table.name_of(table), _BY_PLACE)
 
 
@@ -107,6 +108,7 @@ def emptiable_keys(table: Table) -> list[sql.Identifier]:
 
 
 def unknown_places(table: Table, names: Sequence[str]) -> list[sql.Identifier]:
+    """Return the columns for those fields of a header that the contract does not name."""
     pairs = zip(names, places(table, names), strict=True)
     return [place for name, place in pairs if table.column(name) is None]
 

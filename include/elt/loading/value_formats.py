@@ -282,6 +282,7 @@ class Watched:
         self.error: Exception | None = None
 
     def read(self, size: int = CHUNK_BYTES, /) -> bytes:
+        """Return the next bytes, once a look at them found nothing odd."""
         try:
             data = self._stream.read(size)
             if self._is_odd(data, is_whole=len(data) < size):

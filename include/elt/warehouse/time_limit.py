@@ -68,6 +68,7 @@ class NotAfterItsTimeLimit(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
+        """Decide whether a task that failed is tried again."""
         if not is_out_of_time(exception, context):
             return RetryDecision.default()
         return RetryDecision.fail(f"It would take as long again. {VARIABLE} says how long it may.")

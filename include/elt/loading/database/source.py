@@ -91,10 +91,12 @@ def lost(database: Database, error: Exception) -> SourceUnreachableError:
 
 
 def is_database(connection: Connection) -> bool:
+    """Tell whether a connection of Airflow's leads to a database."""
     return connection.conn_type in SCHEMES
 
 
 def is_database_url(text: str) -> bool:
+    """Tell whether a text is the URL of a Postgres database."""
     return text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
 
 

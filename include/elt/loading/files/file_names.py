@@ -35,6 +35,7 @@ _BY_ENDING = {ending: advice for advice, endings in _ADVICE.items() for ending i
 
 
 def is_csv(path: str) -> bool:
+    """Tell whether a file is read, by the ending of its name."""
     return path.lower().endswith(EXTENSIONS)
 
 
@@ -44,6 +45,7 @@ def is_hidden(name: str) -> bool:
 
 
 def without_extension(name: str) -> str:
+    """Return a name of a file without the ending that makes it CSV."""
     return next((name[: -len(end)] for end in EXTENSIONS[::-1] if name.lower().endswith(end)), name)
 
 
@@ -128,6 +130,7 @@ class Stray:
 
     @property
     def is_unfinished(self) -> bool:
+        """Whether its name says that it is not whole yet."""
         return not self.what and _advice(self) == _UNFINISHED
 
     @property

@@ -63,6 +63,7 @@ class Landing:
 
     @property
     def is_local(self) -> bool:
+        """Whether it lies on a file system of this machine."""
         return isinstance(self.root.fs, LocalFileSystem)
 
     def look(self, path: str) -> SourceFile:

@@ -60,12 +60,14 @@ class Hashing:
         self.bytes_read = 0
 
     def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, and none at the end."""
         data = self._raw.read(size)
         self._hash.update(data)
         self.bytes_read += len(data)
         return data
 
     def hexdigest(self) -> str:
+        """Return the SHA-256 of what was read so far."""
         return self._hash.hexdigest()
 
 
@@ -80,6 +82,7 @@ class Unpacking:
         self._bytes = 0
 
     def read(self, size: int, /) -> bytes:
+        """Return the next bytes as they were before they were packed."""
         data = self._file.read(size)
         self._bytes += len(data)
         check_ratio(self._packed.bytes_read, self._bytes, self._max_ratio)
@@ -105,6 +108,7 @@ class Decoding:
         return self._has_accents and self._utf_8 is not None
 
     def read(self, size: int, /) -> bytes:
+        """Return the next bytes as UTF-8."""
         while not self._rest and not self._is_last:
             data = self._raw.read(size)
             if self._is_first:

@@ -74,6 +74,7 @@ class Batch:
 
     @property
     def numbers(self) -> set[int]:
+        """The numbers of all its rows."""
         return {row.number for row in self.rows}
 
     def sort_out(self) -> tuple[list[BadRow], list[Record]]:
@@ -89,6 +90,7 @@ class Batch:
         return bad, records
 
     def too_long(self, numbers: Collection[int]) -> list[BadRow]:
+        """Return the rows with these numbers as bad ones, since their keys are too long."""
         reason = "the key is longer than an index can hold"
         rows = (row.record(self.table) for row in self.rows if row.number in numbers)
         return [BadRow(record, (reason,)) for record in rows]

@@ -33,6 +33,7 @@ class BadRow:
 
     @property
     def reason(self) -> str:
+        """Why it is not loaded, in one text."""
         return "; ".join(self.faults)
 
     @property
