@@ -227,22 +227,26 @@ def resolve_references(tables: Mapping[str, Table]) -> dict[str, dict[str, Table
     That is what contracts say under ``references``, and what follows from the names: a column that
     is called like the key of one other table (there or downstream), and of no more than one.
     """
-    called = {
+    names = {
         name: {table.primary_key[0], *table.key_downstream}
         for name, table in tables.items()
         if has_own_key(table)
     }
-    told = Counter(key for keys in called.values() for key in keys)
-    by_name = {key: tables[name] for name, keys in called.items() for key in keys if told[key] == 1}
+    owners = Counter(key for keys in names.values() for key in keys)
+    by_name = {
+        key: tables[name] for name, keys in names.items() for key in keys if owners[key] == 1
+    }
     found: dict[str, dict[str, Table]] = {}
     for name, table in tables.items():
-        said = {column: tables[parent] for column, parent in table.references if parent in tables}
-        follows = {
+        declared = {
+            column: tables[parent] for column, parent in table.references if parent in tables
+        }
+        by_its_name = {
             column: by_name[column]
             for column in table.column_names
             if column in by_name and by_name[column].name != name
         }
-        found[name] = follows | said
+        found[name] = by_its_name | declared
     return found
 
 

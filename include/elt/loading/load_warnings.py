@@ -42,7 +42,7 @@ def warn(
     return is_new
 
 
-def tell(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> None:
+def warn_of_file(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> None:
     """Warn of what is odd about a file that was loaded, before its row of ``ops.load`` is there."""
 
     def note(kind: str, detail: str, message: str) -> None:

@@ -72,7 +72,7 @@ _DELETE = sql.SQL(
 # a drop with less than a 20th of the known rows is looked up by key
 FEW_SHARE = 20
 # the statistics are renewed when a 10th of the rows is new
-NEWS_SHARE = 10
+ANALYZE_SHARE = 10
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def apply(
     inserted, updated, lowered = _write(cursor, parts, rows, are_few=are_few)
     if vanished:
         cursor.execute(_DELETE.format(**parts))
-    if (inserted + updated + vanished) * NEWS_SHARE > known:
+    if (inserted + updated + vanished) * ANALYZE_SHARE > known:
         cursor.execute(sql.SQL("analyze {raw}").format(**parts))
     return Counts(inserted, updated, rows - inserted - updated, vanished, lowered)
 

@@ -40,7 +40,7 @@ def prepare(cursor: Cursor, table: Table) -> State:
     """Lock the table against other loads until the transaction ends; add the columns it lacks.
 
     A missing table is not made, only its place is locked. A widened one is there, but every file
-    has news for it.
+    may have values for its new columns.
 
     Raises:
         SourceError: if the table that is there contradicts the contract.
@@ -92,7 +92,7 @@ def finish(cursor: Cursor, table: Table) -> None:
 
 
 def index(cursor: Cursor, table: Table) -> None:
-    """See that marts find by an index what a load touched: make what is missing.
+    """See that marts find by an index what a load changed: make what is missing.
 
     After the rows of a first load, because one go over all of them is cheaper.
     """

@@ -171,30 +171,30 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
 
 
 @dataclass
-class Attempt:
+class Outcome:
     """How a try ended: ``refused`` says what the data was refused for, if it was."""
 
     refused: RefusedFileError | None = None
 
 
 @contextlib.contextmanager
-def savepoint(cursor: Cursor, name: str) -> Iterator[Attempt]:
+def savepoint(cursor: Cursor, name: str) -> Iterator[Outcome]:
     """Undo what the block did if it is refused because of the data. Other errors go through.
 
     What is kept holds none of the data, and no error of the server hangs on it.
     """
-    attempt = Attempt()
+    outcome = Outcome()
     identifier = sql.Identifier(name)
     cursor.execute(sql.SQL("savepoint {}").format(identifier))
     try:
-        yield attempt
+        yield outcome
     except RefusedFileError as error:
-        attempt.refused = error
+        outcome.refused = error
     except psycopg2.Error as error:
         if (refused := translate(error)) is None:
             raise
-        attempt.refused = refused
-    if attempt.refused:
+        outcome.refused = refused
+    if outcome.refused:
         cursor.execute(sql.SQL("rollback to savepoint {}").format(identifier))
     cursor.execute(sql.SQL("release savepoint {}").format(identifier))
 
@@ -219,11 +219,11 @@ def add_key(cursor: Cursor, table: Table, target: Target) -> str | None:
     """
     # enough to sort a million keys in memory
     cursor.execute("set local maintenance_work_mem = '128MB'")
-    with savepoint(cursor, "before_key") as attempt:
+    with savepoint(cursor, "before_key") as outcome:
         cursor.execute(
             sql.SQL("alter table {} add primary key ({})").format(target.name, _key_columns(table))
         )
-    return attempt.refused.kind if attempt.refused else None
+    return outcome.refused.kind if outcome.refused else None
 
 
 def find_key_conflicts(

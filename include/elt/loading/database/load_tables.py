@@ -135,7 +135,7 @@ def _load(
         state = raw_table.prepare(cursor, table)
         window = find_window(cursor, snapshot, table, is_new=state != "ready")
         load_id = load_log.next_load_id(cursor)
-        rows, counts, target = bring(
+        rows, counts, target = write_rows(
             snapshot,
             restrict(select, table, window),
             cursor,
@@ -195,7 +195,7 @@ def _explain_source(database: Database, words: str, cause: Exception) -> str:
     raise lost(database, cause) from None
 
 
-def bring(
+def write_rows(
     snapshot: Snapshot,
     select: sql.Composable,
     cursor: Cursor,

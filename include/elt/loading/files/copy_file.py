@@ -67,7 +67,7 @@ def fill(
         header = read_header(table, stream)
         # COPY can't leave out a column or a row, nor see that a text of a key is empty
         is_direct = is_missing and not (header.unknown or tombstones or table.null_text)
-        with savepoint(cursor, "at_once") as attempt:
+        with savepoint(cursor, "at_once") as outcome:
             if is_direct:
                 target = staging_table.open_raw(cursor, table, load_id)
             else:
@@ -89,14 +89,14 @@ def fill(
             refusal = staging_table.add_key(cursor, table, target)
             repeated_header.refuse_hidden(cursor, table, target, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
-    if attempt.refused:
-        kind = attempt.refused.kind
+    if outcome.refused:
+        kind = outcome.refused.kind
         must_stop = table.on_bad_row == "stop" and kind not in _TO_LOOK_AT
         if kind not in _ABOUT_ROWS or must_stop:
-            raise attempt.refused
+            raise outcome.refused
         is_direct = False
         with open_stream(landing, file, table) as stream:
-            target, rows_read = copy_in_chunks.fill(
+            target, rows_read = copy_in_chunks.copy_good_rows(
                 *(cursor, table, header.names, stream, quarantine),
                 is_careful=kind == "form",
                 latest=latest,
@@ -105,7 +105,7 @@ def fill(
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
         if table.on_bad_row == "stop" and (bad := quarantine.first_row):
             raise RefusedFileError(
-                "judged", bad.reason, column=bad.column, records=(bad.record.number,)
+                "bad_row", bad.reason, column=bad.column, records=(bad.record.number,)
             )
         quarantine.check_share(rows_read)
         forgotten = quarantine.erased + erasure.drop_erased(cursor, table, tombstones)
@@ -146,8 +146,8 @@ def _quarantine_key_conflicts(
     is_counted = len(conflicts) < enough
     quarantine.check_share(rows_read, more=len(conflicts) - len(shown), is_counted=is_counted)
     staging_table.remove_key_conflicts(cursor, table, target, conflicts)
-    if again := staging_table.add_key(cursor, table, target):
-        raise RefusedFileError(again)
+    if remaining := staging_table.add_key(cursor, table, target):
+        raise RefusedFileError(remaining)
 
 
 def _bad_rows(

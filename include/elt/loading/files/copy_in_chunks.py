@@ -144,7 +144,7 @@ def _keeps_rule(data: bytes, stop: int, delimiter: bytes) -> bool:
     return is_right and not check.is_open
 
 
-def fill(
+def copy_good_rows(
     cursor: Cursor,
     table: Table,
     names: Sequence[str],
@@ -159,7 +159,7 @@ def fill(
 
     ``is_careful`` looks at the date in every row. ``latest`` is the latest version that a row may
     have. ``count_rows`` reads the file by itself: once there are bad rows it tells how many may be,
-    so that a file of nothing else is not judged to its end.
+    so that a file of nothing else is not validated to its end.
 
     Raises:
         RefusedFileError: if the file can't be cut into rows at all, or has too many bad ones.
@@ -225,7 +225,7 @@ class _Pieces:
         value_formats.add_checks(self._cursor, self._table, NEW, kinds=(value_formats.SUSPICION,))
 
     def copy(self, chunk: Chunk) -> int | None:
-        """Return the rows of the piece, or None if they must be judged one by one."""
+        """Return the rows of the piece, or None if they must be validated one by one."""
         if self._knows_marker and MARKER.search(chunk.data):
             return None
         looks_at_all = self._looks_at_all or self._is_first
@@ -234,13 +234,13 @@ class _Pieces:
         if look(chunk.data):
             return None
         rows = 0
-        with savepoint(self._cursor, "piece") as attempt:
+        with savepoint(self._cursor, "piece") as outcome:
             # the header shows the server how lines end
             data = io.BytesIO(chunk.header + chunk.data)
             rows = staging_table.copy(self._cursor, self._table, NEW, self._columns, data)
-        if attempt.refused is None:
+        if outcome.refused is None:
             return rows
-        if attempt.refused.kind != "form":
+        if outcome.refused.kind != "form":
             return None
         self.look_at_all()
         return self.copy(chunk)

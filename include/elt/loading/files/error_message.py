@@ -93,8 +93,8 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
     record = found[0] if found else None
     keys = ", ".join(f"`{key}`" for key in table.primary_key)
     if refused.kind == "duplicate":
-        again = f" and again on line {found[1].line}" if len(found) > 1 else ""
-        return f": the key ({keys}) of this row is there{again or ' twice'}, it must be unique."
+        second = f" and again on line {found[1].line}" if len(found) > 1 else ""
+        return f": the key ({keys}) of this row is there{second or ' twice'}, it must be unique."
     if refused.kind == "encoding":
         what = csv_records.bad_text(record, table) if record else "the text is not UTF-8"
         return f": {what}."
@@ -108,7 +108,7 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
     if refused.kind in ("structure", "quotes") or (record and not record.is_closed):
         return _structure(record, len(header))
     column = table.column(refused.column or "")
-    if refused.kind == "judged":
+    if refused.kind == "bad_row":
         if column is None:
             return f": {refused.reason}."
         name = f"column {column.name}:"
@@ -119,8 +119,8 @@ def _what(refused: RefusedFileError, table: Table, header: list[str], found: lis
     if refused.kind == "key":
         return f", column {column.name}: is empty, but it is part of the key ({keys})."
     value = _value(column, header, record)
-    hint = value_formats.expected(table, column)
-    return f", column {column.name}: {value} is not a valid {column.data_type}{hint}."
+    expected = value_formats.expected(table, column)
+    return f", column {column.name}: {value} is not a valid {column.data_type}{expected}."
 
 
 def _structure(record: Record | None, expected: int) -> str:

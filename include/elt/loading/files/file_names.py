@@ -149,15 +149,15 @@ def describe_strays(strays: Iterable[Stray]) -> list[tuple[str, str]]:
     kinds: dict[str, list[str]] = {}
     for stray in strays:
         kinds.setdefault(stray.kind, []).append(stray.path)
-    told: list[tuple[str, str]] = []
+    described: list[tuple[str, str]] = []
     for kind, paths in kinds.items():
         if len(paths) <= SHOW_NAMES:
-            told += [(path, f"{path} is {kind}.") for path in paths]
+            described += [(path, f"{path} is {kind}.") for path in paths]
             continue
         paths.sort(key=place)
         names = f"{paths[0]} to {paths[-1]} ({len(paths):,} of this kind)"
-        told.append((names, f"{names}: each is {kind}."))
-    return told
+        described.append((names, f"{names}: each is {kind}."))
+    return described
 
 
 def _advice(stray: Stray) -> str:

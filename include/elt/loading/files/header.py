@@ -115,8 +115,8 @@ def _check_size(table: Table, first: Record, stream: Stream) -> None:
     what = ""
     if (count := first.field_count()) > MOST_COLUMNS:
         is_whole = first.raw != first.text or len(stream.head) < CHUNK_BYTES
-        told = f"{count:,}" if is_whole else f"more than {MOST_COLUMNS:,}"
-        what = f"has {told} columns {where}; a table of Postgres has at most {MOST_COLUMNS:,}"
+        number = f"{count:,}" if is_whole else f"more than {MOST_COLUMNS:,}"
+        what = f"has {number} columns {where}; a table of Postgres has at most {MOST_COLUMNS:,}"
     elif len(first.raw) > HEADER_BYTES:
         what = f"has more than {HEADER_BYTES >> 10} KiB {where}"
     if what:

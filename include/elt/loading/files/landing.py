@@ -213,10 +213,10 @@ def sort_by_table(
             )
     if not any(found.files.values()) and not found.faults:
         strays = [*found.others.values(), *itertools.chain(*found.strays.values())]
-        told = "".join(f" {message}" for _, message in describe_strays(strays)[:3])
+        listed = "".join(f" {message}" for _, message in describe_strays(strays)[:3])
         raise SourceError(
             f"The landing folder {url} holds no CSV file. "
-            f"Expected <table>.csv, <table>.csv.gz or a folder <table> with such files.{told}"
+            f"Expected <table>.csv, <table>.csv.gz or a folder <table> with such files.{listed}"
         )
     return found
 

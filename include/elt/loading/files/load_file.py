@@ -102,10 +102,10 @@ def wait_until_settled(
         if wait <= 0:
             return file
         clock.sleep(wait)
-        again = look()
-        if again == file:
+        now = look()
+        if now == file:
             return file
-        file = again
+        file = now
     return None
 
 
@@ -179,7 +179,7 @@ def _load(
             store.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
             if not filled.is_direct and not place.is_outdated:
                 store.supersede_keys(cursor, table, load_id, but_of=place.kept)
-            load_warnings.tell(cursor, table, result, filled.header)
+            load_warnings.warn_of_file(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
             raise FileInMotionError

@@ -96,7 +96,7 @@ class LateFile:
 
     ``gone`` are files of later places that were loaded and are not there any more. An outdated
     file is a snapshot, and a later one was loaded. A full file that is rewritten under its old name
-    is a new export: it is as new as its bytes. ``has_news`` is false of bytes that are applied
+    is a new export: it is as new as its bytes. ``has_changed`` is false of bytes that are applied
     again only because others were.
     """
 
@@ -105,7 +105,7 @@ class LateFile:
     gone: tuple[str, ...] = ()
     is_outdated: bool = False
     is_rewritten: bool = False
-    has_news: bool = False
+    has_changed: bool = False
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class LateFile:
             held: what ``hold_back`` returned.
             updated: how many rows in raw the file changed.
         """
-        if not self.gone or not self.has_news:
+        if not self.gone or not self.has_changed:
             return
         path, raw, gone = self.path, f"raw.{table.name}", _names(self.gone)
         advice = f"If {path} is the newer one, give it a name that comes after."
@@ -178,8 +178,8 @@ def compare_with_later(
         and _knows(cursor, table, order.newest_after(path))
         and not (is_rewritten and not order.is_before_others(path))
     )
-    has_news = is_new or state == "widened"
-    return LateFile(path, sha256, gone, is_outdated, is_rewritten, has_news)
+    has_changed = is_new or state == "widened"
+    return LateFile(path, sha256, gone, is_outdated, is_rewritten, has_changed)
 
 
 def warn_of_byte_order(cursor: Cursor, table: Table, order: LoadOrder) -> None:

@@ -43,18 +43,18 @@ def load_table(
         known = load_log.read_known(cursor, table.name)
         order = LoadOrder(known, (file.path for file in files))
         load_order.warn_of_byte_order(cursor, table, order)
-        has_news_for_all = raw_table.needs_change(cursor, table)
+        must_read_all = raw_table.needs_change(cursor, table)
     if not files:
         _check_nothing(loader, table, not_read, was_loaded=bool(known))
-    results = _load_in_order(loader, table, files, order, has_news_for_all=has_news_for_all)
+    results = _load_in_order(loader, table, files, order, must_read_all=must_read_all)
     if table.version and any(result.status == "loaded" for result in results):
         with loader.transaction() as cursor:
             known = load_log.read_known(cursor, table.name)
         if load_log.is_to_be_read_again(known, [file.path for file in files]):
             logger.info("Rows of %s went back to an older version: read again.", table.name)
             order = LoadOrder(known, (file.path for file in files))
-            again = _load_in_order(loader, table, files, order)
-            results += [result for result in again if result.status != "skipped"]
+            repeated = _load_in_order(loader, table, files, order)
+            results += [result for result in repeated if result.status != "skipped"]
     return results
 
 
@@ -64,15 +64,15 @@ def _load_in_order(
     files: Sequence[SourceFile],
     order: LoadOrder,
     *,
-    has_news_for_all: bool = False,
+    must_read_all: bool = False,
 ) -> list[LoadResult]:
     results: list[LoadResult] = []
     for file in files:
         decision = load_log.decide(file, order.known.get(file.path), order.newest_before(file.path))
-        if not has_news_for_all and decision == "skip":
+        if not must_read_all and decision == "skip":
             results.append(LoadResult(table.name, file.path, "skipped"))
             continue
-        has_news_for_all = False
+        must_read_all = False
         result = load_file(loader, table, file, order)
         logger.info(
             "%s into raw.%s: %s; rows read %d, inserted %d, updated %d, unchanged %d, deleted %d, "
@@ -99,9 +99,9 @@ def _check_nothing(
     if was_loaded and all(stray.is_unfinished for stray in not_read):
         logger.warning("There is no file for the table %s; it stays as it is.", table.name)
         return
-    told = "".join(f" {message}" for _, message in describe_strays(not_read)[:3])
+    listed = "".join(f" {message}" for _, message in describe_strays(not_read)[:3])
     never = ", and none was ever loaded" if not was_loaded else " that can be read"
     raise SourceError(
         f"There is no file for the table `{table.name}` in {loader.landing.url}{never}. Expected "
-        f"{table.name}.csv or {table.name}/<name>.csv.{told}"
+        f"{table.name}.csv or {table.name}/<name>.csv.{listed}"
     )

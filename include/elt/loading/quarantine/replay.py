@@ -64,8 +64,8 @@ def in_words(result: Replayed) -> str:
         "of forgotten people, wiped": result.erased,
         "still bad": len(result.still_bad),
     }
-    told = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
-    first = f"{result.table}, rows of load {result.origin_id} ({result.source_file}): {told}."
+    listed = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
+    first = f"{result.table}, rows of load {result.origin_id} ({result.source_file}): {listed}."
     return "\n".join([first, *(f"  {reason}" for reason in result.still_bad)])
 
 

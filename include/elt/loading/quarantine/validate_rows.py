@@ -76,13 +76,13 @@ def _stage(
     if not records:
         return []
     bad: list[BadRow] = []
-    with savepoint(cursor, "records") as attempt:
+    with savepoint(cursor, "records") as outcome:
         bad = _stage_at_once(cursor, table, names, columns, records, latest)
-    if attempt.refused is None:
+    if outcome.refused is None:
         return bad
     if len(records) == 1:
-        reason = f"the server refuses it ({attempt.refused.reason})"
-        return [BadRow(records[0], (reason,), attempt.refused.column)]
+        reason = f"the server refuses it ({outcome.refused.reason})"
+        return [BadRow(records[0], (reason,), outcome.refused.column)]
     # a record that even a careful look trips over: find it by halves
     half = len(records) // 2
     parts = (records[:half], records[half:])
@@ -142,8 +142,8 @@ def _find_faults(
             faults.append((column.name, is_empty, reason))
         if column.data_type != "text":
             is_fit = value_formats.is_fit(table, column)
-            hint = value_formats.expected(table, column)
-            reason = f"column {column.name}: is not a valid {column.data_type}{hint}"
+            expected = value_formats.expected(table, column)
+            reason = f"column {column.name}: is not a valid {column.data_type}{expected}"
             faults.append((column.name, sql.SQL("not {}").format(is_fit), reason))
             if latest and column.name == table.version:
                 is_too_late = sql.SQL("case when {} then {}::{} > {} end").format(
