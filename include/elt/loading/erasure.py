@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import Table
-from elt.loading.staging_table import NEW
+from elt.loading.staging_table import StagingTable
 from elt.warehouse.rows import one_value
 
 SHORTEST_WORD = 4
@@ -83,22 +83,22 @@ def is_erased(
     )
 
 
-def drop_erased(cursor: Cursor, table: Table, tombstones: Mapping[str, object]) -> int:
-    """Delete the rows of erased people from ``_new`` and return how many there were.
+def drop_erased(staging: StagingTable, tombstones: Mapping[str, object]) -> int:
+    """Delete the rows of erased people from a staging table and return how many there were.
 
     The key of such a row gets a tombstone as well if other tables point to it: their rows may come
     before or after it, and are no orphans.
     """
-    dropped = 0
+    dropped, table = 0, staging.table
     for column in tombstones:
-        cursor.execute(
+        staging.cursor.execute(
             _DROP.format(
-                new=NEW,
+                new=staging.name,
                 column=sql.Identifier(column),
                 key=sql.Identifier(table.primary_key[0]),
                 is_parent=sql.Literal(table.is_parent),
             ),
             {"table": table.name, "column": column, "key": table.primary_key[0]},
         )
-        dropped += one_value(cursor, int)
+        dropped += one_value(staging.cursor, int)
     return dropped

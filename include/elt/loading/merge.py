@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.loading import raw_table
 from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
-from elt.loading.staging_table import NEW
+from elt.loading.staging_table import StagingTable
 from elt.warehouse.connection import FEW_BY_KEYS
 from elt.warehouse.rows import all_values, one_row, one_value
 
@@ -107,8 +107,7 @@ class _Living:
 
 
 def apply(
-    cursor: Cursor,
-    table: Table,
+    staging: StagingTable,
     load_id: int,
     rows: int,
     *,
@@ -118,9 +117,9 @@ def apply(
     source_file: str | None = None,
     latest: datetime | None = None,
 ) -> Counts:
-    """Merge the temporary table ``_new`` (``staging.open_new``) into the locked raw table.
+    """Merge a temporary staging table into the locked raw table.
 
-    ``_new`` has ``rows`` rows, each key once (``keys.add``). ``given`` names the columns that the
+    It has ``rows`` rows, each key once. ``given`` names the columns that the
     source has; the others are null in new rows and stay as they are in known ones. A snapshot with
     ``quarantined`` rows deletes none, since a row that is missing may be one of them.
 
@@ -132,10 +131,11 @@ def apply(
         RefusedFileError: if a snapshot lost more than half of the living rows and ``may_shrink`` is
             not set.
     """
+    cursor, table = staging.cursor, staging.table
     # enough for a day's file to be compared in memory
     cursor.execute("set local work_mem = '64MB'")
     same_source = _loads_of(cursor, table, source_file) if table.version and source_file else []
-    parts = statement_parts(table, load_id, given, same_source=same_source, latest=latest)
+    parts = statement_parts(staging, load_id, given, same_source=same_source, latest=latest)
     cursor.execute(sql.SQL("select not exists (select from {raw})").format(**parts))
     if one_value(cursor, bool):
         cursor.execute(_INSERT_ALL.format(**parts))
@@ -221,7 +221,7 @@ def _count_vanished(
 
 
 def statement_parts(
-    table: Table,
+    staging: StagingTable,
     load_id: int,
     given: Collection[str] | None = None,
     *,
@@ -232,6 +232,7 @@ def statement_parts(
 
     See ``merge.apply`` for the others. ``same_source`` are loads.
     """
+    table = staging.table
     keys = table.primary_key
     given = table.column_names if given is None else given
     others = [name for name in table.other_columns if name in given]
@@ -240,7 +241,7 @@ def statement_parts(
     return {
         "raw": raw_table.name_of(table),
         "raw_name": sql.Literal(f'{raw_table.SCHEMA}."{table.name}"'),
-        "new": NEW,
+        "new": staging.name,
         "table": sql.Literal(table.name),
         "load_id": sql.Literal(load_id),
         "columns": _comma_separated(map(sql.Identifier, table.column_names)),

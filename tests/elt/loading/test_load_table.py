@@ -12,11 +12,12 @@ from functools import partial
 import psycopg2
 import pytest
 
-from elt.loading import load_log, raw_table, staging_table
+from elt.loading import load_log, raw_table
 from elt.loading.contract import Column
 from elt.loading.errors import SourceError
 from elt.loading.files.landing import SourceFile, find_files
 from elt.loading.files.load_table import load_table
+from elt.loading.staging_table import StagingTable
 from elt.warehouse import connection
 
 from .conftest import PEOPLE, STRICT, VISITS, Shop
@@ -609,13 +610,13 @@ def test_a_file_that_is_replaced_while_it_is_read_is_left_for_the_next_run(shop:
     other = shop.write("other", HEADER + "b,shop,6\n")
     shutil.copystat(file, other)
     with monkeypatch.context() as patch:
-        copy = staging_table.copy
+        copy = StagingTable.copy
 
         def replacing(*arguments, **named):
             os.replace(other, file)
             return copy(*arguments, **named)
 
-        patch.setattr(staging_table, "copy", replacing)
+        patch.setattr(StagingTable, "copy", replacing)
         assert statuses(shop.load()) == ["left"]
     assert statuses(shop.load()) == ["loaded"]
     assert shop.visits() == [("b", "shop", 6)]

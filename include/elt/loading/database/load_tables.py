@@ -32,7 +32,7 @@ from elt.loading.errors import RefusedFileError, SourceError
 from elt.loading.load_context import Clock, Transaction
 from elt.loading.load_log import LoadResult, read_already
 from elt.loading.merge import Counts
-from elt.loading.staging_table import Target
+from elt.loading.staging_table import StagingTable
 
 logger = logging.getLogger(__name__)
 WHAT_NOW = "Nothing of this table was loaded. Mend it in the shop's database and run again."
@@ -217,37 +217,36 @@ def write_rows(
     """
     tombstones = erasure.read_tombstones(cursor, table)
     is_direct = is_missing and not tombstones
-    target = (
+    staging = (
         staging_table.open_raw(cursor, table, load_id)
         if is_direct
         else staging_table.open_new(cursor, table)
     )
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
-    into = sql.SQL("{} ({})").format(target.name, columns)
+    into = sql.SQL("{} ({})").format(staging.name, sql.SQL(", ").join(staging.columns))
     value_formats.add_checks(
-        cursor, table, target.name, kinds=(value_formats.RULE,), data_types=INSTANTS
+        cursor, table, staging.name, kinds=(value_formats.RULE,), data_types=INSTANTS
     )
     rows = copy_through(snapshot.cursor, select, cursor, into, is_made_here=is_direct)
     if is_direct:
-        value_formats.drop_checks(cursor, table, target.name)
-    forgotten = 0 if is_direct else erasure.drop_erased(cursor, table, tombstones)
-    _add_key(cursor, table, target)
+        value_formats.drop_checks(cursor, table, staging.name)
+    forgotten = 0 if is_direct else erasure.drop_erased(staging, tombstones)
+    _add_key(staging)
     if is_direct:
         raw_table.finish(cursor, table)
-        return rows, Counts(inserted=rows), target.name
+        return rows, Counts(inserted=rows), staging.name
     if is_missing:
         raw_table.create(cursor, table)
     counts = merge.apply(
-        *(cursor, table, load_id, rows - forgotten),
+        *(staging, load_id, rows - forgotten),
         may_shrink=may_shrink,
         source_file=source_file,
         latest=latest,
     )
     if is_missing:
-        _add_key(cursor, table, staging_table.raw_target(table))
-    return rows, replace(counts, unchanged=counts.unchanged + forgotten), target.name
+        _add_key(staging_table.raw_of(cursor, table))
+    return rows, replace(counts, unchanged=counts.unchanged + forgotten), staging.name
 
 
-def _add_key(cursor: Cursor, table: Table, target: Target) -> None:
-    if kind := staging_table.add_key(cursor, table, target):
+def _add_key(staging: StagingTable) -> None:
+    if kind := staging.add_key():
         raise RefusedFileError(kind)

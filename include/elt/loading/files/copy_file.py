@@ -17,7 +17,7 @@ from elt.loading.files.header import Header, read_header
 from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.stream import open_stream
 from elt.loading.quarantine.store import SHOW_ROWS, BadRow, Quarantine, allowed_rows
-from elt.loading.staging_table import KeyConflict, Target, savepoint
+from elt.loading.staging_table import KeyConflict, StagingTable, savepoint
 from elt.loading.value_formats import DateLook, Watched
 
 # a file that can't be unpacked or read is not the fault of some of its rows
@@ -33,10 +33,11 @@ _TO_LOOK_AT = ("form", "value")
 class Filled:
     """What a file brought. ``is_direct``: the rows are in the raw table already, with its key.
 
-    Else they are in ``_new``, which has the key. ``rows_read`` = ``rows`` there + quarantined +
+    Else they wait in ``staging``, which has the key. ``rows_read`` = ``rows`` there + quarantined +
     erased.
     """
 
+    staging: StagingTable
     header: Header
     sha256: str
     rows_read: int
@@ -56,7 +57,7 @@ def fill(
     latest: datetime | None = None,
 ) -> Filled:
     """Copy a file into the raw table, if that ``is_missing`` and nothing speaks against it, or into
-    ``_new``. ``latest`` is the latest version that a row may have.
+    a temporary table. ``latest`` is the latest version that a row may have.
 
     Raises:
         RefusedFileError: if it can't be read, or has more bad rows than the contract allows.
@@ -69,25 +70,22 @@ def fill(
         is_direct = is_missing and not (header.unknown or tombstones or table.null_text)
         with savepoint(cursor, "at_once") as outcome:
             if is_direct:
-                target = staging_table.open_raw(cursor, table, load_id)
+                staging = staging_table.open_raw(cursor, table, load_id, header.names)
             else:
                 is_numbered = bool(tombstones)
-                target = staging_table.open_new(
+                staging = staging_table.open_new(
                     cursor, table, header.names, is_numbered=is_numbered
                 )
-            value_formats.add_checks(cursor, table, target.name, latest, is_clean=True)
+            value_formats.add_checks(cursor, table, staging.name, latest, is_clean=True)
             options = "header true, freeze true" if is_direct else "header true"
-            columns = staging_table.places(table, header.names)
             watched = Watched(stream, DateLook(table, header.names))
-            rows_read = staging_table.copy(
-                cursor, table, target.name, columns, watched, options=options
-            )
+            rows_read = staging.copy(watched, options=options)
             if is_direct:
-                value_formats.drop_checks(cursor, table, target.name)
+                value_formats.drop_checks(cursor, table, staging.name)
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
-            forgotten = 0 if is_direct else erasure.drop_erased(cursor, table, tombstones)
-            refusal = staging_table.add_key(cursor, table, target)
-            repeated_header.refuse_hidden(cursor, table, target, header.names)
+            forgotten = 0 if is_direct else erasure.drop_erased(staging, tombstones)
+            refusal = staging.add_key()
+            repeated_header.refuse_hidden(staging, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
     if outcome.refused:
         kind = outcome.refused.kind
@@ -96,7 +94,7 @@ def fill(
             raise outcome.refused
         is_direct = False
         with open_stream(landing, file, table) as stream:
-            target, rows_read = copy_in_chunks.copy_good_rows(
+            staging, rows_read = copy_in_chunks.copy_good_rows(
                 *(cursor, table, header.names, stream, quarantine),
                 is_careful=kind == "form",
                 latest=latest,
@@ -108,13 +106,13 @@ def fill(
                 "bad_row", bad.reason, column=bad.column, records=(bad.record.number,)
             )
         quarantine.check_share(rows_read)
-        forgotten = quarantine.erased + erasure.drop_erased(cursor, table, tombstones)
-        refusal = staging_table.add_key(cursor, table, target)
+        forgotten = quarantine.erased + erasure.drop_erased(staging, tombstones)
+        refusal = staging.add_key()
     if refusal:
-        _quarantine_key_conflicts(cursor, landing, file, target, quarantine, rows_read, refusal)
+        _quarantine_key_conflicts(staging, landing, file, quarantine, rows_read, refusal)
     rows = rows_read - quarantine.rows - forgotten
     header = replace(header, seems_utf_8=seems_utf_8)
-    return Filled(header, sha256, rows_read, rows, quarantine.rows, is_direct)
+    return Filled(staging, header, sha256, rows_read, rows, quarantine.rows, is_direct)
 
 
 def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:
@@ -123,18 +121,17 @@ def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:
 
 
 def _quarantine_key_conflicts(
-    cursor: Cursor,
+    staging: StagingTable,
     landing: Landing,
     file: SourceFile,
-    target: Target,
     quarantine: Quarantine,
     rows_read: int,
     refusal: str,
 ) -> None:
-    table = quarantine.table
+    table = staging.table
     allowed = allowed_rows(table, rows_read) - quarantine.rows
     enough = max(allowed, SHOW_ROWS) + 1
-    conflicts = staging_table.find_key_conflicts(cursor, table, target, enough)
+    conflicts = staging.find_key_conflicts(enough)
     if not conflicts:
         raise RefusedFileError(refusal)
     first = conflicts[0]
@@ -145,8 +142,8 @@ def _quarantine_key_conflicts(
     quarantine.add(_bad_rows(landing, file, table, shown))
     is_counted = len(conflicts) < enough
     quarantine.check_share(rows_read, more=len(conflicts) - len(shown), is_counted=is_counted)
-    staging_table.remove_key_conflicts(cursor, table, target, conflicts)
-    if remaining := staging_table.add_key(cursor, table, target):
+    staging.remove(conflicts)
+    if remaining := staging.add_key():
         raise RefusedFileError(remaining)
 
 

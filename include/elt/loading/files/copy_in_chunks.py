@@ -32,7 +32,7 @@ from elt.loading.files.repeated_header import Headers
 from elt.loading.files.stream import CHUNK_BYTES, Text
 from elt.loading.quarantine import validate_rows
 from elt.loading.quarantine.store import Quarantine
-from elt.loading.staging_table import NEW, Target, savepoint
+from elt.loading.staging_table import StagingTable, savepoint
 from elt.loading.value_formats import DateLook
 
 PART_BYTES = 4 << 20
@@ -154,7 +154,7 @@ def copy_good_rows(
     is_careful: bool = False,
     latest: datetime | None = None,
     count_rows: Callable[[], int] | None = None,
-) -> tuple[Target, int]:
+) -> tuple[StagingTable, int]:
     """Fill the temporary table with the good rows of a file; return it and the rows read.
 
     ``is_careful`` looks at the date in every row. ``latest`` is the latest version that a row may
@@ -164,10 +164,10 @@ def copy_good_rows(
     Raises:
         RefusedFileError: if the file can't be cut into rows at all, or has too many bad ones.
     """
-    target = staging_table.open_new(cursor, table, names, is_numbered=True)
-    value_formats.add_checks(cursor, table, target.name, latest)
+    staging = staging_table.open_new(cursor, table, names, is_numbered=True)
+    value_formats.add_checks(cursor, table, staging.name, latest)
     headers = Headers(table, names)
-    pieces = _Pieces(cursor, table, names)
+    pieces = _Pieces(staging, names)
     if is_careful:
         pieces.look_at_all()
     number, total = 1, 0
@@ -181,37 +181,35 @@ def copy_good_rows(
         uncut = chunk.records(number)
         while records := list(islice(uncut, PART_RECORDS)):
             if quarantine.first_row and table.on_bad_row == "stop":
-                return target, number - 1
+                return staging, number - 1
             if quarantine.first_row and count_rows:
                 total = total or count_rows()
                 quarantine.check_share(total, is_counted=False)
             bad, right = headers.sort_out(records)
             with pieces.unsuspected():
                 bad += validate_rows.stage_records(
-                    cursor, table, names, right, end=chunk.end, latest=latest
+                    staging, names, right, end=chunk.end, latest=latest
                 )
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
             number += len(records)
         _count_on_from(cursor, number)
-    return target, number - 1
+    return staging, number - 1
 
 
 class _Pieces:
-    """Copies pieces of a file into ``_new``, those whose dates show that they may be."""
+    """Copies pieces of a file into a staging table, those whose dates show that they may be."""
 
-    def __init__(self, cursor: Cursor, table: Table, names: Sequence[str]) -> None:
-        self._cursor = cursor
-        self._table = table
-        self._columns = staging_table.places(table, names)
-        self._look = DateLook(table, names)
-        self._knows_marker = cursor.connection.server_version < 180000
+    def __init__(self, staging: StagingTable, names: Sequence[str]) -> None:
+        self._staging = staging
+        self._look = DateLook(staging.table, names)
+        self._knows_marker = staging.cursor.connection.server_version < 180000
         self._looks_at_all = False
         self._is_first = True
 
     def look_at_all(self) -> None:
         """Go by the texts alone from now on, not by what they may have become."""
         if not self._looks_at_all:
-            value_formats.drop_checks(self._cursor, self._table, NEW, value_formats.SUSPICION)
+            self._drop_suspicions()
         self._looks_at_all = True
 
     @contextlib.contextmanager
@@ -220,9 +218,10 @@ class _Pieces:
         if self._looks_at_all:
             yield
             return
-        value_formats.drop_checks(self._cursor, self._table, NEW, value_formats.SUSPICION)
+        self._drop_suspicions()
         yield
-        value_formats.add_checks(self._cursor, self._table, NEW, kinds=(value_formats.SUSPICION,))
+        cursor, table, name = self._staging.cursor, self._staging.table, self._staging.name
+        value_formats.add_checks(cursor, table, name, kinds=(value_formats.SUSPICION,))
 
     def copy(self, chunk: Chunk) -> int | None:
         """Return the rows of the piece, or None if they must be validated one by one."""
@@ -234,16 +233,20 @@ class _Pieces:
         if look(chunk.data):
             return None
         rows = 0
-        with savepoint(self._cursor, "piece") as outcome:
+        with savepoint(self._staging.cursor, "piece") as outcome:
             # the header shows the server how lines end
             data = io.BytesIO(chunk.header + chunk.data)
-            rows = staging_table.copy(self._cursor, self._table, NEW, self._columns, data)
+            rows = self._staging.copy(data)
         if outcome.refused is None:
             return rows
         if outcome.refused.kind != "form":
             return None
         self.look_at_all()
         return self.copy(chunk)
+
+    def _drop_suspicions(self) -> None:
+        cursor, table, name = self._staging.cursor, self._staging.table, self._staging.name
+        value_formats.drop_checks(cursor, table, name, value_formats.SUSPICION)
 
 
 def _count_on_from(cursor: Cursor, number: int) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import psycopg2
-from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import load_log, load_warnings, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import Table
@@ -155,7 +154,7 @@ def _load(
             place = load_order.compare_with_later(cursor, table, file.path, sha256, order, state)
             may_shrink = table.name in loader.confirm_shrunk
             counts = _apply(
-                *(cursor, table, load_id, filled, state, place),
+                *(load_id, filled, state, place),
                 may_shrink=may_shrink,
                 latest=latest,
             )
@@ -178,7 +177,7 @@ def _load(
             is_whole = is_snapshot and not filled.quarantined
             store.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
             if not filled.is_direct and not place.is_outdated:
-                store.supersede_keys(cursor, table, load_id, but_of=place.kept)
+                store.supersede_keys(filled.staging, load_id, but_of=place.kept)
             load_warnings.warn_of_file(cursor, table, result, filled.header)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
@@ -199,8 +198,6 @@ def _load(
 
 
 def _apply(
-    cursor: Cursor,
-    table: Table,
     load_id: int,
     filled: Filled,
     state: raw_table.State,
@@ -209,18 +206,18 @@ def _apply(
     may_shrink: bool,
     latest: datetime | None,
 ) -> Counts:
+    cursor, table = filled.staging.cursor, filled.staging.table
     if filled.is_direct:
         raw_table.finish(cursor, table)
         return Counts(inserted=filled.rows)
     if state == "missing":
         raw_table.create(cursor, table)
-    held = place.hold_back(cursor, table)
+    held = place.hold_back(filled.staging)
     left_out = filled.rows if place.is_outdated else 0 if place.is_rewritten else held
     counts = Counts()
     if not place.is_outdated:
         counts = merge.apply(
-            cursor,
-            table,
+            filled.staging,
             load_id,
             filled.rows - left_out,
             given=filled.header.names,
@@ -231,7 +228,7 @@ def _apply(
         )
     place.warn(cursor, table, load_id, held, counts.updated)
     if state == "missing":
-        staging_table.add_key(cursor, table, staging_table.raw_target(table))
+        staging_table.raw_of(cursor, table).add_key()
     erased = filled.rows_read - filled.rows - filled.quarantined
     return replace(counts, unchanged=counts.unchanged + left_out + erased)
 

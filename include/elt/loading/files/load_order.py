@@ -18,6 +18,7 @@ from elt.loading import load_warnings, merge, raw_table
 from elt.loading.contract import Table
 from elt.loading.files.file_names import Place, place
 from elt.loading.load_log import Known
+from elt.loading.staging_table import StagingTable
 from elt.warehouse.rows import all_values, one_value
 
 LATE_FILE = "late_file"
@@ -112,8 +113,8 @@ class LateFile:
         """The files whose rows are newer than those of this one."""
         return () if self.is_rewritten else self.gone
 
-    def hold_back(self, cursor: Cursor, table: Table) -> int:
-        """Take rows out of ``_new`` that are older than those in raw, and return how many.
+    def hold_back(self, staging: StagingTable) -> int:
+        """Take rows out of a staging table that are older than those in raw, and return how many.
 
         Where versions differ, they decide. Of a full file that was rewritten none is taken out, and
         it is counted what it replaces.
@@ -122,10 +123,10 @@ class LateFile:
             return 0
         if self.is_rewritten:
             count = "select count(*) from {new} as new inner join {raw} as old on "
-            _run(cursor, table, self.gone, count)
-            return one_value(cursor, int)
-        _run(cursor, table, self.gone, "delete from {new} as new using {raw} as old where ")
-        return cursor.rowcount
+            _run(staging, self.gone, count)
+            return one_value(staging.cursor, int)
+        _run(staging, self.gone, "delete from {new} as new using {raw} as old where ")
+        return staging.cursor.rowcount
 
     def warn(self, cursor: Cursor, table: Table, load_id: int, held: int, updated: int) -> None:
         """Say, once for these bytes, what became of them.
@@ -210,13 +211,14 @@ def _knows(cursor: Cursor, table: Table, load_id: int) -> bool:
     return one_value(cursor, bool)
 
 
-def _run(cursor: Cursor, table: Table, gone: Sequence[str], statement: str) -> None:
+def _run(staging: StagingTable, gone: Sequence[str], statement: str) -> None:
+    table = staging.table
     same_version: sql.Composable = sql.SQL("")
     if table.version:
         pair = (merge.column_of(side, table.version) for side in ("old", "new"))
         same_version = sql.SQL(" and {} is not distinct from {}").format(*pair)
-    start = sql.SQL(statement + _NEWER).format(**merge.statement_parts(table, 0))
-    cursor.execute(start + same_version, [table.name, list(gone)])
+    start = sql.SQL(statement + _NEWER).format(**merge.statement_parts(staging, 0))
+    staging.cursor.execute(start + same_version, [table.name, list(gone)])
 
 
 def _names(paths: Sequence[str]) -> str:

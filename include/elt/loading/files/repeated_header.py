@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
@@ -14,7 +13,7 @@ from elt.loading.files.csv_records import Record
 from elt.loading.files.header import fold
 from elt.loading.files.stream import BOM
 from elt.loading.quarantine.store import BadRow
-from elt.loading.staging_table import Target, places
+from elt.loading.staging_table import StagingTable
 
 AGAIN = "the header stands here again: are two exports glued together?"
 OTHER_HEADER = (
@@ -88,21 +87,21 @@ def can_hide(table: Table, names: Sequence[str]) -> bool:
     return all(column.data_type in _TAKES_NAMES for column in columns)
 
 
-def refuse_hidden(cursor: Cursor, table: Table, target: Target, names: Sequence[str]) -> None:
+def refuse_hidden(staging: StagingTable, names: Sequence[str]) -> None:
     """Look for a header among the rows of a file, by the index of their key.
 
     Raises:
         RefusedFileError: if there is one.
     """
+    table, cursor = staging.table, staging.cursor
     key = next((c.name for c in table.key_columns if c.data_type == "text"), None)
     if key is None or not can_hide(table, names):
         return
     spelled = {way for name in {*table.column_names, *names} for way in _ways_to_spell(name)}
-    columns = places(table, names)
     cursor.execute(
         sql.SQL("select {} from {} where {} = any(%s)").format(
-            sql.SQL(", ").join(sql.SQL("{}::text").format(column) for column in columns),
-            target.name,
+            sql.SQL(", ").join(sql.SQL("{}::text").format(column) for column in staging.columns),
+            staging.name,
             sql.Identifier(key),
         ),
         [sorted(spelled)],

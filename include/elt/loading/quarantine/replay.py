@@ -95,22 +95,22 @@ def _replay_load(
     batch = replay_batch.take(cursor, table, origin_id)
     if not batch.rows:  # somebody was faster
         return None
-    staging_table.open_new(cursor, table, batch.names, is_numbered=True)
+    staging = staging_table.open_new(cursor, table, batch.names, is_numbered=True)
     value_formats.use_date_order(cursor, table)
     latest = value_formats.latest_version(table, started_at)
     bad, records = batch.sort_out()
-    bad += validate_rows.stage_records(cursor, table, batch.names, records, latest=latest)
-    erased = replay_batch.leave_out_erased(cursor, table)
-    duplicates, too_long = replay_batch.leave_out_key_conflicts(cursor, table)
+    bad += validate_rows.stage_records(staging, batch.names, records, latest=latest)
+    erased = replay_batch.leave_out_erased(staging)
+    duplicates, too_long = replay_batch.leave_out_key_conflicts(staging)
     bad += batch.too_long(too_long)
-    superseded = duplicates | replay_batch.leave_out_older(cursor, table, origin_id, latest)
+    superseded = duplicates | replay_batch.leave_out_older(staging, origin_id, latest)
     good = batch.numbers - {row.record.number for row in bad} - erased - superseded
     load_id = None
     if len(bad) < len(batch.rows):
         load_id = load_log.next_load_id(cursor)
         # a few rows of a snapshot are no snapshot: nothing vanished because it is not among them
         counts = merge.apply(
-            *(cursor, replace(table, load="delta"), load_id, len(good)),
+            *(replace(staging, table=replace(table, load="delta")), load_id, len(good)),
             given=batch.names,
             latest=latest,
         )
@@ -133,7 +133,7 @@ def _replay_load(
             started_at=started_at,
             finished_at=clock.now(),
         )
-    batch.settle(cursor, table, bad, replayed=good, superseded=superseded, erased=erased)
+    batch.settle(cursor, bad, replayed=good, superseded=superseded, erased=erased)
     return Replayed(
         *(table.name, origin_id, batch.source_file, load_id),
         *(len(good), len(superseded), len(erased)),

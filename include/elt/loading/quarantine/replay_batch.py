@@ -12,14 +12,14 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from elt.loading import erasure as erased
-from elt.loading import raw_table, staging_table
+from elt.loading import raw_table
 from elt.loading.contract import Table
 from elt.loading.files.csv_records import NO_TEXT, Record, record_of
 from elt.loading.files.file_names import place
 from elt.loading.files.repeated_header import BELOW, Headers
 from elt.loading.load_log import read_known
 from elt.loading.quarantine.store import BadRow, key_of
-from elt.loading.staging_table import NEW, NUMBER, Target
+from elt.loading.staging_table import StagingTable
 from elt.warehouse.rows import all_rows, all_values, one_value, value_or_none
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
@@ -98,7 +98,6 @@ class Batch:
     def settle(
         self,
         cursor: Cursor,
-        table: Table,
         bad: Sequence[BadRow],
         *,
         replayed: Collection[int],
@@ -133,7 +132,7 @@ class Batch:
                     ids[row.record.number],
                     row.reason,
                     row.column,
-                    key_of(table, self.names, row.record),
+                    key_of(self.table, self.names, row.record),
                 )
                 for row in bad
             ],
@@ -174,35 +173,35 @@ def take(cursor: Cursor, table: Table, origin_id: int) -> Batch:
     )
 
 
-def leave_out_erased(cursor: Cursor, table: Table) -> set[int]:
-    """Take the rows of forgotten people out of ``_new`` and return their numbers."""
-    before = _numbers(cursor)
-    erased.drop_erased(cursor, table, erased.read_tombstones(cursor, table))
-    return before - _numbers(cursor)
+def leave_out_erased(staging: StagingTable) -> set[int]:
+    """Take the rows of forgotten people out of a staging table and return their numbers."""
+    before = staging.numbers()
+    erased.drop_erased(staging, erased.read_tombstones(staging.cursor, staging.table))
+    return before - staging.numbers()
 
 
-def leave_out_key_conflicts(cursor: Cursor, table: Table) -> tuple[set[int], set[int]]:
-    """Give ``_new`` its key; return the rows that lost theirs to another, and those too long."""
-    target = Target(NEW, NUMBER)
-    if staging_table.add_key(cursor, table, target) is None:
+def leave_out_key_conflicts(staging: StagingTable) -> tuple[set[int], set[int]]:
+    """Add the key; return the rows whose key another one has, and those whose key is too long."""
+    if staging.add_key() is None:
         return set(), set()
-    conflicts = staging_table.find_key_conflicts(cursor, table, target, len(_numbers(cursor)))
-    staging_table.remove_key_conflicts(cursor, table, target, conflicts)
-    staging_table.add_key(cursor, table, target)
+    conflicts = staging.find_key_conflicts(len(staging.numbers()))
+    staging.remove(conflicts)
+    staging.add_key()
     duplicates = {conflict.number for conflict in conflicts if conflict.kept is not None}
     return duplicates, {conflict.number for conflict in conflicts} - duplicates
 
 
 def leave_out_older(
-    cursor: Cursor, table: Table, origin_id: int, latest: datetime | None = None
+    staging: StagingTable, origin_id: int, latest: datetime | None = None
 ) -> set[int]:
-    """Take rows that are older than those in ``raw`` out of ``_new`` and return their numbers.
+    """Take rows that are older than those in ``raw`` out, and return their numbers.
 
     The version decides, where the contract names one. Else, and between equals, the file does: a
     row in ``raw`` is newer if its file is of a later place, or was loaded at the same time or later
     under the same name. A replayed row is as old as its first load. A version above ``latest`` is
     none.
     """
+    cursor, table = staging.cursor, staging.table
     earlier, later = _other_paths(cursor, table, origin_id)
     by_load = _BY_LOAD.format(
         later=sql.Literal(later), earlier=sql.Literal(earlier), origin=sql.Literal(origin_id)
@@ -224,9 +223,9 @@ def leave_out_older(
             " left join ops.load as first on load.replay_of = first.load_id"
             " where {same_key} and ({is_older}) returning new.{number}"
         ).format(
-            new=NEW,
+            new=staging.name,
             raw=raw_table.name_of(table),
-            number=NUMBER,
+            number=staging.number,
             same_key=same_key,
             is_older=is_older,
         )
@@ -244,8 +243,3 @@ def _other_paths(cursor: Cursor, table: Table, origin_id: int) -> tuple[list[str
         [other for other in others if place(other) < here],
         [other for other in others if place(other) > here],
     )
-
-
-def _numbers(cursor: Cursor) -> set[int]:
-    cursor.execute(sql.SQL("select {} from {}").format(NUMBER, NEW))
-    return set(all_values(cursor, int))

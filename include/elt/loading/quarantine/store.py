@@ -14,7 +14,7 @@ from elt.loading.contract import Table
 from elt.loading.erasure import is_erased
 from elt.loading.errors import RefusedFileError
 from elt.loading.files.csv_records import Record, swallowed
-from elt.loading.staging_table import NEW
+from elt.loading.staging_table import StagingTable
 
 SHOW_ROWS = 3
 
@@ -145,26 +145,25 @@ def supersede(
     )
 
 
-def supersede_keys(
-    cursor: Cursor, table: Table, load_id: int, *, but_of: Sequence[str] = ()
-) -> None:
-    """Close what earlier loads left open of the rows that stand in ``_new``.
+def supersede_keys(staging: StagingTable, load_id: int, *, but_of: Sequence[str] = ()) -> None:
+    """Close what earlier loads left open of the rows that stand in a staging table.
 
     Also where such a row was found equal to the one in ``raw``: it came later than the one that
     waits, unless that is ``but_of`` a file of a later place. Where there are versions they decide,
     and only a replay can read them.
     """
+    table = staging.table
     if table.version:
         return
     same_key = sql.SQL(" and ").join(
         sql.SQL("old.row_key ->> {} = new.{}::text").format(sql.Literal(key), sql.Identifier(key))
         for key in table.primary_key
     )
-    cursor.execute(
+    staging.cursor.execute(
         sql.SQL(
             "update ops.quarantine as old set resolved_at = now(), resolution = 'superseded' "
             "from {new} as new where old.table_name = %s and old.resolved_at is null "
             "and old.load_id < %s and old.source_file <> all (%s) and {same_key}"
-        ).format(new=NEW, same_key=same_key),
+        ).format(new=staging.name, same_key=same_key),
         [table.name, load_id, list(but_of)],
     )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import staging_table, value_formats
-from elt.loading.contract import Column, Table
+from elt.loading import value_formats
+from elt.loading.contract import Column
 from elt.loading.files.csv_records import Record, faults_of
 from elt.loading.quarantine.store import BadRow
-from elt.loading.staging_table import NEW, NUMBER, savepoint
+from elt.loading.staging_table import StagingTable, savepoint
 from elt.warehouse.rows import all_rows
 
-TEXT = sql.Identifier("pg_temp", "_text")
+_TEXTS = sql.Identifier("pg_temp", "_text")
 
 
 @dataclass(frozen=True)
@@ -30,54 +29,55 @@ class _Faults:
 
 
 def stage_records(
-    cursor: Cursor,
-    table: Table,
+    staging: StagingTable,
     names: Sequence[str],
     records: Sequence[Record],
     *,
     end: bytes = b"\n",
     latest: datetime | None = None,
 ) -> list[BadRow]:
-    """Bring the records that fit into ``_new``, and return the others with every reason.
+    """Bring the records that fit into a staging table, and return the others with every reason.
 
-    ``names`` is the header of the records, ``end`` the line end they should have. ``_new`` must
-    be there, numbered; a row in it has its record's number. ``latest`` is the latest version that
-    a row may have.
+    Args:
+        staging: a numbered one; a row in it has its record's number.
+        names: the header of the records.
+        records: the records, each on its own.
+        end: the line end that they should have.
+        latest: the latest version that a row may have.
     """
-    knows_marker = cursor.connection.server_version < 180000
+    knows_marker = staging.cursor.connection.server_version < 180000
     bad, right = [], []
     for record in records:
-        faults = faults_of(record, table, len(names), end, knows_marker=knows_marker)
+        faults = faults_of(record, staging.table, len(names), end, knows_marker=knows_marker)
         if faults:
             bad.append(BadRow(record, tuple(faults)))
         else:
             right.append(record)
-    columns = [NUMBER, *staging_table.places(table, names)]
-    cursor.execute(
+    texts = replace(staging, name=_TEXTS, columns=(staging.number, *staging.columns))
+    staging.cursor.execute(
         sql.SQL("create temporary table if not exists _text ({}) on commit drop").format(
             sql.SQL(", ").join(
                 sql.SQL("{} {}").format(column, sql.SQL("text" if place else "bigint"))
-                for place, column in enumerate(columns)
+                for place, column in enumerate(texts.columns)
             )
         )
     )
-    bad += _stage(cursor, table, names, columns, right, latest)
+    bad += _stage(staging, texts, names, right, latest)
     return sorted(bad, key=lambda row: row.record.number)
 
 
 def _stage(
-    cursor: Cursor,
-    table: Table,
+    staging: StagingTable,
+    texts: StagingTable,
     names: Sequence[str],
-    columns: Sequence[sql.Identifier],
     records: Sequence[Record],
     latest: datetime | None,
 ) -> list[BadRow]:
     if not records:
         return []
     bad: list[BadRow] = []
-    with savepoint(cursor, "records") as outcome:
-        bad = _stage_at_once(cursor, table, names, columns, records, latest)
+    with savepoint(staging.cursor, "records") as outcome:
+        bad = _stage_at_once(staging, texts, names, records, latest)
     if outcome.refused is None:
         return bad
     if len(records) == 1:
@@ -86,52 +86,53 @@ def _stage(
     # a record that even a careful look trips over: find it by halves
     half = len(records) // 2
     parts = (records[:half], records[half:])
-    return [row for part in parts for row in _stage(cursor, table, names, columns, part, latest)]
+    return [row for part in parts for row in _stage(staging, texts, names, part, latest)]
 
 
 def _stage_at_once(
-    cursor: Cursor,
-    table: Table,
+    staging: StagingTable,
+    texts: StagingTable,
     names: Sequence[str],
-    columns: Sequence[sql.Identifier],
     records: Sequence[Record],
     latest: datetime | None,
 ) -> list[BadRow]:
-    cursor.execute(sql.SQL("truncate {}").format(TEXT))
+    cursor, table = staging.cursor, staging.table
+    cursor.execute(sql.SQL("truncate {}").format(texts.name))
     line = b"%d" + table.delimiter.encode() + b"%b\n"
     data = b"".join(line % (record.number, record.text) for record in records)
-    staging_table.copy(cursor, table, TEXT, columns, io.BytesIO(data), options="header false")
+    texts.copy(io.BytesIO(data), options="header false")
     given = [column for column in table.columns if column.name in names]
     by_number = {record.number: record for record in records}
     bad = [
         BadRow(by_number[found.number], tuple(found.reasons), found.columns[0])
-        for found in _find_faults(cursor, table, given, latest)
+        for found in _find_faults(texts, given, latest)
     ]
     cursor.execute(
-        sql.SQL("delete from {} where {} = any(%s)").format(TEXT, NUMBER),
+        sql.SQL("delete from {} where {} = any(%s)").format(texts.name, texts.number),
         [[row.record.number for row in bad]],
     )
     cursor.execute(
         sql.SQL("insert into {} ({}, {}) select {}, {} from {}").format(
-            NEW,
-            NUMBER,
+            staging.name,
+            staging.number,
             sql.SQL(", ").join(sql.Identifier(column.name) for column in given),
-            NUMBER,
+            texts.number,
             sql.SQL(", ").join(
                 sql.SQL("cast({} as {})").format(
                     sql.Identifier(column.name), sql.SQL(column.data_type)
                 )
                 for column in given
             ),
-            TEXT,
+            texts.name,
         )
     )
     return bad
 
 
 def _find_faults(
-    cursor: Cursor, table: Table, given: Sequence[Column], latest: datetime | None
+    texts: StagingTable, given: Sequence[Column], latest: datetime | None
 ) -> list[_Faults]:
+    table = texts.table
     faults = []
     for column in given:
         name = sql.Identifier(column.name)
@@ -151,19 +152,19 @@ def _find_faults(
                 )
                 reason = f"column {column.name}: is later than the load, so it can't be right"
                 faults.append((column.name, is_too_late, reason))
-    cursor.execute(
+    texts.cursor.execute(
         sql.SQL(
             "select {} as number, array_remove(array[{}], null) as reasons, "
             "array_remove(array[{}], null) as columns from {} where {}"
         ).format(
-            NUMBER,
+            texts.number,
             _cases((condition, reason) for _, condition, reason in faults),
             _cases((condition, name) for name, condition, _ in faults),
-            TEXT,
+            texts.name,
             sql.SQL(" or ").join(condition for _, condition, _ in faults),
         )
     )
-    return all_rows(cursor, _Faults)
+    return all_rows(texts.cursor, _Faults)
 
 
 def _cases(pairs: Iterable[tuple[sql.Composable, str]]) -> sql.Composed:
