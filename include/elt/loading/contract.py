@@ -121,14 +121,6 @@ class Table:
         """Return the column of this name, or None if the contract has none."""
         return next((column for column in self.columns if column.name == name), None)
 
-    def type_of(self, name: str) -> str:
-        """Return the type of one of its columns, as the contract declares it.
-
-        Raises:
-            KeyError: if it has no such column.
-        """
-        return {column.name: column.data_type for column in self.columns}[name]
-
 
 def overlap_of(data_type: str, load: str = "delta", said: object = None) -> str:
     """Return the overlap of a cursor column: an interval such as ``1 hour``, or a number.

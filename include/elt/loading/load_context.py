@@ -108,7 +108,7 @@ class _TimedLanding(Landing):
     @contextlib.contextmanager
     def opened(self, file: SourceFile) -> Iterator[Readable]:
         with super().opened(file) as raw:
-            yield cast(IO[bytes], _Timed(raw, self.deadline))
+            yield _Timed(raw, self.deadline)
 
 
 class _Timed:

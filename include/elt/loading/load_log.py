@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.database.source import Snapshot
 from elt.loading.files.landing import SourceFile
-from elt.warehouse.rows import all_rows, first_row, one_value
+from elt.warehouse.rows import first_row, one_value, rows_as
 
 Decision = Literal["skip", "read", "apply"]
 
@@ -71,7 +71,7 @@ def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str,
         """,
         {"table": table, "path": path},
     )
-    return {known.path: known for known in all_rows(cursor, Known)}
+    return {known.path: known for known in rows_as(cursor, Known)}
 
 
 def decide(file: SourceFile, last: Known | None, newest_before: int = 0) -> Decision:
@@ -116,7 +116,7 @@ def record(
     file: SourceFile,
     *,
     run_id: str,
-    sha256: str | None,
+    sha256: str,
     columns: Sequence[str] | None,
     started_at: datetime,
     finished_at: datetime,

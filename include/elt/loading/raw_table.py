@@ -12,7 +12,7 @@ from elt.loading.contract import Table
 from elt.loading.errors import SourceError
 from elt.shop import SHOP
 from elt.warehouse.connection import take_lock
-from elt.warehouse.rows import all_rows, one_value, value_or_none
+from elt.warehouse.rows import one_value, rows_as, value_or_none
 
 SCHEMA = "raw"
 State = Literal["missing", "widened", "ready"]
@@ -103,7 +103,7 @@ def index(cursor: Cursor, table: Table) -> None:
         "join pg_am am on am.oid = c.relam where i.indrelid = %s::regclass",
         [name_of(table).as_string(cursor)],
     )
-    found = all_rows(cursor, _Index)
+    found = rows_as(cursor, _Index)
     present = {(known.first_column, known.method) for known in found}
     # Rows of what only happens lie together by load, so the smallest kind of index will do. A row
     # that changes goes where there is room: such an index would lead to a good part of the table.

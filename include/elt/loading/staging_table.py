@@ -21,7 +21,7 @@ from elt.loading.contract import Table
 from elt.loading.errors import RefusedFileError
 from elt.loading.files.landing import Readable
 from elt.loading.files.stream import CHUNK_BYTES
-from elt.warehouse.rows import all_rows, all_values
+from elt.warehouse.rows import all_values, rows_as
 
 _NEW = sql.Identifier("pg_temp", "_new")
 # no column of a contract has a capital
@@ -165,7 +165,7 @@ class StagingTable:
             ),
             [limit],
         )
-        return all_rows(self.cursor, KeyConflict)
+        return rows_as(self.cursor, KeyConflict)
 
     def remove(self, conflicts: Sequence[KeyConflict]) -> None:
         """Take these rows out. The others may change their places."""

@@ -19,7 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import RetryLaterError
 from elt.warehouse import session
-from elt.warehouse.rows import all_rows
+from elt.warehouse.rows import rows_as
 from elt.warehouse.session import TLS
 from elt.warehouse.time_limit import statement_timeout
 
@@ -138,6 +138,6 @@ def lock_holders(cursor: Cursor) -> str:
     found = [
         f"{holder.login} ({holder.program or 'unnamed program'}, process {holder.pid}"
         + (f", since {holder.since} UTC)" if holder.since else ")")
-        for holder in all_rows(cursor, _Holder)
+        for holder in rows_as(cursor, _Holder)
     ]
     return ", ".join(found) or "none any more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from psycopg2.extensions import cursor as Cursor
@@ -14,13 +14,13 @@ Value = TypeVar("Value")
 @overload
 def one_row(cursor: Cursor) -> tuple[Any, ...]: ...
 @overload
-def one_row(cursor: Cursor, kind: type[Row]) -> Row: ...
-def one_row(cursor: Cursor, kind: type[Row] | None = None) -> tuple[Any, ...] | Row:
+def one_row(cursor: Cursor, kind: Callable[..., Row]) -> Row: ...
+def one_row(cursor: Cursor, kind: Callable[..., Row] | None = None) -> tuple[Any, ...] | Row:
     """Return the row of a query that always has one.
 
     Args:
         cursor: the cursor that ran the query.
-        kind: the class of which it becomes an object, as in ``all_rows``; without it, a tuple.
+        kind: makes an object of it, as in ``rows_as``; without it, it is a tuple.
 
     Raises:
         LookupError: if it has none.
@@ -31,17 +31,17 @@ def one_row(cursor: Cursor, kind: type[Row] | None = None) -> tuple[Any, ...] | 
     return row
 
 
-def first_row(cursor: Cursor, kind: type[Row]) -> Row | None:
-    """Return the next row of a query as an object of a class, None without one."""
+def first_row(cursor: Cursor, kind: Callable[..., Row]) -> Row | None:
+    """Return the next row of a query, made by its columns' names; None without one."""
     return next(_objects(cursor, kind), None)
 
 
-def all_rows(cursor: Cursor, kind: type[Row]) -> list[Row]:
-    """Return the rows of a query, each as an object of a class.
+def rows_as(cursor: Cursor, kind: Callable[..., Row]) -> list[Row]:
+    """Return the rows of a query, each made by its columns' names.
 
     Args:
         cursor: the cursor that ran the query.
-        kind: the class, mostly a dataclass. It takes the columns of the query by their names.
+        kind: takes every column of the query by its name, as a dataclass does.
     """
     return list(_objects(cursor, kind))
 
@@ -84,7 +84,7 @@ def all_values(cursor: Cursor, kind: type[Value]) -> list[Value]:
     return [_checked(row[0], kind) for row in cursor]
 
 
-def _objects(cursor: Cursor, kind: type[Row]) -> Iterator[Row]:
+def _objects(cursor: Cursor, kind: Callable[..., Row]) -> Iterator[Row]:
     names = [column.name for column in cursor.description or ()]
     for row in cursor:
         yield kind(**dict(zip(names, row, strict=True)))

@@ -267,10 +267,3 @@ def open_stream(
             is_checked=for_server is not None,
             max_ratio=table.max_unpacked_ratio,
         )
-
-
-def _refuse_quotes(data: bytes, quotes: QuoteCheck, length: RecordLength) -> None:
-    was_open = quotes.is_open
-    if not quotes.accepts(data) or (quotes.is_open and not data):
-        raise RefusedFileError("quotes")
-    length.check(data, was_open=was_open, is_open=quotes.is_open)

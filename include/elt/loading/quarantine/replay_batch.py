@@ -20,7 +20,7 @@ from elt.loading.files.repeated_header import BELOW, Headers
 from elt.loading.load_log import read_known
 from elt.loading.quarantine.store import BadRow, key_of
 from elt.loading.staging_table import StagingTable
-from elt.warehouse.rows import all_rows, all_values, one_value, value_or_none
+from elt.warehouse.rows import all_values, one_value, rows_as, value_or_none
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 _BY_LOAD = sql.SQL(
@@ -159,7 +159,7 @@ def take(cursor: Cursor, table: Table, origin_id: int) -> Batch:
         " order by line_number nulls last, quarantine_id for update",
         (table.name, origin_id),
     )
-    found = all_rows(cursor, _Quarantined)
+    found = rows_as(cursor, _Quarantined)
     cursor.execute("select source_columns from ops.load where load_id = %s", (origin_id,))
     names = value_or_none(cursor, list)
     return Batch(

@@ -14,7 +14,7 @@ from elt.loading.contract import Column
 from elt.loading.files.csv_records import Record, faults_of
 from elt.loading.quarantine.store import BadRow
 from elt.loading.staging_table import StagingTable, savepoint
-from elt.warehouse.rows import all_rows
+from elt.warehouse.rows import rows_as
 
 _TEXTS = sql.Identifier("pg_temp", "_text")
 
@@ -164,7 +164,7 @@ def _find_faults(
             sql.SQL(" or ").join(condition for _, condition, _ in faults),
         )
     )
-    return all_rows(texts.cursor, _Faults)
+    return rows_as(texts.cursor, _Faults)
 
 
 def _cases(pairs: Iterable[tuple[sql.Composable, str]]) -> sql.Composed:
