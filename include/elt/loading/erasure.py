@@ -67,8 +67,13 @@ def is_erased(
 ) -> bool:
     """Tell whether a row that can't be loaded is a forgotten person's.
 
-    In a broken row a key may stand in any place: ``words`` are all that could be a field of it. A
-    short number counts in its own column alone: in others it may be anything.
+    A short number counts in its own column alone: in others it may be anything.
+
+    Args:
+        names: the header.
+        fields: the fields of the row.
+        words: all that could be a field of it: in a broken row a key may stand in any place.
+        tombstones: hashes of erased values, by column.
     """
 
     def is_in(value: str, hashes: Collection[str]) -> bool:

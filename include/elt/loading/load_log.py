@@ -121,7 +121,18 @@ def record(
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a file that was loaded or found unchanged; ``columns`` is its header."""
+    """Write the row of a file that was loaded or found unchanged.
+
+    Args:
+        cursor: of the load's own transaction.
+        result: what became of the file.
+        file: the file as it was read.
+        run_id: the run that loads.
+        sha256: the hash of its bytes.
+        columns: its header, None if it was not read.
+        started_at: when the load began.
+        finished_at: when it ended.
+    """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, file_size, "
         "file_modified_at, file_sha256, rows_read, rows_inserted, rows_updated, rows_unchanged, "
@@ -147,7 +158,10 @@ def record_failure(
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a file that was refused."""
+    """Write the row of a file that was refused; see ``record``.
+
+    ``error`` is the message, without personal values. The load's own transaction left nothing.
+    """
     cursor.execute(
         "insert into ops.load (run_id, table_name, source_file, file_size, file_modified_at, "
         "started_at, finished_at, status, error) values (%s, %s, %s, %s, %s, %s, %s, 'failed', %s)",
@@ -168,7 +182,10 @@ def record_replay(
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a load that tried quarantined rows of another one, ``origin_id``, again."""
+    """Write the row of a load that tried quarantined rows again; see ``record``.
+
+    ``origin_id`` is the load that put them into quarantine, ``columns`` the header they had.
+    """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, cause, replay_of, "
         "rows_read, rows_inserted, rows_updated, rows_unchanged, rows_quarantined, "
@@ -193,7 +210,18 @@ def record_read(
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a table that was read."""
+    """Write the row of a table of the shop's database that was read.
+
+    Args:
+        cursor: of the load's own transaction.
+        result: what became of its rows.
+        snapshot: the snapshot in which it was read.
+        run_id: the run that loads.
+        watermark_from: from which value of the cursor column on, None if all was read.
+        watermark_to: up to which value, None without a cursor column.
+        started_at: when the load began.
+        finished_at: when it ended.
+    """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, source_snapshot, "
         "source_xid, watermark_from, watermark_to, rows_read, rows_inserted, rows_updated, "
@@ -218,7 +246,10 @@ def record_failed_read(
     started_at: datetime,
     finished_at: datetime,
 ) -> None:
-    """Write the row of a table that was refused."""
+    """Write the row of a table of the shop's database that was refused; see ``record_read``.
+
+    ``error`` is the message, without personal values. The load's own transaction left nothing.
+    """
     cursor.execute(
         "insert into ops.load (run_id, table_name, source_file, source_snapshot, started_at, "
         "finished_at, status, error) values (%s, %s, %s, %s, %s, %s, 'failed', %s)",

@@ -30,7 +30,16 @@ def warn(
 ) -> bool:
     """Note a warning and log it, unless the same kind and detail are known of this table.
 
-    Return whether it was new. Neither ``detail`` nor ``message`` may hold the content of a row.
+    Args:
+        cursor: of the load's own transaction.
+        table_name: the table that it is about.
+        kind: what sort of thing was noticed.
+        detail: what it was noticed of; never the content of a row.
+        message: the sentence for people; never the content of a row.
+        load_id: the load that noticed it, None if none did.
+
+    Returns:
+        Whether it was new.
     """
     cursor.execute(
         "insert into ops.load_warning (load_id, table_name, kind, detail, message) "

@@ -24,11 +24,16 @@ def copy_through(
     *,
     is_made_here: bool = False,
 ) -> int:
-    """Copy what ``select`` returns in the source into ``into`` in the target; return the rows.
+    """Copy the rows of a query on one server into a table on another, and return how many.
 
-    ``into`` is a table with its list of columns, of exactly the types that ``select`` returns; it
-    costs less if it ``is_made_here``, in this transaction. The source's transaction, and with it
-    its snapshot, outlives a failure of either side.
+    The source's transaction, and with it its snapshot, outlives a failure of either side.
+
+    Args:
+        source: a cursor on the server that is read.
+        select: the query.
+        target: a cursor on the server that is written.
+        into: a table with its list of columns, of exactly the types that ``select`` returns.
+        is_made_here: the table was made in the target's transaction; then it costs less.
 
     Raises:
         SourceSideError: with what the source said.

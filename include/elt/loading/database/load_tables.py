@@ -54,8 +54,14 @@ def load_with_all(
 ) -> LoadResult:
     """Return what became of a table; read it with all others if no task of the run did so.
 
-    ``since`` is the last load before the run began: what it read before it was cleared and begun
-    again is old. A task of a table that was refused reads all tables again.
+    A task of a table that was refused reads all tables again.
+
+    Args:
+        loader: what the load needs from outside.
+        tables: all tables of the shop's database, by name.
+        wanted: the table that is asked for.
+        since: the last load before the run began: what the run read before it was cleared and begun
+            again is old.
 
     Raises:
         SourceError: if this table was refused; a refusal of another is for that one's task.
@@ -207,9 +213,23 @@ def write_rows(
     source_file: str,
     latest: datetime | None,
 ) -> tuple[int, Counts, sql.Identifier]:
-    """Return the rows read, what became of them, and the table that holds them now.
+    """Bring the rows of a query on the shop's database into raw.
 
     A row is what the shop says now, whatever its version says; see ``merge.apply``.
+
+    Args:
+        snapshot: the shop as it is read.
+        select: the query, of the contract's columns in their order.
+        cursor: of the load's own transaction.
+        table: the contract.
+        load_id: the load's number.
+        is_missing: the raw table is not there yet.
+        may_shrink: a snapshot may lose more than half of its rows.
+        source_file: what is read, in words, the same each time.
+        latest: the latest version that a row may have.
+
+    Returns:
+        The rows read, what became of them, and the table that holds them now.
 
     Raises:
         RefusedFileError: if a key is there twice or is too long, or a snapshot lost too much.

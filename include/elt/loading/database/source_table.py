@@ -254,9 +254,16 @@ def restrict(select: sql.Composable, table: Table, window: Window) -> sql.Compos
 def watermark_of(
     cursor: Cursor, snapshot: Snapshot, table: Table, window: Window, rows: sql.Composable
 ) -> str | None:
-    """Return how far a table has been read now, ``rows`` being the table of what was read.
+    """Return how far a table has been read now, None without a cursor column.
 
     An instant in the future counts as now: else no row would be found until then.
+
+    Args:
+        cursor: of the load's own transaction.
+        snapshot: the shop as it was read.
+        table: the contract.
+        window: what was read of it.
+        rows: the table that holds what was read.
     """
     if table.cursor is None:
         return None

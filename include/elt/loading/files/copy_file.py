@@ -56,8 +56,17 @@ def fill(
     is_missing: bool,
     latest: datetime | None = None,
 ) -> Filled:
-    """Copy a file into the raw table, if that ``is_missing`` and nothing speaks against it, or into
-    a temporary table. ``latest`` is the latest version that a row may have.
+    """Copy a file into the raw table, if it is missing and nothing speaks against it, or into a
+    temporary table.
+
+    Args:
+        cursor: of the load's own transaction.
+        landing: the folder in which the file lies.
+        table: its contract.
+        file: the file.
+        load_id: the load's number.
+        is_missing: the raw table is not there yet.
+        latest: the latest version that a row may have.
 
     Raises:
         RefusedFileError: if it can't be read, or has more bad rows than the contract allows.

@@ -155,11 +155,18 @@ def copy_good_rows(
     latest: datetime | None = None,
     count_rows: Callable[[], int] | None = None,
 ) -> tuple[StagingTable, int]:
-    """Fill the temporary table with the good rows of a file; return it and the rows read.
+    """Fill a temporary staging table with the good rows of a file; return it and the rows read.
 
-    ``is_careful`` looks at the date in every row. ``latest`` is the latest version that a row may
-    have. ``count_rows`` reads the file by itself: once there are bad rows it tells how many may be,
-    so that a file of nothing else is not validated to its end.
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract of the file.
+        names: its header.
+        stream: the file.
+        quarantine: takes the other rows.
+        is_careful: look at the date in every row.
+        latest: the latest version that a row may have.
+        count_rows: reads the file by itself: once there are bad rows it tells how many may be, so
+            that a file of nothing else is not validated to its end.
 
     Raises:
         RefusedFileError: if the file can't be cut into rows at all, or has too many bad ones.

@@ -161,9 +161,16 @@ def cut_records(
     line: int,
     server_line: int = 0,
 ) -> Iterator[Record]:
-    """Yield the records of a part of a file that begins with the given number and line.
+    """Yield the records of a part of a file.
 
-    ``server_line`` is that of the record before.
+    Args:
+        data: the part; it begins with a record.
+        end: how the lines end.
+        cuts: where the records stop, if that is known.
+        delimiter: what parts the fields.
+        number: the first record's number, 0 for the header.
+        line: the line on which it begins.
+        server_line: what COPY calls the place of the record before.
     """
     last = end[-1:]
     start = 0
@@ -199,10 +206,15 @@ def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) ->
 def faults_of(
     record: Record, table: Table, width: int, end: bytes, *, knows_marker: bool
 ) -> list[str]:
-    """Return every reason why the server would not take a record of ``width`` fields.
+    """Return every reason why the server would not take a record.
 
-    ``end`` is how the lines of the file end. ``knows_marker`` is for servers before version 18, to
-    which a line of only ``\\.`` is the end of the data.
+    Args:
+        record: the record.
+        table: the contract of its file.
+        width: how many fields it should have.
+        end: how the lines of the file end.
+        knows_marker: the server is older than version 18, and a line of only ``\\.`` is the end of
+            the data to it.
     """
     faults = [bad_text(record, table)] if record.has_bad_text() else []
     if knows_marker and MARKER.search(record.raw):

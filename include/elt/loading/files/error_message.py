@@ -24,9 +24,13 @@ def explain(
     path: str,
     read: Callable[[], Iterator[Record]],
 ) -> str:
-    """Return what is wrong with a file. ``read`` reads its records again to find true lines.
+    """Return what is wrong with a file, and what to do. It holds no values of personal columns.
 
-    Values of personal columns are never part of it.
+    Args:
+        refused: what the load knows of it.
+        table: the contract of the file.
+        path: how the file is called.
+        read: reads its records again, to find true lines.
     """
     if refused.kind in ("file", "time"):
         return f"{path} {refused.reason}. {refused.remedy}"

@@ -90,10 +90,16 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
 def wait_until_settled(
     look: Callable[[], SourceFile], clock: Clock, settle_seconds: float, looks: int = 4
 ) -> SourceFile | None:
-    """Return the file once it has been still for ``settle_seconds``, or None if it keeps changing.
+    """Return a file once it has been still for long enough, or None if it keeps changing.
 
-    A file that is old enough is returned at once, and so is one of a store that keeps no time. A
-    file from the future (a clock is wrong somewhere) only has to stay as it is for that long.
+    A file that is old enough is returned at once, and so is one of a store that keeps no time. One
+    from the future (a clock is wrong somewhere) only has to stay as it is for that long.
+
+    Args:
+        look: returns the file as it is now.
+        clock: tells the time, and waits.
+        settle_seconds: how long it must have been still.
+        looks: after how many it is left.
     """
     file = look()
     for _ in range(looks):

@@ -168,7 +168,16 @@ def compare_with_later(
     order: LoadOrder,
     state: raw_table.State,
 ) -> LateFile:
-    """Find out what a file, with its bytes as they are now, may not put its rows over."""
+    """Find out what a file may not put its rows over.
+
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract of the file.
+        path: how it is called.
+        sha256: the hash of its bytes as they are now.
+        order: what is there and what was loaded of the table.
+        state: how the raw table was found.
+    """
     if state == "missing":
         return LateFile(path, sha256)
     last, gone = order.known.get(path), tuple(order.gone_after(path))

@@ -98,6 +98,11 @@ def opened(
 ) -> Iterator[IO[bytes]]:
     """Open a regular file; nothing else is read, or waited for.
 
+    Args:
+        path: where it is.
+        shown: how it is called in messages.
+        is_expected: tells whether it is still the file that was seen.
+
     Raises:
         RefusedFileError: if it is no regular file.
         FileInMotionError: if it is not the expected one, or another one by the time it was read.

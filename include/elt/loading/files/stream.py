@@ -253,9 +253,13 @@ def open_stream(
 ) -> Iterator[Stream]:
     """Open a landing file of a table for reading.
 
-    With the version of a server it refuses what that one would read otherwise than it is meant:
-    quotes that break RFC 4180, and before version 18 a line of ``\\.``, which it takes for the end
-    of the data, and drops the rest without a word.
+    Args:
+        landing: the folder in which it lies.
+        file: the file.
+        table: its contract.
+        for_server: the version of the server that is to read it. What that one would read otherwise
+            than it is meant is refused: quotes that break RFC 4180, and before version 18 a line of
+            ``\\.``, which it takes for the end of the data, and drops the rest without a word.
     """
     with landing.opened(file) as raw:
         yield Stream(

@@ -104,7 +104,15 @@ class Batch:
         superseded: Collection[int],
         erased: Collection[int],
     ) -> None:
-        """Write down what became of the rows, by their numbers; bad ones go on waiting."""
+        """Write down what became of the rows; bad ones go on waiting.
+
+        Args:
+            cursor: of the replay's own transaction.
+            bad: the rows that are still bad, with their reasons.
+            replayed: the numbers of those that were loaded.
+            superseded: the numbers of those that newer rows made pointless.
+            erased: the numbers of those that were forgotten people's.
+        """
         ids = {row.number: row.quarantine_id for row in self.rows}
         for resolution, numbers in (
             ("replayed", replayed),

@@ -88,10 +88,14 @@ class Quarantine:
         ) if kept else None
 
     def check_share(self, rows_read: int, more: int = 0, *, is_counted: bool = True) -> None:
-        """Refuse the file if too many of its rows are bad, ``more`` of them not yet added.
+        """Refuse the file if too many of its rows are bad.
 
-        Rows that a missing quote has probably swallowed count too. Without ``is_counted`` there
-        are more bad rows, and it is not known how many.
+        Rows that a missing quote has probably swallowed count too.
+
+        Args:
+            rows_read: the rows of the file.
+            more: bad rows that were not yet added.
+            is_counted: all bad rows are known; else there are more, and it is not known how many.
 
         Raises:
             RefusedFileError: with the first reasons.
@@ -136,7 +140,15 @@ def allowed_rows(table: Table, rows_read: int) -> int:
 def supersede(
     cursor: Cursor, table: Table, load_id: int, source_file: str, *, is_whole: bool
 ) -> None:
-    """Close what earlier loads of the file left open; a whole snapshot closes all of the table."""
+    """Close what earlier loads of a file left open.
+
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract of the file.
+        load_id: the load that supersedes them.
+        source_file: the file.
+        is_whole: it is a snapshot without a bad row, which closes all of the table.
+    """
     cursor.execute(
         "update ops.quarantine set resolved_at = now(), resolution = 'superseded' "
         "where table_name = %s and resolved_at is null and load_id < %s "
