@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from elt.shop import VARIABLE
 from tests.support.bookshop import SHOP as BOOKSHOP
 from tests.support.bookshop import SOURCES
 from tests.support.installation import ROOT, copy_checkout, local_command, without_session
@@ -41,8 +42,11 @@ def checkout(tmp_path_factory):
     (checkout / "config/shop.yml").write_text(block("The shop's settings", "yaml"))
     # nothing that runs may need it
     shutil.rmtree(checkout / "dbt/greenery")
-    yield checkout
-    local_command(checkout, "reset")
+    with pytest.MonkeyPatch.context() as environment:
+        # of whoever runs the product's tests beside a shop of their own
+        environment.delenv(VARIABLE, raising=False)
+        yield checkout
+        local_command(checkout, "reset")
 
 
 def test_the_house_rules_are_green_there(checkout):
