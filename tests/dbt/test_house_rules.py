@@ -38,16 +38,16 @@ def manifest(parsed) -> Manifest:
     orders["config"]["meta"]["build"] = {
         "key": "order_id",
         "change_key": ["book_id"],
-        "touched_by": [{"source": "orders", "column": "id"}],
+        "depends_on_changes_of": [{"source": "orders", "column": "id"}],
     }
-    orders["raw_code"] += "where {{ touched('order_id') }}"
+    orders["raw_code"] += "where {{ only_changed_keys('order_id') }}"
     sales["config"]["unique_key"] = "book_id"
     sales["config"]["meta"]["build"] = {
         "key": "book_id",
-        "touched_by": [{"model": ORDERS, "column": "order_id", "reads": "key"}],
+        "depends_on_changes_of": [{"model": ORDERS, "column": "order_id", "reads": "key"}],
     }
     sales["depends_on"]["nodes"] = [orders["unique_id"]]
-    sales["raw_code"] = "select order_id where {{ touched('book_id') }}"
+    sales["raw_code"] = "select order_id where {{ only_changed_keys('book_id') }}"
     doctored["nodes"]["test.one"] = {
         **copy.deepcopy(named_test(doctored)),
         "unique_id": "test.one",
@@ -174,25 +174,28 @@ BROKEN = [
      "The exposure till reads stg_bookshop__orders, which readers do not see: have it read a"),
     (by_changes.is_materialized_so, config(ORDERS, materialized="table"),
      "fct_orders has `meta.build`: say `materialized: incremental_by_key` too."),
-    (by_changes.is_touched_by_everything_it_reads,
+    (by_changes.names_everything_it_reads,
      reads(ORDERS, STAGING, "stg_bookshop__books"),
-     "fct_orders reads raw.books: name it in its `touched_by`."),
-    (by_changes.is_touched_by_everything_it_reads,
-     build(ORDERS, touched_by=[{"source": "orders", "column": "id"}, {"source": "books"}]),
-     "fct_orders does not read raw.books: take it out of its `touched_by`."),
-    (by_changes.is_touched_by_reported_columns,
-     build(ORDERS, touched_by=[{"source": "orders", "column": "book_id"}]),
+     "fct_orders reads raw.books: name it in its `depends_on_changes_of`."),
+    (by_changes.names_everything_it_reads,
+     build(
+         ORDERS, depends_on_changes_of=[{"source": "orders", "column": "id"}, {"source": "books"}]
+     ),
+     "fct_orders does not read raw.books: take it out of its `depends_on_changes_of`."),
+    (by_changes.follows_reported_columns,
+     build(ORDERS, depends_on_changes_of=[{"source": "orders", "column": "book_id"}]),
      "fct_orders is touched by raw.orders.book_id, whose changes nobody reports: add it to the"
      " `change_key` of raw.orders."),
     (by_changes.reads_no_other_column_of_what_it_reads_by_key,
-     field(SALES, raw_code="select order_date where {{ touched('book_id') }}"),
+     field(SALES, raw_code="select order_date where {{ only_changed_keys('book_id') }}"),
      "fct_book_sales reads fct_orders.order_date and says `reads: key`: take that away, or add"),
     (by_changes.finds_its_rows_by_an_index, build(ORDERS, key="customer_id"),
      "fct_orders has no index on customer_id: say `indexes: [{columns: [customer_id]}]`."),
     (by_changes.has_its_unique_key_tested, config(ORDERS, unique_key="book_id"),
      "fct_orders is built by its `unique_key`, which no test calls unique and not null: write"),
-    (by_changes.reads_only_what_is_touched, field(ORDERS, raw_code="select 1"),
-     "fct_orders reads the whole history each time: say `where {{ touched('order_id') }}` where"),
+    (by_changes.reads_only_what_changed, field(ORDERS, raw_code="select 1"),
+     "fct_orders reads the whole history each time: say"
+     " `where {{ only_changed_keys('order_id') }}` where"),
     (by_changes.snapshot_is_stamped_by_loads, config(HISTORY, schema="marts"),
      "customers_history is kept in the schema marts: say `+schema: snapshots`."),
     (by_changes.snapshot_is_stamped_by_loads, config(HISTORY, strategy="timestamp"),

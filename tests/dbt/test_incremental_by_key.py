@@ -43,7 +43,7 @@ FILES = {
               meta:
                 build:
                   key: person_id
-                  touched_by: [{source: visits}]
+                  depends_on_changes_of: [{source: visits}]
                   change_key: [visit_count]
           - name: regulars
             config:
@@ -52,7 +52,7 @@ FILES = {
               meta:
                 build:
                   key: visit_count
-                  touched_by: [{model: people}]
+                  depends_on_changes_of: [{model: people}]
         """,
     "models/stg_visits.sql": """
         {{ config(materialized='view', schema='staging') }}
@@ -62,13 +62,13 @@ FILES = {
     "models/people.sql": """
         select person_id, count(*) as visit_count, sum(seconds) as seconds
         from {{ ref('stg_visits') }}
-        where {{ touched('person_id') }}
+        where {{ only_changed_keys('person_id') }}
             and seconds between {{ var('shortest') }} and {{ longest() }}
         group by 1
         """,
     "models/regulars.sql": """
         select visit_count, count(*) as person_count from {{ ref('people') }}
-        where {{ touched('visit_count') }}
+        where {{ only_changed_keys('visit_count') }}
         group by 1
         """,
 }
@@ -211,11 +211,11 @@ def test_keys_that_nobody_touched_are_not_computed(small):
 
 
 def test_a_model_with_a_key_that_reads_everything_is_refused_by_name(small):
-    small.edit("models/people.sql", "where {{ touched('person_id') }}\n    and", "where")
+    small.edit("models/people.sql", "where {{ only_changed_keys('person_id') }}\n    and", "where")
     for arguments in ((), ("--full-refresh",)):
         with pytest.raises(
             AssertionError,
-            match=r"people has the key person_id but reads its whole .*touched\('person_id'\)",
+            match=r"people has the key person_id but reads .*only_changed_keys\('person_id'\)",
         ):
             small.build("run", *arguments)
     assert small.people() == [("ann", 2, 30), ("bob", 1, 30), ("cat", 1, 40)]

@@ -18,5 +18,5 @@
             where model = 'raw.{{ table }}' and changes_since > {{ load }}
         )
     {%- endset -%}
-    {{ return(ask(is_gone)) }}
+    {{ return(query_scalar(is_gone)) }}
 {%- endmacro %}

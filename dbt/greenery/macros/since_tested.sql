@@ -20,5 +20,5 @@
             ) as answer
         ) as tested
     {%- endset -%}
-    {{ return(ask(question)) }}
+    {{ return(query_scalar(question)) }}
 {%- endmacro %}

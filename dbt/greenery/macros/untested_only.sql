@@ -14,7 +14,7 @@
     {%- if is_tested_before() -%}
         {%- for name, key in changed.items() -%}
             {%- if name.startswith('stg_') -%}
-                {%- set load = ask(published_load(name)) -%}
+                {%- set load = query_scalar(published_load(name)) -%}
                 {%- if load is not none -%}
                     {# what a row belongs to now, and what it no longer belongs to #}
                     {%- set found -%}
@@ -26,7 +26,7 @@
                     {%- do keys.append(found) -%}
                 {%- endif -%}
             {%- else -%}
-                {%- set version = ask(published_version(name)) -%}
+                {%- set version = query_scalar(published_version(name)) -%}
                 {%- if version is not none -%}
                     {%- set found -%}
                         select cast(key ->> '{{ key }}' as {{ type }}) from ops.model_change
@@ -39,7 +39,7 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if keys | length == changed | length -%}
-        {{ column }} in ({{ look_up_if_few(keys | join(' union ')) }})
+        {{ column }} in ({{ limit_if_few(keys | join(' union ')) }})
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}

@@ -45,6 +45,6 @@
     {%- endif -%}
     {%- set columns = group | join(', ') -%}
     {%- set keys -%} select {{ columns }} from {{ new }} {%- endset -%}
-    {%- set part -%} {{ relation }} where ({{ columns }}) in ({{ look_up_if_few(keys) }}) {%- endset -%}
+    {%- set part -%} {{ relation }} where ({{ columns }}) in ({{ limit_if_few(keys) }}) {%- endset -%}
     {{ return(part) }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#
-    What the model is touched by, and how far it has read each: a list of the entries of touched_by
+    What changes the model, and how far it has read each: a list of the entries of depends_on_changes_of
     with `name` (raw.events, or a model), `since` and `upto`. Changes after `since` (none if it was
     never read) up to `upto` are news; they are told only if `since` is not before `changes_since`.
 
@@ -10,7 +10,7 @@
 #}
 {% macro build_sources() %}
     {%- set found = [] -%}
-    {%- for entry in model.config.meta.get('build', {}).touched_by or [] -%}
+    {%- for entry in model.config.meta.get('build', {}).depends_on_changes_of or [] -%}
         {%- set table = entry.get('source') -%}
         {%- set name = 'raw.' ~ table if table else entry.snapshot or entry.model -%}
         {%- set positions -%}

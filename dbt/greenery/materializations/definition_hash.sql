@@ -23,11 +23,11 @@
                 {%- set node = graph.nodes[unique_id] -%}
                 {%- set relation -%} to_regclass('{{ node.relation_name }}') {%- endset -%}
                 {%- if node.config.materialized == 'view' -%}
-                    {%- do parts.append(ask('pg_get_viewdef(' ~ relation ~ ')')) -%}
+                    {%- do parts.append(query_scalar('pg_get_viewdef(' ~ relation ~ ')')) -%}
                 {%- endif -%}
                 {%- if node.resource_type == 'snapshot' -%}
                     {# another table in its place holds another history #}
-                    {%- do parts.append(ask(relation ~ '::oid') | string) -%}
+                    {%- do parts.append(query_scalar(relation ~ '::oid') | string) -%}
                 {%- elif node.config.materialized in ('view', 'ephemeral') -%}
                     {%- do todo.extend(node.depends_on.nodes) -%}
                 {%- else -%}

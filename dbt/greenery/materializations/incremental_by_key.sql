@@ -9,7 +9,7 @@
 
     meta.build of a model whose cost is to follow its changes:
       key         column whose values are rebuilt whole: no row may depend on rows of another value
-      touched_by  what changes it, everything it reads: {source: t, column: c} for raw.t,
+      depends_on_changes_of  what changes it, everything it reads: {source: t, column: c} for raw.t,
                   {model: m, column: c} or {snapshot: s, column: c}. The column (default: the key)
                   stands in the change_key of that source or model, or is the snapshot's
                   unique_key, and holds values of the key; or, with {through: m}, m has both columns:
@@ -21,13 +21,13 @@
       change_key  columns, besides unique_key, whose old and new values models after it ask for
     unique_key identifies a row (default: the primary key among the model's constraints); a table that
     has no such primary key gets a unique index of it. The SQL of a model with a key says
-    `where {{ touched('key') }}` at its base, or is refused.
+    `where {{ only_changed_keys('key') }}` at its base, or is refused.
 #}
 {% materialization incremental_by_key, adapter='postgres' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {# found by the first build already, which is a whole one #}
-    {% do read_touched(sql) %}
+    {% do read_changed_keys(sql) %}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {% do create_build_state() %}
@@ -52,7 +52,7 @@
     {%- if reason -%}
         {{ log(model.name ~ ' is built whole: ' ~ reason, info=True) }}
         {% do build_whole(existing, target_relation, sql) %}
-    {%- elif not build_touched(target_relation, sql, sources, version) -%}
+    {%- elif not build_changed_keys(target_relation, sql, sources, version) -%}
         {%- set version = version - 1 -%}
     {%- endif -%}
     {% do remember_build(target_relation, definition, sources, version, reason) %}

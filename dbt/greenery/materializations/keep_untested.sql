@@ -7,7 +7,7 @@
 {% macro keep_untested(target_relation) %}
     {%- if target.name == 'prod' -%}
         {%- set untested = 'untested.' ~ adapter.quote(model.name) -%}
-        {%- set since = ask(published_version(model.name)) -%}
+        {%- set since = query_scalar(published_version(model.name)) -%}
         {%- set key = row_key(model) | join(', ') -%}
         {%- set keep -%}
             {%- if since is none -%}

@@ -1,5 +1,5 @@
 {#
-    Why the whole model must be built, in words, or none if rebuilding the touched keys will do.
+    Why the whole model must be built, in words, or none if rebuilding the changed keys will do.
     A watermark ahead of its source is no reason but an error: something was undone behind dbt's back.
 #}
 {% macro reason_to_build_whole(existing, state, definition, sources) %}

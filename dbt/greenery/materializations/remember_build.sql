@@ -6,7 +6,7 @@
     {%- set state, watermark = build_state('model_state'), build_state('model_watermark') -%}
     {%- set readers = ['publish'] if target.name == 'prod' else [] -%}
     {%- for node in graph.nodes.values() if node.config.meta and node.config.meta.build -%}
-        {%- for entry in node.config.meta.build.touched_by if entry.model == model.name -%}
+        {%- for entry in node.config.meta.build.depends_on_changes_of if entry.model == model.name -%}
             {%- do readers.append(node.name) -%}
         {%- endfor -%}
     {%- endfor -%}

@@ -163,7 +163,7 @@ def _mark_key(cursor: Cursor, build: Mapping[str, Any], key: str, plan: Plan, ru
     """Have a model hear of a key, by the first of what it reads that has it in a column."""
     entry = next(
         entry
-        for entry in build["touched_by"]
+        for entry in build["depends_on_changes_of"]
         # a history can't be told to have changed
         if "through" not in entry and "snapshot" not in entry
     )

@@ -172,7 +172,7 @@ def cost(cursor: Cursor, lineage: Lineage, plan: Plan) -> list[Cost]:
         data_type = _key_type(cursor, lineage, model)
         key_queries = [
             _keys_of_rows(lineage, build, entry, plan)
-            for entry in build["touched_by"]
+            for entry in build["depends_on_changes_of"]
             if entry.get("source") in plan.rows
         ]
         if model in plan.keys:

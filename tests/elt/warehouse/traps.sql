@@ -95,7 +95,7 @@ begin
             'pg_catalog', 'information_schema', 'raw', 'ops', 'marts', 'staging'
         )
         union
-        select unnest(array['orders', 'users', 'events', '_new', 'touched_keys', 'new_rows', 'untested_keys'])
+        select unnest(array['orders', 'users', 'events', '_new', 'keys_to_rebuild', 'new_rows', 'untested_keys'])
     loop
         execute format(
             'create view %1$I.%2$I as select %1$I.caught() as caught where %1$I.caught()', place, one.relname

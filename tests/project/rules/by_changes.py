@@ -44,17 +44,23 @@ def is_materialized_so(project: Project) -> Iterator[str]:
             yield f"{model['name']} has `meta.build`: say `materialized: incremental_by_key` too."
 
 
-def is_touched_by_everything_it_reads(project: Project) -> Iterator[str]:
+def names_everything_it_reads(project: Project) -> Iterator[str]:
     """What is not named could change without the model hearing of it."""
     for model in project.by_changes:
-        named, read = set(map(_named, _build(model)["touched_by"])), _read_by(project, model)
+        named, read = (
+            set(map(_named, _build(model)["depends_on_changes_of"])),
+            _read_by(project, model),
+        )
         for table in sorted(read - named):
-            yield f"{model['name']} reads {table}: name it in its `touched_by`."
+            yield f"{model['name']} reads {table}: name it in its `depends_on_changes_of`."
         for table in sorted(named - read):
-            yield f"{model['name']} does not read {table}: take it out of its `touched_by`."
+            yield (
+                f"{model['name']} does not read {table}: take it out of its "
+                "`depends_on_changes_of`."
+            )
 
 
-def is_touched_by_reported_columns(project: Project) -> Iterator[str]:
+def follows_reported_columns(project: Project) -> Iterator[str]:
     known = {
         f"raw.{source['name']}": set(extract(source).get("change_key", []))
         for source in project.sources
@@ -62,7 +68,7 @@ def is_touched_by_reported_columns(project: Project) -> Iterator[str]:
     known |= {snapshot["name"]: key_of(snapshot) for snapshot in project.snapshots}
     known |= {model["name"]: _reported(model) for model in project.by_changes}
     for model in project.by_changes:
-        for entry in _build(model)["touched_by"]:
+        for entry in _build(model)["depends_on_changes_of"]:
             column, table = entry.get("column", _build(model)["key"]), _named(entry)
             if column not in known.get(table, set()):
                 yield (
@@ -75,7 +81,7 @@ def reads_no_other_column_of_what_it_reads_by_key(project: Project) -> Iterator[
     """It would not hear of a change of that column."""
     models = {model["name"]: model for model in project.by_changes}
     for model in project.by_changes:
-        for entry in _build(model)["touched_by"]:
+        for entry in _build(model)["depends_on_changes_of"]:
             if entry.get("reads") != "key":
                 continue
             parent = models[entry["model"]]
@@ -106,12 +112,13 @@ def has_its_unique_key_tested(project: Project) -> Iterator[str]:
             )
 
 
-def reads_only_what_is_touched(project: Project) -> Iterator[str]:
+def reads_only_what_changed(project: Project) -> Iterator[str]:
     for model in project.by_changes:
-        if "touched(" not in model["raw_code"]:
+        if "only_changed_keys(" not in model["raw_code"]:
             yield (
-                f"{model['name']} reads the whole history each time: say `where {{{{ touched("
-                f"'{_build(model)['key']}') }}}}` where it first reads its parents."
+                f"{model['name']} reads the whole history each time: say `where {{{{ "
+                f"only_changed_keys('{_build(model)['key']}') }}}}` where it first reads its "
+                "parents."
             )
 
 
@@ -146,12 +153,12 @@ def snapshot_is_tested(project: Project) -> Iterator[str]:
 
 RULES = (
     is_materialized_so,
-    is_touched_by_everything_it_reads,
-    is_touched_by_reported_columns,
+    names_everything_it_reads,
+    follows_reported_columns,
     reads_no_other_column_of_what_it_reads_by_key,
     finds_its_rows_by_an_index,
     has_its_unique_key_tested,
-    reads_only_what_is_touched,
+    reads_only_what_changed,
     snapshot_is_stamped_by_loads,
     snapshot_is_tested,
 )

@@ -3,7 +3,7 @@ with
 page_views as (
 
     select * from {{ ref('int_page_views') }}
-    where {{ touched('started_date') }} and started_date is not null
+    where {{ only_changed_keys('started_date') }} and started_date is not null
 
 ),
 

@@ -6,7 +6,7 @@ sessions as (
         *,
         {{ seconds_between('started_at', 'ended_at') }} as duration_seconds
     from {{ ref('int_session_events_agg') }}
-    where {{ touched('started_date') }} and started_date is not null
+    where {{ only_changed_keys('started_date') }} and started_date is not null
 
 ),
 

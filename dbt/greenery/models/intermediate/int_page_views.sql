@@ -11,7 +11,7 @@ events as (
             when 'checkout' then 3
         end as step_number
     from {{ ref('stg_greenery__events') }}
-    where {{ touched('session_id') }} and session_id is not null and is_on_site
+    where {{ only_changed_keys('session_id') }} and session_id is not null and is_on_site
 
 ),
 

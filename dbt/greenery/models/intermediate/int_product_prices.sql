@@ -3,7 +3,7 @@ with
 products as (
 
     select * from {{ ref('stg_greenery__products') }}
-    where {{ touched('product_id') }}
+    where {{ only_changed_keys('product_id') }}
 
 ),
 

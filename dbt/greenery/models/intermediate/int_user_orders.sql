@@ -3,7 +3,7 @@ with
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
-    where {{ touched('user_id') }} and user_id is not null
+    where {{ only_changed_keys('user_id') }} and user_id is not null
 
 ),
 

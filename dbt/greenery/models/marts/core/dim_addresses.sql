@@ -3,7 +3,7 @@ with
 addresses as (
 
     select * from {{ ref('stg_greenery__addresses') }}
-    where {{ touched('address_id') }}
+    where {{ only_changed_keys('address_id') }}
 
 ),
 

@@ -3,7 +3,7 @@ with
 users as (
 
     select * from {{ ref('stg_greenery__users') }}
-    where {{ touched('user_id') }}
+    where {{ only_changed_keys('user_id') }}
 
 ),
 

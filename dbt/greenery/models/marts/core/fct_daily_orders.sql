@@ -7,7 +7,7 @@ orders as (
         {{ seconds_between('ordered_at', 'delivered_at') }} as ordered_to_delivered_seconds,
         {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds
     from {{ ref('fct_orders') }}
-    where {{ touched('ordered_date') }} and ordered_date is not null
+    where {{ only_changed_keys('ordered_date') }} and ordered_date is not null
 
 ),
 

@@ -3,7 +3,7 @@ with
 events as (
 
     select * from {{ ref('stg_greenery__events') }}
-    where {{ touched('session_id') }} and session_id is not null
+    where {{ only_changed_keys('session_id') }} and session_id is not null
 
 ),
 

@@ -139,7 +139,7 @@ final as (
         denominator,
         case
             when denominator is null then {{ fit('numerator', 18, 4) }}
-            else {{ rate('numerator', 'denominator') }}
+            else {{ safe_divide('numerator', 'denominator') }}
         end as value
 
     from metrics

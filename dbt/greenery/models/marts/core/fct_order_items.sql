@@ -3,14 +3,14 @@ with
 order_items as (
 
     select * from {{ ref('stg_greenery__order_items') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 

@@ -7,14 +7,14 @@ versions as (
         lag(order_status) over (partition by order_id order by dbt_valid_from) as status_before,
         {{ status_means('order_status', 'step_number') }} as step_number
     from {{ ref('orders_history') }}
-    where {{ touched('order_id') }} and not is_deleted
+    where {{ only_changed_keys('order_id') }} and not is_deleted
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 

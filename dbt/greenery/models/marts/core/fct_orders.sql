@@ -3,14 +3,14 @@ with
 orders as (
 
     select * from {{ ref('stg_greenery__orders') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 
 user_orders as (
 
     select * from {{ ref('int_user_orders') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 
@@ -25,7 +25,7 @@ order_events as (
         min(event_at) filter (where event_type = 'checkout') as checked_out_at,
         min(event_at) filter (where event_type = 'package_shipped') as shipped_at
     from {{ ref('stg_greenery__events') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
     group by 1
 
 ),
@@ -37,7 +37,7 @@ items_by_order as (
         count(*) as product_count,
         sum(quantity) as item_count
     from {{ ref('stg_greenery__order_items') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
     group by 1
 
 ),

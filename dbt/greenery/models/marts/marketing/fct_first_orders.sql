@@ -3,14 +3,14 @@ with
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    where {{ touched('user_id') }} and is_first_order
+    where {{ only_changed_keys('user_id') }} and is_first_order
 
 ),
 
 buyers as (
 
     select * from {{ ref('fct_user_orders') }}
-    where {{ touched('user_id') }}
+    where {{ only_changed_keys('user_id') }}
 
 ),
 

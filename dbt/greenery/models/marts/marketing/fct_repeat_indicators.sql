@@ -79,10 +79,14 @@ final as (
         -- numerics
         buyer_count,
         repeat_buyer_count,
-        {{ rate('repeat_buyer_count', 'buyer_count') }} as repeat_rate,
+        {{ safe_divide('repeat_buyer_count', 'buyer_count') }} as repeat_rate,
         -- the two rates divided in one go, so that none is rounded on the way
-        {{ rate('repeat_buyer_count * all_buyer_count', 'buyer_count * all_repeat_buyer_count') }}
-            as lift
+        {{
+            safe_divide(
+                'repeat_buyer_count * all_buyer_count',
+                'buyer_count * all_repeat_buyer_count'
+            )
+        }} as lift
 
     from buyers_with_total
 

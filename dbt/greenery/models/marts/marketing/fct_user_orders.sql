@@ -7,7 +7,7 @@ orders as (
         {{ seconds_between('checked_out_at', 'shipped_at') }} as checkout_to_shipped_seconds,
         {{ seconds_between('shipped_at', 'delivered_at') }} as shipped_to_delivered_seconds
     from {{ ref('fct_orders') }}
-    where {{ touched('user_id') }} and user_id is not null and is_sold
+    where {{ only_changed_keys('user_id') }} and user_id is not null and is_sold
 
 ),
 

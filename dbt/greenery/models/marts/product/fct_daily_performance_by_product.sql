@@ -9,7 +9,7 @@ events_by_day as (
         count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count
     from {{ ref('fct_events') }}
     where
-        {{ touched('event_date') }}
+        {{ only_changed_keys('event_date') }}
         and event_date is not null
         and product_id is not null
         and event_type in ('page_view', 'add_to_cart')
@@ -27,7 +27,7 @@ order_items_by_day as (
         sum(quantity) filter (where is_sold) as unit_count,
         sum(line_total_usd) filter (where has_revenue) as revenue_usd
     from {{ ref('fct_order_items') }}
-    where {{ touched('ordered_date') }} and ordered_date is not null
+    where {{ only_changed_keys('ordered_date') }} and ordered_date is not null
     group by 1, 2
 
 ),

@@ -3,7 +3,7 @@ with
 page_views as (
 
     select * from {{ ref('int_page_views') }}
-    where {{ touched('order_id') }}
+    where {{ only_changed_keys('order_id') }}
 
 ),
 

@@ -31,7 +31,7 @@ final as (
         coalesce(sessions_by_product.viewed_session_count, 0) as viewed_session_count,
         coalesce(sessions_by_product.carted_session_count, 0) as carted_session_count,
         coalesce(sessions_by_product.purchased_session_count, 0) as purchased_session_count,
-        {{ rate(
+        {{ safe_divide(
             'sessions_by_product.purchased_session_count',
             'sessions_by_product.viewed_session_count'
         ) }} as conversion_rate

@@ -32,9 +32,9 @@ final as (
         -- numerics
         step_number,
         session_count,
-        {{ rate('session_count', 'first_value(session_count) over (order by step_number)') }}
+        {{ safe_divide('session_count', 'first_value(session_count) over (order by step_number)') }}
             as rate_of_first,
-        {{ rate('session_count', 'lag(session_count) over (order by step_number)') }}
+        {{ safe_divide('session_count', 'lag(session_count) over (order by step_number)') }}
             as rate_of_previous
 
     from steps

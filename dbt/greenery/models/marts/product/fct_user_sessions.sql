@@ -3,7 +3,7 @@ with
 sessions as (
 
     select * from {{ ref('int_session_events_agg') }}
-    where {{ touched('session_id') }}
+    where {{ only_changed_keys('session_id') }}
 
 ),
 

@@ -1,10 +1,10 @@
 {#
-    Rebuild the touched keys, or, of a model without a key, everything: what the model's SQL gives
+    Rebuild what belongs to the changed keys, or, of a model without a key, everything: what the model's SQL gives
     now takes the place of what is there, and the keys of rows that differ are noted for who comes
     after. Rows that come out as they were are left alone, so nobody downstream hears of them.
     Returns whether there was a change. Within the caller's transaction.
 #}
-{% macro build_touched(target_relation, sql, sources, version) %}
+{% macro build_changed_keys(target_relation, sql, sources, version) %}
     {%- set build = model.config.meta.get('build', {}) -%}
     {%- if build.key and sources | map(attribute='is_news') | select | list == [] -%}
         {% call statement('main') -%} select 'nothing it reads has changed' {%- endcall %}
@@ -21,17 +21,17 @@
     {%- if build.key -%}
         {%- set news = [] -%}
         {%- for source in sources if source.is_news -%}
-            {%- do news.append(touched_keys(source, build.key, types[build.key])) -%}
+            {%- do news.append(keys_to_rebuild(source, build.key, types[build.key])) -%}
         {%- endfor -%}
         {# Keys that follow each other are looked up on the same page of an index; that each is there
            once lets Postgres take them in this order. What is new is found by its load: with offset 0
            Postgres asks no index which keys are not null #}
         {%- set find_keys -%}
             select {{ few_by_keys() }};
-            drop table if exists pg_temp.touched_keys;
-            create temporary table touched_keys (key {{ types[build.key] }} primary key)
+            drop table if exists pg_temp.keys_to_rebuild;
+            create temporary table keys_to_rebuild (key {{ types[build.key] }} primary key)
             on commit drop;
-            insert into touched_keys
+            insert into keys_to_rebuild
             select distinct news.key
             from (
                 select told.key from ({{ news | join(' union all ') }}) as told
@@ -39,7 +39,7 @@
             ) as news
             where news.key is not null
             order by news.key;
-            analyze touched_keys
+            analyze keys_to_rebuild
         {%- endset -%}
         {% do run_query(find_keys) %}
     {%- endif -%}
@@ -52,12 +52,12 @@
         create temporary table changed_rows (like {{ target_relation }}) on commit drop;
         insert into new_rows ({{ columns }})
         select {{ columns }} from (
-            {{ read_touched(sql) }}
+            {{ read_changed_keys(sql) }}
         ) as built;
         insert into old_rows (_place, {{ columns }})
         select ctid, {{ columns }} from {{ target_relation }}
         {%- if build.key %}
-        where {{ build.key }} in (select touched_keys.key from touched_keys)
+        where {{ build.key }} in (select keys_to_rebuild.key from keys_to_rebuild)
         {%- endif %};
         insert into changed_rows ({{ columns }})
         (select {{ columns }} from old_rows except all select {{ columns }} from new_rows)

@@ -3,7 +3,7 @@
     now, in the type of the model's key. With `through`, a relation that has both columns, from the
     source's column to the model's key.
 #}
-{% macro touched_keys(source, key, data_type) %}
+{% macro keys_to_rebuild(source, key, data_type) %}
     {%- set type = 'text' if source.through else data_type -%}
     {%- set news -%}
         {%- if source.table -%}

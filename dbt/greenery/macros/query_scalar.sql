@@ -1,4 +1,4 @@
 {# What an SQL expression is in the warehouse now. #}
-{% macro ask(expression) -%}
+{% macro query_scalar(expression) -%}
     {{ return(run_query('select ' ~ expression).rows[0][0]) }}
 {%- endmacro %}

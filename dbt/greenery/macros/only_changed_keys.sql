@@ -3,6 +3,6 @@
     to the keys it rebuilds. It stands where the model reads its parents, so that Postgres can use
     an index there. As compiled it is true: that is the model's SQL over the whole history.
 #}
-{% macro touched(column) -%}
-    true /* touched: {{ column }} */
+{% macro only_changed_keys(column) -%}
+    true /* only_changed_keys: {{ column }} */
 {%- endmacro %}
