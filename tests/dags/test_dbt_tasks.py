@@ -7,7 +7,7 @@ from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
 from cosmos.operators.local import AbstractDbtLocalBase
 
-from elt.airflow import dbt_log, dbt_results
+from elt.airflow import dbt_events
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -23,11 +23,11 @@ def test_no_task_of_dbt_lets_dbt_write_its_own_log():
     assert {task.dag_id for task in tasks} == {"greenery_elt", "full_test"}
     for task in tasks:
         command, _ = task.build_cmd({"run_id": "a"}, task.add_cmd_flags())
-        assert command[1 : 1 + len(dbt_log.GLOBAL_FLAGS)] == [*dbt_log.GLOBAL_FLAGS]
+        assert command[1 : 1 + len(dbt_events.NO_LOG)] == [*dbt_events.NO_LOG]
         if task.task_id == "check_freshness":
             # the age of a source is in no event
             assert "--no-write-json" not in command
-            assert task._dbt_runner_callbacks == [dbt_log.log_event]
+            assert task._dbt_runner_callbacks == [dbt_events.log_event]
         else:
             assert command.count("--no-write-json") == 1
-            assert task._dbt_runner_callbacks == [dbt_log.log_event, dbt_results.collect]
+            assert task._dbt_runner_callbacks == [dbt_events.log_event, dbt_events.collect_result]

@@ -7,7 +7,7 @@ import logging
 import pytest
 from dbt.cli.main import dbtRunner
 
-from elt.airflow import dbt_log
+from elt.airflow import dbt_events
 from elt.warehouse.migrate import migrate
 from tests.dbt.daily import DailyBuild
 from tests.support.warehouse import CONNECTION
@@ -30,12 +30,12 @@ def test_what_a_database_error_quotes_of_a_row_is_in_no_log(build, monkeypatch, 
     folders = ["--project-dir", build.project, "--profiles-dir", build.folder]
     folders += ["--target-path", build.folder / "target", "--log-path", build.folder]
     monkeypatch.setenv("GREENERY_TEST_PASSWORD", build.warehouse.server.passwords["greenery"])
-    with caplog.at_level(logging.DEBUG, dbt_log.log.name):
-        done = dbtRunner(callbacks=[dbt_log.log_event]).invoke(
-            [*dbt_log.GLOBAL_FLAGS, "build", *map(str, folders)]
+    with caplog.at_level(logging.DEBUG, dbt_events.log.name):
+        done = dbtRunner(callbacks=[dbt_events.log_event]).invoke(
+            [*dbt_events.NO_LOG, "build", *map(str, folders)]
         )
     assert not done.success
-    logged = [record for record in caplog.records if record.name == dbt_log.log.name]
+    logged = [record for record in caplog.records if record.name == dbt_events.log.name]
     errors = "\n".join(record.getMessage() for record in logged if record.levelname == "ERROR")
     assert "invalid input syntax for type integer: …" in errors
     assert any("1 of 1 START" in record.getMessage() for record in logged)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dbt.cli.main import dbtRunner
 
-from elt.airflow import dbt_log, dbt_results
+from elt.airflow import dbt_events
 from elt.alerting.record_results import read_results
 from tests.dbt.daily import DailyBuild
 
@@ -49,8 +49,8 @@ def build(warehouse, tmp_path, monkeypatch) -> DailyBuild:
 def invoke(build: DailyBuild, target: Path, *flags: str, command: str = "build") -> None:
     folders = ["--project-dir", build.project, "--profiles-dir", build.folder]
     folders += ["--target-path", target, "--log-path", build.folder]
-    dbtRunner(callbacks=[dbt_results.collect]).invoke(
-        [*dbt_log.GLOBAL_FLAGS, *flags, command, *map(str, folders)]
+    dbtRunner(callbacks=[dbt_events.collect_result]).invoke(
+        [*dbt_events.NO_LOG, *flags, command, *map(str, folders)]
     )
 
 
@@ -60,14 +60,12 @@ def test_the_results_are_those_that_dbt_writes(build, monkeypatch, tmp_path):
     seen = [result.status for result in written.values()]
     assert {*seen} == {"success", "error", "skipped", "pass", "warn", "fail"}, "all there is"
 
-    invoke(build, tmp_path / "told" / "target", *dbt_results.GLOBAL_FLAGS)
+    invoke(build, tmp_path / "told" / "target", *dbt_events.NO_FILES)
     assert not [*(tmp_path / "told" / "target").glob("*results.json")]
     assert not (tmp_path / "told" / "target" / "manifest.json").exists()
     kept = []
-    monkeypatch.setattr(
-        dbt_results, "record_dbt_results", lambda *arguments: kept.append(arguments)
-    )
-    dbt_results.record(tmp_path / "told", NO_CONTEXT)
+    monkeypatch.setattr(dbt_events, "record_dbt_results", lambda *arguments: kept.append(arguments))
+    dbt_events.record_collected(tmp_path / "told", NO_CONTEXT)
     ((folder, context, results),) = kept
     assert (folder, context) == (tmp_path / "told", NO_CONTEXT)
     told = {result.unique_id: result for result in results}
@@ -84,9 +82,9 @@ def test_the_results_are_those_that_dbt_writes(build, monkeypatch, tmp_path):
 
 
 def test_a_command_knows_nothing_of_the_one_before(build, monkeypatch, tmp_path):
-    invoke(build, tmp_path / "target", *dbt_results.GLOBAL_FLAGS)
-    invoke(build, tmp_path / "target", *dbt_results.GLOBAL_FLAGS, command="run")
+    invoke(build, tmp_path / "target", *dbt_events.NO_FILES)
+    invoke(build, tmp_path / "target", *dbt_events.NO_FILES, command="run")
     kept = []
-    monkeypatch.setattr(dbt_results, "record_dbt_results", lambda *all_of: kept.append(all_of))
-    dbt_results.record(tmp_path, NO_CONTEXT)
+    monkeypatch.setattr(dbt_events, "record_dbt_results", lambda *all_of: kept.append(all_of))
+    dbt_events.record_collected(tmp_path, NO_CONTEXT)
     assert {result.kind for result in kept[0][2]} == {"model"}

@@ -26,7 +26,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from elt.airflow import dbt_log, dbt_results
+from elt.airflow import dbt_events
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage, put_tests_before_what_depends
@@ -38,10 +38,9 @@ from elt.warehouse.session import SEARCH_PATH
 from elt.warehouse.time_limit import task_limit
 
 OPERATOR_ARGS: dict[str, Any] = {
-    "callback": dbt_results.record,
-    # a log in a file would go with the task's folder
-    "dbt_cmd_global_flags": [*dbt_log.GLOBAL_FLAGS, *dbt_results.GLOBAL_FLAGS],
-    "dbt_runner_callbacks": [dbt_log.log_event, dbt_results.collect],
+    "callback": dbt_events.record_collected,
+    "dbt_cmd_global_flags": [*dbt_events.NO_LOG, *dbt_events.NO_FILES],
+    "dbt_runner_callbacks": [dbt_events.log_event, dbt_events.collect_result],
 }
 
 PROFILE = ProfileConfig(
@@ -100,8 +99,8 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         # of this folder; the project itself may be read-only
         cache_dir=manifest_path().parents[1],
         # how old a source is stands in a file alone
-        dbt_cmd_global_flags=[*dbt_log.GLOBAL_FLAGS],
-        dbt_runner_callbacks=[dbt_log.log_event],
+        dbt_cmd_global_flags=[*dbt_events.NO_LOG],
+        dbt_runner_callbacks=[dbt_events.log_event],
         callback=record_freshness,
     )
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from elt.airflow import dbt_log, dbt_results
+from elt.airflow import dbt_events
 from elt.transform.manifest import ensure_manifest, parse_arguments
 from elt.transform.project import PROJECT, environment_with
 
@@ -51,9 +51,7 @@ def warm_up() -> None:
         ):
             shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
             arguments = parse_arguments(PROJECT, profiles_file, Path(scratch), COMMAND)
-            result = dbtRunner().invoke(
-                [*dbt_log.GLOBAL_FLAGS, *dbt_results.GLOBAL_FLAGS, *arguments]
-            )
+            result = dbtRunner().invoke([*dbt_events.NO_LOG, *dbt_events.NO_FILES, *arguments])
         if not result.success:
             log.warning("dbt could not be warmed up: %s", result.exception)
     except Exception as error:

@@ -1,12 +1,17 @@
-"""What dbt says of each node that it is done with, from its events instead of its files.
+"""What dbt says while a task is at work: its words in the task's log, and each node's result.
 
-``--no-write-json`` leaves out all that dbt writes for other programs. Nearly all of that is the
-complete manifest, which each command writes twice; no flag leaves out that alone. Cosmos puts the
-small manifest that is kept beside the parse in its place.
+dbt offers its events to a callback, and Cosmos passes it on. So dbt writes nothing for it:
+
+- no log of its own. What a database error quotes of a row, ``invalid input syntax for type integer:
+  "…"``, may be a name, and a log in a file would go with the task's folder.
+- no file for other programs. Nearly all of these is the complete manifest, which each command
+  writes twice; no flag leaves out that alone. Cosmos puts the small manifest that is kept beside
+  the parse in its place.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,15 @@ from typing import Any
 from airflow.sdk import Context
 
 from elt.alerting.record_results import node_result, record_dbt_results
+from elt.alerting.redact import without_rows
 
-GLOBAL_FLAGS = ("--no-write-json",)
+log = logging.getLogger(__name__)
+
+NO_LOG = ("--log-level", "none", "--log-level-file", "none")
+NO_FILES = ("--no-write-json",)
+
+# what comes for debugging is in no list: a hundred of it with each node
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,14 @@ class _Finished:
 _finished: dict[str, _Finished] = {}
 
 
-def collect(event: Any) -> None:
+def log_event(event: Any) -> None:
+    """Log what dbt has to say. dbt calls this with each of its events (``EventMsg``)."""
+    level = _LEVELS.get(event.info.level)
+    if level and event.info.msg.strip():
+        log.log(level, "%s", without_rows(event.info.msg))
+
+
+def collect_result(event: Any) -> None:
     """Keep the result of a node. dbt calls this with each of its events (``EventMsg``)."""
     name = event.info.name
     if name == "MainReportVersion":
@@ -52,7 +71,7 @@ def collect(event: Any) -> None:
         _finished[node.unique_id] = _Finished(result, Path(node.node_path).name)
 
 
-def record(project_dir: str | Path, context: Context, **_: Any) -> None:
+def record_collected(project_dir: str | Path, context: Context, **_: Any) -> None:
     """Keep what was collected in ``ops.node_result`` (Cosmos calls this after dbt).
 
     Raises:
