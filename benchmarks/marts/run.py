@@ -13,6 +13,7 @@ import psutil
 from dbt.cli.main import dbtRunner
 
 from devtools.local import postgres
+from elt.airflow.dbt_events import NO_FILES, NO_LOG
 from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.publishing.publish import publish
 from elt.transform.lineage import Lineage
@@ -42,9 +43,10 @@ class Run:
         with open_profile() as (profiles, environment), environment_with(environment):
             done = dbtRunner(manifest=getattr(self, "manifest", None)).invoke(
                 [
-                    *("--quiet", *command, "--project-dir", str(PROJECT), "--target", "prod"),
+                    *(*NO_LOG, *NO_FILES, *command),
+                    *("--project-dir", str(PROJECT), "--target", "prod"),
                     *("--profiles-dir", str(profiles.parent), "--target-path", str(self.folder)),
-                    *("--log-path", str(self.folder), "--log-level-file", "none"),
+                    *("--log-path", str(self.folder)),
                 ]
             )
         if not done.success:
