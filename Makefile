@@ -75,8 +75,8 @@ PYTEST = $(WITH_ARGS) pytest --numprocesses "$${WORKERS:-2}" --dist loadfile --n
 test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
 	@$(PYTEST) -m "not slow"
 
-test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests
-	@$(PYTEST) -m slow
+test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests; ALL=1: those too that are not run before each landing
+	@$(PYTEST) -m "slow$(if $(value ALL),, and not rare)"
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }

@@ -12,10 +12,12 @@ from psycopg2 import sql
 
 from elt.loading.database.source import Database
 from elt.loading.sources_yaml import declared_tables
+from tests.support.installation import ORDERS_AND_KPIS
 
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 NAME = "the_shop"
+MODELS = ORDERS_AND_KPIS
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ def test_what_ends_during_a_run_is_said_in_words(home, how, words):
     assert is_clean(home)
 
 
+@pytest.mark.rare
 def test_reset_during_a_run_is_said_in_words_and_the_next_one_starts_over(home):
     with Run(home) as run:
         assert local_command(home.root, "reset").returncode == 0

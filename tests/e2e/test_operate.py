@@ -99,6 +99,7 @@ def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
     assert shop.warehouse.run("select distinct pinned from marts.data_status") == [(None,)]
 
 
+@pytest.mark.rare
 def test_a_test_that_is_let_through_is_published_and_told(installation, shop, slack, monkeypatch):
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(installation.home.dbt_target))
     order_id = (shop.landing / "orders.csv").read_text().splitlines()[1].split(",")[0]
