@@ -137,7 +137,12 @@ finally:
 @pytest.mark.parametrize("told", [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_does_not_keep_it_from_cleaning_up(tmp_path, told):
     mark = tmp_path / "cleaned"
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, mark], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, mark],
+        stdout=subprocess.PIPE,
+        # the tests themselves may have been started by nohup
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     assert process.stdout.readline() == b"ready\n"
     if told == signal.SIGHUP:
         # nobody reads any more
