@@ -56,8 +56,13 @@ def load_table(
 ) -> dict[str, Any]:
     """Load what is new for one table and return a summary that fits into a log line or an XCom.
 
-    ``confirm_shrunk`` names tables whose snapshot may lose more than half of its rows. ``since`` is
-    the id of the last load before the run began: a database is read once after it, for all tables.
+    Args:
+        table_name: of a declared source table.
+        run_id: of Airflow's run.
+        confirm_shrunk: names of tables whose snapshot may lose more than half of its rows.
+        transaction: opens a transaction of the warehouse as the role loader.
+        since: the id of the last load before the run began: after it a database is read once, for
+            all tables.
 
     Raises:
         SourceError: if the source is wrong; a retry would not help.

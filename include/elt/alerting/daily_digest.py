@@ -219,7 +219,16 @@ def keep_digest(
     """Say what the digest of today is to show, once a run has ended today.
 
     The key is the day of the business, so there is one however many runs there are. A bot's is
-    changed in place when there is more to warn of. Return whether there is something to warn of.
+    changed in place when there is more to warn of.
+
+    Args:
+        channel: where it is to go.
+        now: with its time zone; the day of the business is told by it.
+        runs_url: the page of the DAG's runs in Airflow; None where its address is not known.
+        manifest: the file of dbt's manifest; None: nodes go by what their ids tell.
+
+    Returns:
+        Whether there is something to warn of.
     """
     zone = business_timezone()
     day = now.astimezone(zone).date()

@@ -102,7 +102,15 @@ def _types(cursor: Cursor, query: sql.Composable, deadline: Deadline) -> dict[st
 def rows(
     cursor: Cursor, test: Node, query: sql.Composable, nodes: Nodes, deadline: Deadline
 ) -> Sample:
-    """Return up to five rows of a query over what a test tests, with dots for what is not shown."""
+    """Return up to five rows of a query over what a test tests, with dots for what is not shown.
+
+    Args:
+        cursor: of a transaction as the role transformer.
+        test: its node; what it tests decides which columns are shown.
+        query: a select of the failing rows.
+        nodes: the manifest's nodes.
+        deadline: when the server stops it.
+    """
     types = _types(cursor, query, deadline)
     said = redact.said_columns(test, nodes)
     shown = redact.shown_columns(test, nodes) | said

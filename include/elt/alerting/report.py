@@ -85,7 +85,14 @@ class Report:
 def report_on(
     run: RunContext, facts: Facts | None, lineage: Lineage | None, at: datetime
 ) -> Report:
-    """Put together what failed and what that means. Without facts only Airflow speaks."""
+    """Put together what failed and what that means.
+
+    Args:
+        run: what Airflow says of the run.
+        facts: what ``ops`` knows of it; without them only Airflow speaks.
+        lineage: of the project; without it nobody knows what rests on what failed.
+        at: the moment that the report is of, in UTC.
+    """
     failures = tuple(_failures(run, facts, lineage))
     not_built: list[str] = []
     if facts and lineage and failures:

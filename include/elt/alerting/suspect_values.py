@@ -79,6 +79,13 @@ def suspicion(
     """Return in a sentence what may have caused the error of a node; None: nothing is known.
 
     Never raises, and takes no longer than it may.
+
+    Args:
+        unique_id: of the node that failed.
+        message: the server's error.
+        statement: the compiled SQL that raised it.
+        nodes: the manifest's nodes.
+        seconds: how long it may take.
     """
     fault = fault_of(message or "", statement or "")
     if fault is None or not statement:

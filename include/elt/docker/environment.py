@@ -97,7 +97,14 @@ FAKE_WARNINGS_CHANNEL = "#data-warnings"
 def bot_connection(
     address: str, token: str = FAKE_TOKEN, channel: str = FAKE_CHANNEL, **extra: Any
 ) -> str:
-    """Return the connection of a bot; ``address`` is host and port as Airflow sees them."""
+    """Return the connection of a bot, in the JSON that Airflow reads.
+
+    Args:
+        address: host and port of the fake Slack as Airflow sees them.
+        token: the bot's, xoxb-….
+        channel: the name of the channel for failures, with its #.
+        extra: more of the connection's extra, such as ``warnings_channel``.
+    """
     extra |= {"channel": channel, "base_url": f"http://{address}/api/"}
     return json.dumps({"conn_type": "slack", "password": token, "extra": extra})
 

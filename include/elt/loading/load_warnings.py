@@ -52,7 +52,14 @@ def warn(
 
 
 def warn_of_file(cursor: Cursor, table: Table, result: LoadResult, header: Header) -> None:
-    """Warn of what is odd about a file that was loaded, before its row of ``ops.load`` is there."""
+    """Warn of what is odd about a file that was loaded, before its row of ``ops.load`` is there.
+
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract of the file.
+        result: what became of it, with the numbers of its rows.
+        header: its columns, and how they differ from the contract's.
+    """
 
     def note(kind: str, detail: str, message: str) -> None:
         warn(cursor, table.name, kind, detail, message, result.load_id)

@@ -48,7 +48,14 @@ def prepare(cursor: Cursor) -> None:
 
 
 def note(cursor: Cursor, table: str, column: str, values: Iterable[str]) -> None:
-    """Put values of a table's column on the list."""
+    """Put values of a table's column on the list.
+
+    Args:
+        cursor: of the transaction in which the list was made.
+        table: its name in ``raw``, without the schema.
+        column: its name in the contract.
+        values: as text; each is there once, however often it is put there.
+    """
     rows = [(table, column, value) for value in set(values)]
     execute_values(cursor, "insert into pg_temp._gone values %s on conflict do nothing", rows)
 

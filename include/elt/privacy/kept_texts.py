@@ -42,7 +42,14 @@ def belongs(
     wanted: Mapping[str, set[str]],
     words: re.Pattern[str] | None,
 ) -> bool:
-    """Tell whether a row in quarantine is the person's. ``wanted`` has values by column."""
+    """Tell whether a row in quarantine is the person's.
+
+    Args:
+        fields: its fields by column; a broken row has none.
+        row_text: the row as it was delivered; it is looked through if there are no fields.
+        wanted: the person's values by column.
+        words: finds these values in a text; None: there is none that tells.
+    """
     if fields:
         return any(fields.get(column) in values for column, values in wanted.items())
     return bool(words and words.search(row_text))
@@ -139,10 +146,19 @@ def hide_in_tables(
     *,
     keep: Collection[str] = (),
 ) -> dict[str, int]:
-    """Hide the words wherever a text of a schema's tables has them; return in how many, by table.
+    """Hide the words wherever a text of a schema's tables has them.
 
-    ``table_names`` is a pattern as SQL's ``like`` reads it. What identifies a row (a run, a task)
-    stays as it is, and so do words that ``keep`` has: names of columns stand in a file's header.
+    What identifies a row (a run, a task) stays as it is.
+
+    Args:
+        cursor: of a role that may write these tables.
+        schema: its name.
+        words: what is looked for.
+        table_names: a pattern as SQL's ``like`` reads it.
+        keep: names of columns, in lower case: they stand in a file's header, and stay there.
+
+    Returns:
+        How many texts were changed, by ``schema.table``; tables without any are left out.
     """
     changed: dict[str, int] = {}
     if not (words.telling or words.named):

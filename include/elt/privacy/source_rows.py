@@ -38,7 +38,15 @@ DELETE = sql.SQL(
 
 
 def remove_own(cursor: Cursor, rules: Rules, table: Table, person_id: str, run_id: str) -> int:
-    """Delete the rows that bear the person's id; return how many."""
+    """Delete the rows that bear the person's id; return how many.
+
+    Args:
+        cursor: of a transaction as the role loader, with the list of what goes.
+        rules: where a person's rows are.
+        table: that of the people, or one with their id in a column.
+        person_id: as the server writes it.
+        run_id: under which ``ops.load`` tells of it.
+    """
     condition = sql.SQL("old.{} = {}").format(
         sql.Identifier(person_column(table)),
         cast(text(person_id), _type(table, person_column(table))),
@@ -47,14 +55,28 @@ def remove_own(cursor: Cursor, rules: Rules, table: Table, person_id: str, run_i
 
 
 def remove_parts(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
-    """Delete the rows that belong to rows of another table that go; return how many."""
+    """Delete the rows that belong to rows of another table that go; return how many.
+
+    Args:
+        cursor: of a transaction as the role loader, with the list of what goes.
+        rules: where a person's rows are.
+        table: one of the rules' parts; what it belongs to must be on the list by now.
+        run_id: under which ``ops.load`` tells of it.
+    """
     owner = rules.owner(table)
     condition = _in_gone(table, [(owner.name, owner.primary_key[0])])
     return _remove(cursor, rules, table, condition, run_id)
 
 
 def remove_shared(cursor: Cursor, rules: Rules, table: Table, run_id: str) -> int:
-    """Delete the rows that those who go pointed to, and nobody else does; return how many."""
+    """Delete the rows that those who go pointed to, and nobody else does; return how many.
+
+    Args:
+        cursor: of a transaction as the role loader, with the list of what goes.
+        rules: where a person's rows are.
+        table: one of the rules' shared ones; who points to it must be on the list by now.
+        run_id: under which ``ops.load`` tells of it.
+    """
     pointing = rules.columns_of(table)
     conditions = [_in_gone(table, [(other.name, column) for other, column in pointing])]
     for other, column in pointing:

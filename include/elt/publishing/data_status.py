@@ -95,7 +95,12 @@ def record_published(
 ) -> None:
     """Write one row per published mart and remove those of marts that are gone.
 
-    ``lacks`` says in words what a mart can't show yet.
+    Args:
+        cursor: of the publication's own transaction.
+        run_id: of the run that publishes.
+        ages: by mart, how old its data is, as ``data_as_of`` returns it.
+        published_at: in UTC.
+        lacks: by mart, what it can't show yet or may have wrong, as ``warnings`` returns it.
     """
     cursor.execute("delete from marts.data_status where mart <> all (%s)", (list(ages),))
     for mart, age in ages.items():
@@ -128,7 +133,15 @@ def record_published(
 def record_failed(
     cursor: Cursor, run_id: str, reason: str, failed_at: datetime, marts: Iterable[str]
 ) -> None:
-    """Say on every mart that the last run did not publish, and why. What they show stays."""
+    """Say on every mart that the last run did not publish, and why. What they show stays.
+
+    Args:
+        cursor: of a transaction as the role publisher.
+        run_id: of that run.
+        reason: in a sentence, for readers of the marts.
+        failed_at: in UTC.
+        marts: names of all marts; one that was never published gets a row too.
+    """
     cursor.execute(
         """
         insert into marts.data_status as status
@@ -156,7 +169,15 @@ def add_warning(cursor: Cursor, mart: str, sentence: str) -> None:
 def record_held_back(
     cursor: Cursor, run_id: str, why: str, at: datetime, marts: Iterable[str]
 ) -> None:
-    """Say that the last run was good and shows nothing new, since an older one is pinned."""
+    """Say that the last run was good and shows nothing new, since an older one is pinned.
+
+    Args:
+        cursor: of a transaction as the role publisher.
+        run_id: of that run.
+        why: in a sentence, for readers of the marts.
+        at: when it wanted to publish, in UTC.
+        marts: names of all marts; one that was never published gets no row.
+    """
     cursor.execute(
         """
         update marts.data_status

@@ -60,7 +60,14 @@ def active_pin(cursor: Cursor) -> Pin | None:
 
 
 def put_pin(cursor: Cursor, publication_id: int, by: str | None, reason: str | None) -> Pin:
-    """Pin what is shown now, after a publication was undone."""
+    """Pin what is shown now, after a publication was undone.
+
+    Args:
+        cursor: of the transaction that undid it.
+        publication_id: of the one that was undone.
+        by: who wanted it; None or empty: nobody said.
+        reason: why; None or empty: nobody said.
+    """
     cursor.execute(
         "insert into ops.pin (publication_id, pinned_at, pinned_by, reason) "
         "values (%s, now(), %s, %s)",

@@ -154,8 +154,15 @@ def read_versions(cursor: Cursor, models: Iterable[str]) -> dict[str, int]:
 def collect_changed_keys(cursor: Cursor, mart: str, structure: Structure, version: int) -> bool:
     """Put the keys that changed since the last publication into the table CHANGED_KEYS.
 
-    Return False if not all of them are known: then the whole mart must be compared. So it is after
-    a whole build, and when the table is not the one that the changes speak of.
+    Args:
+        cursor: of a transaction as the role publisher.
+        mart: its name, without the schema.
+        structure: of its build; the keys have the types of these columns.
+        version: up to which its changes are taken, as ``read_versions`` returned it.
+
+    Returns:
+        Whether all of them are known. If not, the whole mart must be compared: so it is after a
+        whole build, and when the table is not the one that the changes speak of.
     """
     cursor.execute(
         "select watermark.position from ops.model_state as state "

@@ -89,6 +89,12 @@ def read(cursor: Cursor, schema: str) -> dict[str, Structure]:
 def carry_over(cursor: Cursor, mart: str, wanted: Structure, present: Structure | None) -> None:
     """Make the columns and the key of a published mart those of its build.
 
+    Args:
+        cursor: of a transaction as the role publisher.
+        mart: its name, without the schema.
+        wanted: the columns and the key that it is to have.
+        present: those that it has in ``marts``; None: it is not there.
+
     Raises:
         PublishRefusedError: if an object of a reader depends on a column that goes or changes.
         PublishBlockedError: if somebody's transaction is in the way.

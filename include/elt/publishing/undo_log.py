@@ -56,7 +56,14 @@ def change_of(wanted: Structure | None, present: Structure | None) -> Change:
 
 
 def keep_all_rows(cursor: Cursor, publication_id: int, mart: str, present: Structure) -> None:
-    """Keep every row of a mart whose columns change: afterwards it can't be told what they were."""
+    """Keep every row of a mart whose columns change: afterwards it can't be told what they were.
+
+    Args:
+        cursor: of the publication's own transaction, before it changes the mart.
+        publication_id: the one that it will have.
+        mart: its name, without the schema.
+        present: its columns and its key in ``marts``, as they still are.
+    """
     cursor.execute(
         sql.SQL(
             "insert into {kept} "

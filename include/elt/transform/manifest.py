@@ -92,7 +92,14 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
 def parse_arguments(
     project: Path, profiles_file: Path, target_path: Path, command: Sequence[str] = ("parse",)
 ) -> list[str]:
-    """Return the arguments of a command that parses; all that decides if a parse can be reused."""
+    """Return the arguments of a command that parses; all that decides if a parse can be reused.
+
+    Args:
+        project: the folder of the dbt project.
+        profiles_file: the profiles.yml to parse with.
+        target_path: the folder that takes what dbt writes, its log too.
+        command: dbt's command and what comes right after it.
+    """
     return [
         *("--quiet", "--no-use-colors", *command, "--no-static-parser"),
         *("--project-dir", str(project), "--target-path", str(target_path)),

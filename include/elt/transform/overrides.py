@@ -95,6 +95,13 @@ def let_through(
 ) -> Override:
     """Let a test through until a moment, in place of what was said of it before.
 
+    Args:
+        cursor: of a transaction as the role loader.
+        unique_id: dbt's id of the test.
+        reason: why, for everybody to read.
+        until: with its time zone.
+        by: who wants it; None or empty: nobody said.
+
     Raises:
         OverrideError: if nobody says why.
     """

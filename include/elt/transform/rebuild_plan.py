@@ -65,6 +65,13 @@ def plan_day(
     Rows belong to the day that their contract's ``day`` tells, or to the day of the row whose key
     they bear. What comes as a full snapshot mostly has no day.
 
+    Args:
+        cursor: of a transaction as the role transformer.
+        lineage: of the project.
+        tables: the contracts of all source tables, by name.
+        day: as 2026-11-20.
+        timezone: the business's, as an IANA name such as Europe/Berlin.
+
     Raises:
         RebuildError: if that is no date, or no contract tells a day.
     """

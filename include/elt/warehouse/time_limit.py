@@ -68,7 +68,14 @@ class NotAfterItsTimeLimit(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        """Decide whether a task that failed is tried again."""
+        """Decide whether a task that failed is tried again.
+
+        Args:
+            exception: what it failed with.
+            try_number: Airflow's count of its tries; it decides nothing here.
+            max_tries: how many Airflow allows it; that decides nothing here.
+            context: Airflow's, of the task: since when it runs, and how long it may.
+        """
         if not is_out_of_time(exception, context):
             return RetryDecision.default()
         return RetryDecision.fail(f"It would take as long again. {VARIABLE} says how long it may.")

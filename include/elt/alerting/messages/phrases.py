@@ -120,7 +120,15 @@ def excused(sample: Mapping[str, Any] | None, *, are_more: bool = False) -> str:
 def describe_node(
     unique_id: str, node: Node | None, status: str, failures: int | None, message: str | None
 ) -> str:
-    """Return a failed node of any kind as a sentence. The message must be safe already."""
+    """Return a failed node of any kind as a sentence.
+
+    Args:
+        unique_id: dbt's, as ``model.project.name``.
+        node: the manifest's; None if it has none of that id.
+        status: dbt's word for how it went, such as ``error``.
+        failures: how many rows a test counted.
+        message: what dbt or the server said; it must be safe already.
+    """
     kind, reason = kind_of(unique_id), _reason(message)
     if kind == "test" and status == "fail":
         return failed_test(unique_id, node, failures)

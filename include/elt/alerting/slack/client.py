@@ -34,7 +34,14 @@ ABOUT_THE_WEBHOOK = {
 
 
 def describe_refusal(status: int, code: str, channel: str | None, connection_id: str) -> str:
-    """Return why Slack refused and what to do, without any secret."""
+    """Return why Slack refused and what to do, without any secret.
+
+    Args:
+        status: of HTTP.
+        code: Slack's word for the error, of a webhook the whole answer.
+        channel: the name of the channel; None: the webhook's.
+        connection_id: Airflow's connection to Slack.
+    """
     where = f"the channel {channel}" if channel else "the webhook's channel"
     if code in ABOUT_THE_TOKEN:
         return (
@@ -138,7 +145,14 @@ class Slack:
         key: str | None = None,
         thread_ts: str | None = None,
     ) -> Outcome:
-        """Send a new message; as plain text if Slack does not like its blocks."""
+        """Send a new message; as plain text if Slack does not like its blocks.
+
+        Args:
+            name: the channel's name or id; a webhook has its own.
+            payload: the message as Slack's API takes it: text, blocks, attachments.
+            key: by it ``find`` finds the message again; not of a webhook.
+            thread_ts: Slack's id of the message that it answers; not of a webhook.
+        """
         if not self._channel.is_bot:
             return self._plainer_if_need_be(payload, self._send_to_webhook)
         named: dict[str, Any] = {"channel": name, "unfurl_links": False}
@@ -151,7 +165,14 @@ class Slack:
     def update(
         self, channel_id: str, ts: str, payload: Mapping[str, Any], *, key: str | None = None
     ) -> Outcome:
-        """Change a message in place. Doing it twice is doing it once."""
+        """Change a message in place. Doing it twice is doing it once.
+
+        Args:
+            channel_id: Slack's id of the channel; its name is not enough here.
+            ts: Slack's id of the message.
+            payload: what it is to show now, as for ``post``.
+            key: by it ``find`` finds the message again.
+        """
         named = {"channel": channel_id, "ts": ts}
         return self._plainer_if_need_be(
             payload, lambda body: self._call("chat.update", {**named, **_with(key, body)})

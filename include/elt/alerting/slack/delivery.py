@@ -55,8 +55,11 @@ def mentions(
 ) -> dict[str, str]:
     """Return how Slack calls owners: <@U…> or <!subteam^S…>; nobody it does not know.
 
-    An owner is a Slack id, the handle of a group, or an e-mail address; the connection's extra may
-    say which (`owners`).
+    Args:
+        slack: is asked for their ids.
+        channel: its connection's extra may say who an owner is (`owners`).
+        owners: each a Slack id, the handle of a group, or an e-mail address.
+        cursor: of a transaction as the role loader; answers are kept for a day.
     """
     found = {}
     for owner in set(owners):
@@ -162,7 +165,14 @@ def deliver(channel: Channel, deadline: Deadline, answer_seconds: float = 4) -> 
 
 
 def send_unkept(channel: Channel, key: str, payload: Mapping[str, Any], deadline: Deadline) -> str:
-    """Send a message that can't be kept, unless Slack shows it already. Return the error, or ""."""
+    """Send a message that can't be kept, unless Slack shows it already. Return the error, or "".
+
+    Args:
+        channel: where it goes.
+        key: the message's; a bot looks for it among those of the last two days.
+        payload: the message as Slack's API takes it.
+        deadline: of all calls together.
+    """
     slack = Slack(channel, deadline)
     if channel.is_bot and channel.name:
         slack_channel, _ = channel_id(slack, channel.name, None)

@@ -156,7 +156,14 @@ def mark_attempt(row: Row) -> None:
 def settle_sent(
     row: Row, slack_channel: str | None, slack_ts: str | None, note: str | None
 ) -> None:
-    """Write down that Slack has this version of a message, and where."""
+    """Write down that Slack has this version of a message, and where.
+
+    Args:
+        row: the message as it was sent.
+        slack_channel: Slack's id of the channel; None: as it was.
+        slack_ts: Slack's id of the message; None: as it was.
+        note: what went otherwise than meant, in a sentence; None: nothing.
+    """
     with short_transaction() as cursor:
         cursor.execute(
             """
@@ -181,7 +188,14 @@ def settle_sent(
 
 
 def settle_failed(row: Row, error: str, wait_seconds: float, channel: str | None) -> None:
-    """Write down why Slack does not have it, when to try again, and in which channel."""
+    """Write down why Slack does not have it, when to try again, and in which channel.
+
+    Args:
+        row: the message that was tried.
+        error: in a sentence, without any secret.
+        wait_seconds: from now to the next try.
+        channel: the name of the one to try then; None: the webhook's.
+    """
     with short_transaction() as cursor:
         cursor.execute(
             """

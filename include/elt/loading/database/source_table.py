@@ -133,6 +133,12 @@ def warn_of_unknown_columns(
 ) -> None:
     """Warn once of each column that the shop has and the contract does not name.
 
+    Args:
+        cursor: of the load's own transaction.
+        snapshot: the shop as it is read.
+        table: the contract.
+        result: of the load that noticed it.
+
     Raises:
         SourceUnreachableError: if the connection to the shop's database is lost.
     """
@@ -204,7 +210,13 @@ def find_window(
     rows far below the last watermark. So the start is the watermark of the newest read that is
     older than all that was then at work, less the overlap. The whole table is read
     where there is none, where the database's own history went back (it was restored), and where
-    the raw table ``is_new`` or has a new column.
+    ``is_new``.
+
+    Args:
+        cursor: of the load's own transaction.
+        snapshot: the shop as it is read.
+        table: the contract.
+        is_new: the raw table is not there yet, or has a new column.
     """
     if table.cursor is None or is_new:
         return Window()

@@ -197,7 +197,14 @@ def count_records(data: bytes, end: bytes) -> int:
 
 
 def record_of(text: str | bytes, delimiter: bytes, *, number: int, line: int) -> Record:
-    """Return a record that stands by itself, such as one that waits in quarantine."""
+    """Return a record that stands by itself, such as one that waits in quarantine.
+
+    Args:
+        text: the record, as text or in its bytes.
+        delimiter: what parts the fields.
+        number: its place among the rows of its load, from 1.
+        line: the line of the file on which it begins.
+    """
     raw = text.encode() if isinstance(text, str) else text
     found = grammar(delimiter, b"\n").first(raw)
     return Record(number, line, line + raw.count(b"\n"), 0, raw, found.broken, delimiter)

@@ -38,7 +38,13 @@ _ABOUT_THE_DATA = (
 
 
 def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) -> LoadResult:
-    """Load a file and return what became of it; ``order`` knows of it afterwards.
+    """Load a file and return what became of it.
+
+    Args:
+        loader: what the load needs from outside.
+        table: the contract of the file.
+        file: as it lay there when the folder was listed.
+        order: what is there and what was loaded of the table; it knows of this file afterwards.
 
     Raises:
         SourceError: if the file is refused. The refusal has a row in ``ops.load`` then.

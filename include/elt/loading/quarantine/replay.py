@@ -39,8 +39,14 @@ def replay(
 ) -> list[Replayed]:
     """Try what waits in quarantine again, of all tables or only of one, and say what became of it.
 
-    It holds the lease meanwhile, under ``run_id``. Each load's rows are a transaction of their own,
-    so what was done stays done whatever comes after.
+    It holds the lease meanwhile. Each load's rows are a transaction of their own, so what was done
+    stays done whatever comes after.
+
+    Args:
+        tables: the contracts of all source tables, by name.
+        run_id: holds the lease, and stands in ``ops.load``.
+        only: the name of the one table; without it, all of them.
+        clock: tells the time; without it, that of the machine.
 
     Raises:
         SourceError: if there is no such table, or ``raw`` does not agree with the contract.
