@@ -30,4 +30,6 @@ def test_no_task_of_dbt_lets_dbt_write_its_own_log():
             assert task._dbt_runner_callbacks == [dbt_events.log_event]
         else:
             assert command.count("--no-write-json") == 1
-            assert task._dbt_runner_callbacks == [dbt_events.log_event, dbt_events.collect_result]
+            assert task._dbt_runner_callbacks == [
+                *(dbt_events.log_event, dbt_events.keep_manifest, dbt_events.collect_result)
+            ]

@@ -88,3 +88,21 @@ def test_a_command_knows_nothing_of_the_one_before(build, monkeypatch, tmp_path)
     monkeypatch.setattr(dbt_events, "record_dbt_results", lambda *all_of: kept.append(all_of))
     dbt_events.record_collected(tmp_path, NO_CONTEXT)
     assert {result.kind for result in kept[0][2]} == {"model"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_cosmos_finds_a_manifest_where_dbt_writes_none(build, monkeypatch, tmp_path, is_there):
+    """It copies that back into its cache, also when it had none to bring."""
+    small = tmp_path / "manifest-0.json"
+    small.write_text("the small one")
+    monkeypatch.setattr(dbt_events, "newest_manifest", lambda: small)
+    monkeypatch.chdir(build.project)
+    manifest = build.project / "target" / "manifest.json"
+    if is_there:
+        manifest.parent.mkdir()
+        manifest.write_text("that of Cosmos")
+    folders = ["--project-dir", build.project, "--profiles-dir", build.folder]
+    dbtRunner(callbacks=[dbt_events.keep_manifest]).invoke(
+        [*dbt_events.NO_LOG, *dbt_events.NO_FILES, "parse", *map(str, folders)]
+    )
+    assert manifest.read_text() == ("that of Cosmos" if is_there else "the small one")

@@ -6,12 +6,13 @@ dbt offers its events to a callback, and Cosmos passes it on. So dbt writes noth
   "…"``, may be a name, and a log in a file would go with the task's folder.
 - no file for other programs. Nearly all of these is the complete manifest, which each command
   writes twice; no flag leaves out that alone. Cosmos puts the small manifest that is kept beside
-  the parse in its place.
+  the parse in its place; where it found no parse it still wants one afterwards.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from airflow.sdk import Context
 
 from elt.alerting.record_results import node_result, record_dbt_results
 from elt.alerting.redact import without_rows
+from elt.transform.manifest import newest_manifest
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,20 @@ class _Finished:
 
 # of the last command of this process: a task has one of its own
 _finished: dict[str, _Finished] = {}
+
+
+def keep_manifest(event: Any) -> None:
+    """Put the small manifest where Cosmos copies it from, unless it has done so itself.
+
+    dbt calls this with each of its events (``EventMsg``); the first of a command will do. Cosmos
+    runs dbt in the folder of the task.
+    """
+    target = Path.cwd() / "target"
+    if event.info.name != "MainReportVersion" or (target / "manifest.json").exists():
+        return
+    if manifest := newest_manifest():
+        target.mkdir(exist_ok=True)
+        shutil.copyfile(manifest, target / "manifest.json")
 
 
 def log_event(event: Any) -> None:

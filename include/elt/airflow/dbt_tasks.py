@@ -40,7 +40,11 @@ from elt.warehouse.time_limit import task_limit
 OPERATOR_ARGS: dict[str, Any] = {
     "callback": dbt_events.record_collected,
     "dbt_cmd_global_flags": [*dbt_events.NO_LOG, *dbt_events.NO_FILES],
-    "dbt_runner_callbacks": [dbt_events.log_event, dbt_events.collect_result],
+    "dbt_runner_callbacks": [
+        dbt_events.log_event,
+        dbt_events.keep_manifest,
+        dbt_events.collect_result,
+    ],
 }
 
 PROFILE = ProfileConfig(
