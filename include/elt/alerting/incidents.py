@@ -239,8 +239,8 @@ def record_notified(cursor: Cursor, run: RunContext) -> None:
 
 
 def notified_states(cursor: Cursor) -> dict[str, str]:
-    """Return run id → state of the runs that people know."""
-    cursor.execute("select run_id, state from ops.run_told")
+    """Return run id → state of the runs that people know, those they heard of last at the end."""
+    cursor.execute("select run_id, state from ops.run_told order by told_at")
     return dict(cursor.fetchall())
 
 

@@ -1,4 +1,8 @@
-"""Look at a run and bring Slack up to date, within a few seconds and whatever is broken."""
+"""The one way a message goes: a run is looked at, incidents and messages are kept, Slack gets them.
+
+Callbacks come this way as it happens, and ``reconcile`` later for what they missed, each within a
+few seconds and whatever is broken. Only a warehouse that is down has another (warehouse_down).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.alerting import incidents, run_facts
+from elt.alerting import incidents, run_facts, warehouse_down
 from elt.alerting.deadline import Deadline, within
 from elt.alerting.incidents import Incident
 from elt.alerting.messages import message, thread
@@ -25,12 +29,10 @@ from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import Channel, find_channel
 from elt.transform.lineage import Lineage
-from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
 
-# libpq waits at least so long
-CONNECT_SECONDS = 2
+# what is left of the time for writing down what Slack answered
 SETTLE_SECONDS = 0.7
 
 
@@ -53,10 +55,13 @@ TIME_LIMITS = TimeLimits()
 def notify_of_run(
     about: RunContext, manifest: Path | None, at: datetime, limits: TimeLimits = TIME_LIMITS
 ) -> bool:
-    """Bring Slack up to date on a run: at once what can be sent at once, the rest is kept.
+    """Bring Slack up to date on a run: record, plan into the outbox, deliver what can go at once.
 
     Args:
+        about: the run, as Airflow tells of it.
+        manifest: dbt's, for what rests on what failed.
         at: when what is told was so, UTC: now, or the end of a run that is told late.
+        limits: how long all this may take.
 
     Returns:
         Whether nothing can get lost any more: it is kept, or Slack has it.
@@ -68,39 +73,27 @@ def notify_of_run(
     if channel is None:
         return False
     deadline = Deadline(limits.all)
+    # as much as is known without the warehouse
+    report = report_on(about, None, None, at)
     try:
         facts = within(deadline.left(limits.warehouse), _read_facts, about)
+        if facts is None:
+            return True
+        report = report_on(about, facts, _read_lineage(manifest), at)
+        mentions = _mentions(channel, report, deadline, limits)
+        within(deadline.left(limits.warehouse), _plan, report, channel, mentions)
     except Exception as error:
-        _log_warehouse(error)
-        report = report_on(about, None, None, at)
-        return _notify_without_warehouse(report, channel, deadline)
-    if facts is None:
-        return True
-    report = report_on(about, facts, _read_lineage(manifest), at)
-    return notify_of_report(report, channel, limits, deadline)
-
-
-def notify_of_report(
-    report: Report,
-    channel: Channel,
-    limits: TimeLimits = TIME_LIMITS,
-    deadline: Deadline | None = None,
-    *,
-    is_run: bool = True,
-) -> bool:
-    """The same for what is known already; ``is_run``: whether it is about a run of Airflow's."""
-    deadline = deadline or Deadline(limits.all)
-    mentions = _mentions(channel, report, deadline, limits)
-    try:
-        within(deadline.left(limits.warehouse), _plan, report, channel, mentions, is_run)
-    except Exception as error:
-        _log_warehouse(error)
-        return _notify_without_warehouse(report, channel, deadline)
+        log.warning("The warehouse does not help to tell of the run: %s", describe_error(error))
+        errors = warehouse_down.send_report(report, channel, deadline)
+        if errors is None:
+            return False
+        _log(about, errors)
+        return not errors
     try:
         # Slack's last answer must still be written down
         of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
         answer = limits.answer
-        _log(report.run, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
+        _log(about, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
     except Exception as error:
         log.warning("What Slack lacks is kept and sent later: %s", describe_error(error))
     return True
@@ -108,24 +101,17 @@ def notify_of_report(
 
 def _read_facts(about: RunContext) -> run_facts.Facts | None:
     """Return what ``ops`` knows of a run; None: there is nothing to tell."""
-    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-        _limit_statements(cursor)
+    with outbox.short_transaction() as cursor:
         if about.state == "success" and incidents.is_quiet(cursor, about.run_id):
             incidents.record_notified(cursor, about)
             return None
         return run_facts.read_facts(cursor, about.run_id)
 
 
-def _plan(report: Report, channel: Channel, mentions: Mapping[str, str], is_run: bool) -> None:
-    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
-        _limit_statements(cursor)
+def _plan(report: Report, channel: Channel, mentions: Mapping[str, str]) -> None:
+    with outbox.short_transaction() as cursor:
         plan_messages(cursor, report, channel, mentions)
-        if is_run:
-            incidents.record_notified(cursor, report.run)
-
-
-def _limit_statements(cursor: Cursor) -> None:
-    cursor.execute("select set_config('statement_timeout', %s, true)", (f"{CONNECT_SECONDS}s",))
+        incidents.record_notified(cursor, report.run)
 
 
 def _mentions(
@@ -137,7 +123,7 @@ def _mentions(
 
     def look_up() -> dict[str, str]:
         slack = Slack(channel, Deadline(limits.names), limits.answer)
-        with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        with outbox.short_transaction() as cursor:
             return delivery.mentions(slack, channel, owners, cursor)
 
     try:
@@ -145,23 +131,6 @@ def _mentions(
     except Exception as error:
         log.info("Owners are named but not mentioned: %s", describe_error(error))
         return {}
-
-
-def _notify_without_warehouse(report: Report, channel: Channel, deadline: Deadline) -> bool:
-    about = report.run
-    if about.state == "success":
-        return False
-    has_news = about.longer_than or (about.failed_tasks and channel.is_bot)
-    if about.state == "running" and not has_news:
-        return False
-    payload = message.build(message.story_without_warehouse(report, channel.runbook_url))
-    error = delivery.send_unkept(channel, alert_key(about.run_id, channel.name), payload, deadline)
-    _log(about, [error] if error else [])
-    return not error
-
-
-def _log_warehouse(error: Exception) -> None:
-    log.warning("The warehouse does not help to tell of the run: %s", describe_error(error))
 
 
 def _log(about: RunContext, errors: list[str]) -> None:
@@ -182,15 +151,20 @@ def _read_lineage(manifest: Path | None) -> Lineage | None:
 REMIND_AFTER = timedelta(days=1)
 
 
-def alert_key(run_id: str, channel: str | None) -> str:
-    """Return the key of the message about what a run found: the same however often it is told."""
-    return f"alert:{run_id}:{channel or 'webhook'}"
-
-
 def plan_messages(
     cursor: Cursor, report: Report, channel: Channel, mentions: Mapping[str, str]
 ) -> list[Incident]:
-    """Bring incidents up to date and say what messages are to show. Return what changed."""
+    """Bring incidents up to date and say what messages are to show.
+
+    Args:
+        cursor: of a transaction as the role loader.
+        report: what is known of a run, or what is late.
+        channel: where messages go by default; its routes say what goes elsewhere.
+        mentions: owner → how Slack calls them.
+
+    Returns:
+        The incidents that are other than before.
+    """
     run_id = report.run.run_id
     incidents.lock_incidents(cursor)
     known = incidents.known_incidents(cursor, run_id)
@@ -222,7 +196,7 @@ def _channels(channel: Channel, together: list[Incident]) -> list[str | None]:
 
 
 def _enqueue(cursor: Cursor, first_run_id: str, name: str | None, story: Story) -> None:
-    key = alert_key(first_run_id, name)
+    key = outbox.alert_key(first_run_id, name)
     outbox.upsert(cursor, key, first_run_id, name, message.build(story))
     facts = story.report.facts
     results = {result.unique_id: result for _, _, result in (facts.results if facts else ())}
@@ -279,7 +253,7 @@ def _enqueue_for_webhook(cursor: Cursor, first_run_id: str, story: Story) -> Non
 
 
 def _enqueue_once(cursor: Cursor, first_run_id: str, about: str, story: Story) -> None:
-    key, payload = f"{about}{alert_key(first_run_id, None)}", message.build(story)
+    key, payload = f"{about}{outbox.alert_key(first_run_id, None)}", message.build(story)
     cursor.execute(
         "select from ops.notification where notification_key = %s and sent_version is not null",
         (key,),

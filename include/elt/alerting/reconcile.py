@@ -7,7 +7,6 @@ the runs that people were notified of.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Mapping
@@ -16,19 +15,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from airflow.sdk import Variable
-
-from elt.alerting import incidents
+from elt.alerting import incidents, warehouse_down
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.deadline import Deadline
 from elt.alerting.messages.phrases import duration
-from elt.alerting.notify import CONNECT_SECONDS, TIME_LIMITS, notify_of_report, notify_of_run
+from elt.alerting.notify import TIME_LIMITS, notify_of_run, plan_messages
 from elt.alerting.record_results import describe_error
 from elt.alerting.report import Failure, Report
 from elt.alerting.run_facts import RunContext
-from elt.alerting.slack import delivery
+from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import Channel, find_channel
-from elt.warehouse.connection import transaction
+from elt.warehouse.rows import value_or_none
 
 log = logging.getLogger(__name__)
 
@@ -151,10 +148,10 @@ def reconcile(
         for run in to_notify
         if notify_of_run(contexts[run.run_id], manifest, run.ended_at or now, TIME_LIMITS)
     ]
-    keep_notified({**notified, **{run.run_id: run.state for run in known}})
+    warehouse_down.remember_states({**notified, **{run.run_id: run.state for run in known}})
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
-        _notify_of_lateness(dag_id, channel, seen, now)
+        _plan_lateness(dag_id, channel, seen, now)
         _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
@@ -205,11 +202,11 @@ def _context(dag_id: str, run: RunSeen, runs: Runs, base_url: str, now: datetime
 def _notified_states() -> tuple[dict[str, str], bool]:
     """Return run id → state that people know, and whether the warehouse could be asked."""
     try:
-        with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+        with outbox.short_transaction() as cursor:
             return incidents.notified_states(cursor), True
     except Exception as error:
         log.warning("Only what was remembered is known to be told: %s", describe_error(error))
-        return read_notified(), False
+        return warehouse_down.remembered_states(), False
 
 
 def _skip_old(
@@ -217,7 +214,7 @@ def _skip_old(
 ) -> None:
     """Have runs that ended before all this was there not looked at each time."""
     old = [r for r in seen if r.state in FINAL and r.run_id not in notified and r not in to_notify]
-    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+    with outbox.short_transaction() as cursor:
         for run in old:
             context = RunContext(
                 dag_id,
@@ -228,27 +225,27 @@ def _skip_old(
             incidents.record_notified(cursor, context)
 
 
-def _notify_of_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
-    with transaction("loader", timeout_seconds=CONNECT_SECONDS) as cursor:
+def _plan_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
+    with outbox.short_transaction() as cursor:
         # while an older publication is pinned nobody waits for a newer one
         cursor.execute(
             "select published_at from ops.publication "
             "where not exists (select from ops.pin where released_at is null) "
             "order by publication_id desc limit 1"
         )
-        (published_at,) = cursor.fetchone() or (None,)
-    failures = late(
-        now,
-        published_at,
-        max((run.due_at for run in seen if run.due_at), default=None),
-        any(run.state in ("queued", "running") for run in seen),
-        most_age(),
-    )
-    if failures:
-        # the same as long as nothing is published
-        since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
-        context = RunContext(dag_id, f"late since {since}")
-        notify_of_report(Report(context, now, tuple(failures), (), (), None), channel, is_run=False)
+        published_at = value_or_none(cursor, datetime)
+        failures = late(
+            now,
+            published_at,
+            max((run.due_at for run in seen if run.due_at), default=None),
+            any(run.state in ("queued", "running") for run in seen),
+            most_age(),
+        )
+        if failures:
+            # the same as long as nothing is published
+            since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
+            context = RunContext(dag_id, f"late since {since}")
+            plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channel, {})
 
 
 def _keep_digest(
@@ -260,25 +257,6 @@ def _keep_digest(
     except Exception as error:
         # failures wait to be sent, and weigh more
         log.error("The daily digest of warnings is not made: %s", describe_error(error))
-
-
-NOTIFIED_VARIABLE = "greenery_alert_told"
-MOST_RUNS = 100
-
-
-def read_notified() -> dict[str, str]:
-    """Return run id → the state in which people know it."""
-    states: dict[str, str] = json.loads(Variable.get(NOTIFIED_VARIABLE, default="{}"))
-    return states
-
-
-def keep_notified(notified: Mapping[str, str]) -> None:
-    """Remember the newest runs."""
-    newest = dict(sorted(notified.items(), key=lambda item: start_in_id(item[0]))[-MOST_RUNS:])
-    if newest != read_notified():
-        Variable.set(
-            NOTIFIED_VARIABLE, json.dumps(newest), description="Runs that people were told of."
-        )
 
 
 def start_in_id(run_id: str) -> str:

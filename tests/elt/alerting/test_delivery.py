@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from elt.alerting import warehouse_down
 from elt.alerting.deadline import Deadline
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import find_channel
@@ -85,7 +86,7 @@ def test_a_message_sent_without_its_row_is_found_and_changed(warehouse, slack):
     """The warehouse was down when it was sent."""
     channel = find_channel()
     for _ in range(2):
-        assert delivery.send_unkept(channel, "a", payload("little"), Deadline(8)) == ""
+        assert warehouse_down.send_unkept(channel, "a", payload("little"), Deadline(8)) == ""
     wish("a", "all of it")
     deliver()
     assert texts(slack.messages) == ["all of it"]

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.sdk import Variable
 
 from elt.alerting import reconcile as reconcile_module
 from elt.alerting.reconcile import RunSeen, late, most_time, order, reconcile
@@ -41,10 +42,8 @@ class Airflow:
 @pytest.fixture
 def airflow(warehouse, slack, monkeypatch):
     kept: dict = {}
-    monkeypatch.setattr(reconcile_module.Variable, "get", lambda *_, **__: kept.get("told", "{}"))
-    monkeypatch.setattr(
-        reconcile_module.Variable, "set", lambda _, told, **__: kept.update(told=told)
-    )
+    monkeypatch.setattr(Variable, "get", lambda *_, **__: kept.get("told", "{}"))
+    monkeypatch.setattr(Variable, "set", lambda _, told, **__: kept.update(told=told))
     return Airflow()
 
 

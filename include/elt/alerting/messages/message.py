@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from elt.alerting.incidents import Incident, after, new
+from elt.alerting.incidents import Incident
 from elt.alerting.messages import blocks
 from elt.alerting.messages.blocks import code, instant, line, link
 from elt.alerting.messages.phrases import count, duration, listed
-from elt.alerting.report import ORDER, SLOW_RUN, Failure, Report
+from elt.alerting.report import ORDER, SLOW_RUN, Report
 from elt.shop import SHOP
 from elt.warehouse.time_limit import VARIABLE, task_limit
 
@@ -110,20 +110,6 @@ class Story:
         if not self.open:
             return GREEN
         return ORANGE if self.report.has_published else RED
-
-
-def story_without_warehouse(report: Report, runbook_url: str | None) -> Story:
-    """Return the story of a run where the warehouse can't be asked what was told before."""
-    return Story(
-        report,
-        tuple(after(report, [])) or (_ended(report),),
-        runbook_url=runbook_url,
-    )
-
-
-def _ended(report: Report) -> Incident:
-    unknown = Failure("run", "run:failed", "What failed is not known")
-    return new(unknown, report.run.run_id, report.at)
 
 
 def build(story: Story) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -162,25 +160,6 @@ def deliver(channel: Channel, deadline: Deadline, answer_seconds: float = 4) -> 
             elif outcome.error and (wait is not None or outcome.is_about_us):
                 break
     return errors
-
-
-def send_unkept(channel: Channel, key: str, payload: Mapping[str, Any], deadline: Deadline) -> str:
-    """Send a message that can't be kept, unless Slack shows it already. Return the error, or "".
-
-    Args:
-        channel: where it goes.
-        key: the message's; a bot looks for it among those of the last two days.
-        payload: the message as Slack's API takes it.
-        deadline: of all calls together.
-    """
-    slack = Slack(channel, deadline)
-    if channel.is_bot and channel.name:
-        slack_channel, _ = channel_id(slack, channel.name, None)
-        if slack_channel:
-            found = slack.find(slack_channel, key, time.time() - LOOK_BACK_SECONDS)
-            if found.answer:
-                return ""
-    return slack.post(channel.name, payload, key=key).error or ""
 
 
 def _send(slack: Slack, channel: Channel, row: Row) -> Outcome:

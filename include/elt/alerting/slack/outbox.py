@@ -34,6 +34,11 @@ class Row:
     thread_ts: str | None
 
 
+def alert_key(run_id: str, channel: str | None) -> str:
+    """Return the key of the message about what a run found: the same however often it is told."""
+    return f"alert:{run_id}:{channel or 'webhook'}"
+
+
 def upsert(
     cursor: Cursor,
     key: str,
