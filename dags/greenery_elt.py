@@ -12,7 +12,7 @@ so a missed day needs no catch-up.
 tasks with their downstream, or trigger a new run.
 
 **Who hears** What fails is one message in Slack (connection `greenery_slack`), which is kept up to
-date until it is mended.
+date until it is mended. Each published mart is an asset, so that other DAGs can run on audited data.
 """
 
 import pendulum
@@ -20,6 +20,7 @@ from airflow.sdk import Param, chain, dag
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from elt.airflow.alerts import notify_of_failed_run, notify_of_good_run
+from elt.airflow.assets import mart_assets
 from elt.airflow.dbt_tasks import dbt_task_group, freshness_task
 from elt.airflow.run_tasks import (
     TASK_DEFAULTS,
@@ -64,7 +65,7 @@ def greenery_elt():
     loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
     build = dbt_task_group(SHOP.dag_id, "build")
-    publish = publish_marts()
+    publish = publish_marts.override(outlets=mart_assets("publish_marts"))()
     end = end_run().as_teardown()
 
     chain(begin, loads, freeze_horizon(), [build, freshness], publish, end)

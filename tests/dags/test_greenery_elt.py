@@ -159,3 +159,9 @@ def test_a_task_takes_the_owner_of_its_model(dag, lineage):
     for model in lineage.of_type("model", "snapshot"):
         node = lineage.nodes[model]
         assert dag.get_task(f"build.{node['name']}").owner == node["config"]["meta"]["owner"]
+
+
+def test_only_the_publication_announces_marts(dag, lineage):
+    announced = {task.task_id: {asset.name for asset in task.outlets} for task in dag.tasks}
+    assert announced.pop("publish_marts") == {f"greenery_elt.marts.{m}" for m in lineage.marts}
+    assert not any(announced.values())

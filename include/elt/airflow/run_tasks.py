@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from elt.airflow import alerts
 from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
+from elt.airflow.assets import describe_events
 from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting.record_results import record_task_failure
@@ -157,12 +158,14 @@ def freeze_horizon() -> int | None:
 @final
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers, unless an operator has pinned an older publication."""
+    context = get_current_context()
     try:
-        changed = publish(_run_id(), Lineage.read(manifest_path()))
+        changed = publish(context["run_id"], Lineage.read(manifest_path()))
     except PublicationPinnedError as pinned:
         # somebody wants it so: no alarm, from outside neither, and not the look of a publication
         alerts.ping()
         raise AirflowSkipException(str(pinned)) from None
+    describe_events(context["run_id"], context["outlet_events"])
     alerts.ping()
     return vars(changed)
 

@@ -81,7 +81,9 @@ def test_a_switch_that_is_not_there_is_a_line_in_the_log(monkeypatch, caplog, ur
 
 def test_it_is_asked_after_a_publication_and_only_then(switch, monkeypatch):
     published = RowCounts(1, 2, 3)
-    monkeypatch.setattr(run_tasks, "get_current_context", lambda: {"run_id": "r"})
+    context = {"run_id": "r", "outlet_events": {}}
+    monkeypatch.setattr(run_tasks, "get_current_context", lambda: context)
+    monkeypatch.setattr(run_tasks, "describe_events", lambda *_: None)
     monkeypatch.setattr(run_tasks, "manifest_path", lambda: None)
     monkeypatch.setattr(run_tasks.Lineage, "read", lambda _: None)
     monkeypatch.setattr(run_tasks, "publish", lambda *_: published)
