@@ -49,7 +49,9 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
 
     before = shop.marts()
     assert len(before) == 19
-    announced = installation.api.pages("/assets/events", "asset_events", source_run_id=first, order_by="timestamp")
+    announced = installation.api.pages(
+        "/assets/events", "asset_events", source_run_id=first, order_by="timestamp"
+    )
     as_published = {event["extra"]["mart"]: event["extra"]["inserted"] for event in announced}
     assert as_published == {mart: len(rows) for mart, rows in before.items()}
     loads = shop.warehouse.run("select count(*) from ops.load")
