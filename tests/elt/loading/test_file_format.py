@@ -127,6 +127,16 @@ def test_a_mark_of_another_encoding_than_the_contracts_is_refused(shop: Shop, ma
         shop.load(replace(LOOSE, encoding="cp1252"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("written", ["utf-8", "cp1252", "utf-16-le"])
+def test_a_wide_encoding_without_its_mark_is_refused_in_words(shop: Shop, encoding, written):
+    shop.write("visits.csv", "visit_id,page,seconds\na,é,1\n".encode(written))
+    said = f"does not begin as {encoding} does, but its contract says `encoding: {encoding}`"
+    with pytest.raises(SourceError, match=said):
+        shop.load(replace(LOOSE, encoding=encoding))
+    assert shop.rows("select status from ops.load") == [("failed",)]
+
+
 @pytest.mark.parametrize(
     ("content", "is_told"),
     [("a,café,1\n".encode(), True), (b"a,caf\xe9,1\n", False), (b"a,cafe,1\n", False)],

@@ -67,9 +67,29 @@ def test_a_near_miss_is_asked_about(shop: Shop, caplog):
 
 def test_a_near_miss_of_the_key_is_asked_about_without_the_files_own_words(shop: Shop):
     shop.write("visits.csv", "page,visitid,seconds\n")
-    with pytest.raises(SourceError, match=r"did you mean `visit_id` by column 2\?") as caught:
+    asked = r"key\. Did you mean `visit_id` by column 2\? Noth"
+    with pytest.raises(SourceError, match=asked) as caught:
         shop.load()
     assert "visitid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [("Visits of February\n", 2), ("\n\n", 3), ('# made by hand\n"a, b",2\n\n', 4)],
+    ids=["title", "blank", "notes"],
+)
+def test_lines_above_the_header_are_told(shop: Shop, above, line):
+    shop.write("visits.csv", above + "visit_id,page,seconds\na,home,5\n")
+    with pytest.raises(SourceError, match=f"The header stands on line {line}: take away"):
+        shop.load()
+
+
+@pytest.mark.parametrize("row", ["ann,home,5", "ann@example.com,x,y"])
+def test_a_file_without_a_header_is_told_without_its_values(shop: Shop, row):
+    shop.write("visits.csv", f"{row}\nb,home,6\n")
+    with pytest.raises(SourceError, match="Is the first line a row") as caught:
+        shop.load()
+    assert "ann" not in str(caught.value)
 
 
 SEP_LINES = ["sep=,", "SEP=,", '"sep=,"', "sep=,,,", "sep=;"]

@@ -6,15 +6,17 @@ and which key of the contract takes it.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from elt.loading.contract import IN_CONTRACT, MOST_COLUMNS, Table
-from elt.loading.errors import RefusedFileError
-from elt.loading.files.csv_records import Record, is_utf8, record_at_start
+from elt.loading.errors import WHAT_NOW, RefusedFileError
+from elt.loading.files.csv_records import Record, cut_records, is_utf8, record_at_start
 from elt.loading.files.quoting import grammar, line_end
 from elt.loading.files.stream import CHUNK_BYTES, Stream
 
@@ -27,6 +29,8 @@ _FORMATS = (
 )
 # a reader of CSV takes no longer field
 _LOOKED_AT = 64 << 10
+# reports have a title and a few lines more above their header
+_LOOKED_LINES = 20
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # 1,600 names of the length that names have; what is longer is not looked through
 HEADER_BYTES = 128 << 10
@@ -156,15 +160,35 @@ def _no_header(
     reason = f"lacks {columns} {listed} in its header (line {stream.first_line})"
     if keys and len(missing) < len(table.columns):
         reason += f"; `{keys[0]}` is part of its key"
-    for place, name in enumerate(names, 1):
-        if table.column(name) is None and (meant := nearest(name, missing)):
-            reason += f"; did you mean `{meant}` by column {place}?"
-    return RefusedFileError("file", reason, remedy=_remedy(table, stream))
+    asked = [
+        f"Did you mean `{meant}` by column {place}?"
+        for place, name in enumerate(names, 1)
+        if table.column(name) is None and (meant := nearest(name, missing))
+    ]
+    about_lines = "" if asked else _about_lines(table, stream, names)
+    return RefusedFileError("file", reason, remedy=_remedy(table, stream, *asked, about_lines))
 
 
-def _remedy(table: Table, stream: Stream) -> str:
-    end = "Nothing of this file was loaded. Mend it and run again."
-    return " ".join(part for part in (describe_format(table, stream.head), end) if part)
+def _remedy(table: Table, stream: Stream, *hints: str) -> str:
+    parts = (*hints, describe_format(table, stream.head), WHAT_NOW)
+    return " ".join(part for part in parts if part)
+
+
+def _about_lines(table: Table, stream: Stream, names: Sequence[str]) -> str:
+    """Say that lines stand above the header, or that there is none; or nothing."""
+    end = line_end(stream.head)
+    records = cut_records(
+        *(stream.head[:_LOOKED_AT], end),
+        delimiter=stream.delimiter,
+        number=0,
+        line=stream.first_line,
+    )
+    for record in itertools.islice(records, 1, _LOOKED_LINES):
+        if set(table.primary_key).issubset(match_names(table, record.fields())):
+            return f"The header stands on line {record.line}: take away what is above it."
+    if len(names) == len(table.columns) and not any(map(table.column, names)):
+        return "Is the first line a row? It must name the columns."
+    return ""
 
 
 def format_of(head: bytes) -> str:
@@ -177,8 +201,9 @@ def describe_format(table: Table, head: bytes) -> str:
     """Say what a file looks like whose header is not the table's, and what takes it; or nothing."""
     if look := format_of(head):
         return look
-    if utf_16 := _utf_16(head):
-        return f"It looks like UTF-16: set `encoding: {utf_16}` {IN_CONTRACT}, or save it as UTF-8."
+    if wide := _wide_encoding(head):
+        name = wide[:6].upper()
+        return f"It looks like {name}: set `encoding: {wide}` {IN_CONTRACT}, or save it as UTF-8."
     if b"\0" in head:
         return "It looks like a binary file."
     line = head.splitlines()[0] if head else b""
@@ -193,8 +218,10 @@ def describe_format(table: Table, head: bytes) -> str:
     return _other_delimiter(table, line)
 
 
-def _utf_16(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _wide_encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(head) > 3 and head[1::2][:4].strip(b"\0") == b"":
         return "utf-16-le"

@@ -115,11 +115,23 @@ class Decoding:
                 self._check_mark(data)
             self._is_first, self._is_last = False, not data
             self._watch(data)
-            text = self._decoder.decode(data, final=not data)
-            self._rest = text.encode("utf-8", "surrogateescape")
+            self._rest = self._decoded(data).encode("utf-8", "surrogateescape")
         # as UTF-8 it may be longer
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return self._decoder.decode(data, final=not data)
+        except UnicodeError:
+            # one that is not about some bytes: a wide encoding that begins without its mark
+            raise RefusedFileError(
+                "file",
+                f"does not begin as {self._encoding} does, but its contract says "
+                f"`encoding: {self._encoding}`",
+                remedy=f"{NOTHING_LOADED} Set `encoding` {IN_CONTRACT} to what it is written in: "
+                "none for UTF-8, utf-16-le or utf-16-be without a byte order mark.",
+            ) from None
 
     def _watch(self, data: bytes) -> None:
         self._has_accents = self._has_accents or not data.isascii()
