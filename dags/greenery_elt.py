@@ -12,7 +12,7 @@ so a missed day needs no catch-up.
 tasks with their downstream, or trigger a new run.
 
 **Who hears** What fails is one message in Slack (connection `greenery_slack`), which is kept up to
-date until it is mended. Each published mart is an asset, so that other DAGs can run on audited data.
+date until it is mended. Published marts are assets: other DAGs can run on audited data.
 """
 
 import pendulum
