@@ -5,7 +5,6 @@ Their events come from the publication alone: not from the build, which nobody h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -46,12 +45,12 @@ def mart_assets(task_id: str) -> list[Asset]:
     return [mart_asset(mart) for mart in sorted(Lineage.read(manifest_path()).marts)]
 
 
-def describe_events(run_id: str, outlet_events: Mapping[Asset, Any]) -> None:
+def describe_events(run_id: str, outlet_events: Any) -> None:
     """Say in the event of each mart what the run's last publication did to it.
 
     Args:
         run_id: the run that has published.
-        outlet_events: the ``outlet_events`` of the task's context, which gets the ``extra``.
+        outlet_events: those of the context of the task; each takes an ``extra`` by its asset.
     """
     for published in _last_publication(run_id):
         extra = asdict(published)
