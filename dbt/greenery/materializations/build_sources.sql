@@ -49,6 +49,7 @@
             'snapshot': entry.get('snapshot'),
             'column': entry.get('column', model.config.meta.build.key),
             'through': entry.get('through'),
+            'through_key': entry.get('through_key'),
             'reads': entry.get('reads'),
             'since': row.since | int if row.since is not none else none,
             'changes_since': row.changes_since | int,

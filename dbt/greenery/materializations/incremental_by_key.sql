@@ -13,7 +13,8 @@
                   {model: m, column: c} or {snapshot: s, column: c}. The column (default: the key)
                   stands in the change_key of that source or model, or is the snapshot's
                   unique_key, and holds values of the key; or, with {through: m}, m has both columns:
-                  another model, or this one, if a row says which value it was made from.
+                  another model, or this one, if a row says which value it was made from. What the
+                  key is called there, if not as here, says {through_key: c}.
                   With {reads: key} no more is read of a model than its unique_key and change_key: a
                   change of other columns is no news.
       lies_by     a day: a whole build puts its rows side by side, as builds by day would have done,

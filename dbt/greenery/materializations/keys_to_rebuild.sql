@@ -1,7 +1,7 @@
 {#
     SQL of the keys to rebuild because of one source: those that its changed rows had before and have
     now, in the type of the model's key. With `through`, a relation that has both columns, from the
-    source's column to the model's key.
+    source's column to the model's key, which may have another name there, `through_key`.
 #}
 {% macro keys_to_rebuild(source, key, data_type) %}
     {%- set type = 'text' if source.through else data_type -%}
@@ -31,7 +31,7 @@
         {%- endif -%}
     {%- endset -%}
     {%- if source.through -%}
-        select {{ key }} as key
+        select {{ source.through_key or key }} as key
         from {{ this if source.through == model.name else ref(source.through) }}
         where {{ source.column }} in (select news.key from ({{ news }}) as news)
     {%- else -%}

@@ -220,7 +220,10 @@ def _keys_of_rows(
     if "through" not in entry:
         return rows
     return sql.SQL("select {} from {} where {} in ({})").format(
-        sql.Identifier(build["key"]), _relation(lineage, entry["through"]), column, rows
+        sql.Identifier(entry.get("through_key", build["key"])),
+        _relation(lineage, entry["through"]),
+        column,
+        rows,
     )
 
 

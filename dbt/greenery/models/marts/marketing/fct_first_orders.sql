@@ -64,7 +64,10 @@ final as (
         end as page_view_band,
 
         -- booleans
-        buyers.is_repeat_buyer
+        buyers.is_repeat_buyer,
+
+        -- dates
+        orders.ordered_date
 
     from buyers
     inner join orders on buyers.user_id = orders.user_id

@@ -13,7 +13,7 @@ sessions_by_product as (
         cast(sum(viewed_session_count) as bigint) as viewed_session_count,
         cast(sum(carted_session_count) as bigint) as carted_session_count,
         cast(sum(purchased_session_count) as bigint) as purchased_session_count
-    from {{ ref('int_daily_product_sessions') }}
+    from {{ ref('fct_daily_product_sessions') }}
     group by 1
 
 ),
