@@ -13,7 +13,7 @@ from elt.errors import EltError
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config" / "shop.yml"
 VARIABLE = "GREENERY_SHOP"
-_MAY_BE_LEFT_OUT = {"kpis"}
+_MAY_BE_LEFT_OUT = {"kpis", "report"}
 
 
 class ShopError(EltError):
@@ -22,13 +22,18 @@ class ShopError(EltError):
 
 @dataclass(frozen=True)
 class Shop:
-    """One shop. Paths are absolute; ``kpis`` is the mart that a run prints, if there is one."""
+    """One shop. Paths are absolute.
+
+    ``kpis`` is the mart that a run prints, ``report`` the folder of what the report asks, if there
+    is one.
+    """
 
     title: str
     dag_id: str
     dbt_project: Path
     contracts: Path
     kpis: str | None = None
+    report: Path | None = None
 
 
 def read_shop(file: Path) -> Shop:
@@ -59,6 +64,8 @@ def read_shop(file: Path) -> Shop:
             raise ShopError(f"{file}: `{key}` must be a text, and is {value!r}.")
     project = (file.parent.parent / settings["dbt_project"]).resolve()
     paths = {"dbt_project": project, "contracts": project / settings["contracts"]}
+    if settings.get("report"):
+        paths["report"] = (file.parent.parent / settings["report"]).resolve()
     return Shop(**{**settings, **paths})
 
 

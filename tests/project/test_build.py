@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
+from html import unescape
 from pathlib import Path
 
 from elt.airflow.load_tasks import load_table
 from elt.loading import raw_table
 from elt.loading.sources_yaml import declared_tables
+from elt.reporting.questions import EMPTY, read_questions
+from elt.reporting.write import write_report
+from elt.shop import SHOP
 from elt.transform.manifest import DBT
 from elt.warehouse.connection import transaction
 
@@ -86,6 +91,38 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
         "select count(*) from dev_me_marts_build.fct_daily_performance_by_product"
     )[0]
     assert days == 67
+    page, text = report_of(warehouse, tmp_path)
+    for answer in (
+        "A visit lasts 3 min 32 s on average",
+        "over 578 visits",
+        "361 of 578 visits: 62.5 %",
+        "99 of 124 buyers ordered again: 79.8 %",
+        "There are 30 products.",
+        "Of 578 visits that looked at a plant 361 ordered.",
+    ):
+        assert answer in text, answer
+    assert page.count("<article") == page.count('<article id="') + 7
+    assert page.count('class="question"') == len(read_questions(SHOP.report).questions)
+    people = warehouse.run(
+        "select first_name, last_name, email, phone_number from dev_me_marts_build.dim_users"
+    )
+    words = {*re.findall(r"[\w@.+-]+", text)}
+    assert len(people) == 130
+    assert not words & {email for _, _, email, _ in people}
+    assert not [name for row in people for name in (" ".join(row[:2]), row[3]) if name in text]
+
+
+def report_of(warehouse, folder: Path) -> tuple[str, str]:
+    """Return the report of what an analyst has built, as it is and as text."""
+    for (mart,) in warehouse.run(
+        "select tablename from pg_tables where schemaname = 'dev_me_marts_build'"
+    ):
+        warehouse.run(
+            f"create table marts.{mart} as select * from dev_me_marts_build.{mart};"
+            f"grant select on marts.{mart} to reader"
+        )
+    page = write_report(folder / "report").read_text()
+    return page, unescape(" ".join(re.sub(r"<[^>]*>", "", page).split()))
 
 
 def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_path):
@@ -97,6 +134,11 @@ def test_everything_builds_and_passes_on_a_shop_without_a_row(warehouse, tmp_pat
     kpis = warehouse.run("select metric, value from dev_me_marts_build.fct_kpis")
     assert ("repeat_rate", None) in kpis
     assert ("users", 0) in kpis
+    page, _ = report_of(warehouse, tmp_path)
+    # a kind of event, a step and a band are there without a row, too
+    assert page.count(EMPTY) >= 8
+    assert "can't be" not in unescape(page)
+    assert "could not be" not in page
     # and once more, by what changed: nothing. This analyst began before the changes had this column
     warehouse.run("alter table dev_me_ops.model_change drop column is_key_change")
     again = build(warehouse, tmp_path, "--select", "dim_promos")

@@ -174,6 +174,7 @@ def _on_the_local_warehouse(command: click.Command) -> click.Command:
         os.environ.setdefault("AIRFLOW_HOME", str(home.airflow))
         # where the runs of this checkout keep what they know of the dbt project
         os.environ.setdefault("GREENERY_DBT_TARGET", str(home.dbt_target))
+        os.environ.setdefault("GREENERY_REPORT", str(home.report))
         return do(**given)
 
     local = copy.copy(command)

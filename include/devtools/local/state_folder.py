@@ -46,6 +46,11 @@ class Home:
         return self.state / "landing"
 
     @property
+    def report(self) -> Path:
+        """Where the report of each publication goes; ``index.html`` in it is the newest."""
+        return self.state / "report"
+
+    @property
     def stage(self) -> Home:
         """The installation that scenarios break, apart from this one."""
         return Home(root=self.root, state=self.state / "scenario")

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -187,6 +188,25 @@ def forget(person_id: str) -> int:
         return FAILED
     print("\n".join(lines(forgotten)))
     return 0
+
+
+@greenery.command()
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="The folder. [default: $GREENERY_REPORT]"
+)
+@click.option("--open", "is_opened", is_flag=True, help="Open it in a browser.")
+def report(to: Path | None, is_opened: bool) -> None:
+    """Write the report, and say where it is."""
+    from elt.reporting.write import VARIABLE, folder_of_reports, write_report
+
+    folder = to or folder_of_reports()
+    if folder is None:
+        raise click.UsageError(f"Name its folder: --to, or the variable {VARIABLE}.")
+    _migrate()
+    page = write_report(folder.absolute())
+    print(page)
+    if is_opened:
+        click.launch(str(page))
 
 
 def _migrate() -> None:

@@ -51,7 +51,8 @@ end
 $$;
 
 -- The daily run logs in as greenery and must say "set role" before it can touch anything.
-grant loader, transformer, publisher to greenery with inherit false, set true;
+-- As reader it writes the report, which must see no more than people do.
+grant loader, transformer, publisher, reader to greenery with inherit false, set true;
 
 -- It says who keeps it waiting, and since when.
 do $$

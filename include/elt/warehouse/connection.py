@@ -33,7 +33,7 @@ LOCK_LIMIT = "-c lock_timeout=5min"
 _OF_KEYS = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoin": "off"}
 FEW_BY_KEYS = "; ".join(f"set local {name} = {value}" for name, value in _OF_KEYS.items())
 AS_USUAL = "; ".join(f"set local {name} to default" for name in _OF_KEYS)
-Role = Literal["loader", "transformer", "publisher"]
+Role = Literal["loader", "transformer", "publisher", "reader"]
 # whose schemas are whose: bootstrap.sql makes them, a migration makes untested
 SCHEMAS: dict[Role, tuple[str, ...]] = {
     "loader": ("raw", "ops"),

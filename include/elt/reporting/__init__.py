@@ -1,0 +1,1 @@
+"""The report: a static page after each publication, from marts and counts of ``ops`` alone."""

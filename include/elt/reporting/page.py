@@ -1,0 +1,193 @@
+"""The page: what was read, put into HTML that needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from elt.reporting import charts, numbers
+from elt.reporting.data_state import DataState
+from elt.reporting.numbers import NOTHING, Row
+from elt.reporting.questions import Answer, Figure, Questions
+
+TEMPLATES = Path(__file__).with_name("templates")
+# of a table in the page; its CSV has all of it
+MOST_ROWS = 100
+# what a cell shows of a text; all of it is its title
+LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a page says."""
+
+    title: str
+    written_at: datetime
+    questions: Questions
+    last_day: Any
+    figures: Sequence[Figure]
+    answers: Sequence[Answer]
+    state: DataState
+
+
+def render(
+    content: Content, drawn: Mapping[str, str], folder: str, former: Mapping[str, str]
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        drawn: the charts by the names of their questions, as SVG.
+        folder: where its CSV files are, seen from the page; empty or with a slash at its end.
+        former: pages of former publications, by what they are called, newest first.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        {"number": numbers.number, "instant": numbers.instant, "day": numbers.day}
+    )
+    environment.globals.update(
+        {
+            "cell": cell,
+            "delta": delta,
+            "brief": lambda unit, value: numbers.brief(unit or "", value),
+            "is_number": numbers.is_number,
+            "most_rows": MOST_ROWS,
+            "sort_value": sort_value,
+            "spark": lambda values: Markup(charts.sparkline(values)),
+        }
+    )
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        content=content,
+        drawn={name: Markup(svg) for name, svg in drawn.items()},
+        folder=folder,
+        former=former,
+        labels_of=lambda answer: {c: content.questions.label(c) for c in answer.columns},
+        parts=_parts(content.state),
+        state_labels=_LABELS,
+        script=Markup(script),
+        script_hash=digest,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    )
+
+
+def draw_charts(questions: Questions, answers: Sequence[Answer]) -> dict[str, str]:
+    """Return the chart of each question that has rows to draw, as SVG."""
+    drawn = {}
+    for answer in answers:
+        chart, labels = answer.question.chart, {c: questions.label(c) for c in answer.columns}
+        if chart and answer.rows:
+            svg = charts.draw(chart.kind, chart.x, chart.y, answer.rows, labels)
+            if svg:
+                drawn[answer.question.name] = svg
+    return drawn
+
+
+def cell(column: str, value: Any) -> Markup:
+    """Return the content of a table's cell; a long text is shortened and has its whole as title."""
+    text = numbers.shown(column, value)
+    if isinstance(value, str) and len(text) > LONGEST:
+        return Markup('<bdi title="{}">{}…</bdi>').format(text, text[: LONGEST - 1])
+    if isinstance(value, str):
+        return Markup("<bdi>{}</bdi>").format(text)
+    return Markup("{}").format(text)
+
+
+def sort_value(value: Any) -> str:
+    """Return by what a cell is sorted: a number as it is, a day as ISO writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime) or hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return str(value)
+
+
+def delta(now: Any, before: Any, unit: str | None) -> tuple[str, int]:
+    """Return how a value has changed, in words, and whether it rose (1), fell (-1) or neither (0).
+
+    A share changes by points, all else in percent of what it was.
+    """
+    if not numbers.is_number(now) or not numbers.is_number(before):
+        return NOTHING, 0
+    change = float(now) - float(before)
+    if unit == "rate":
+        text = f"{100 * change:+.1f} points"
+        return (text, (change > 0) - (change < 0)) if abs(change) >= 0.0005 else ("no change", 0)
+    if before == 0:
+        return ("no change", 0) if change == 0 else (f"{change:+,.10g}", 1 if change > 0 else -1)
+    part = change / abs(float(before))
+    if abs(part) < 0.0005:
+        return "no change", 0
+    return f"{100 * part:+,.1f} %", 1 if part > 0 else -1
+
+
+def csv_files(answers: Sequence[Answer]) -> dict[str, bytes]:
+    """Return the CSV of each question that has an answer, by file name."""
+    return {
+        f"{answer.question.name}.csv": numbers.as_csv(answer.columns, answer.rows)
+        for answer in answers
+        if answer.columns
+    }
+
+
+def _parts(state: DataState) -> list[tuple[str, Sequence[Row], str, bool]]:
+    """Return the tables of the state of the data: heading, rows, what to say without any, width."""
+    return [
+        ("What fails, and since when", state.failing, "Nothing fails.", False),
+        ("Rows in quarantine", state.quarantine, "No row waits in quarantine.", False),
+        ("Loads and freshness", state.loads, "Nothing was loaded yet.", True),
+        ("Marts", [vars(one) for one in state.marts], "Nothing is published yet.", True),
+        ("Time of each build, against its usual", state.tasks, "Nothing was built yet.", False),
+        ("Overrides and rollbacks", state.decisions, "Nobody had to decide anything.", False),
+    ]
+
+
+_LABELS = {
+    "age_seconds": "Age",
+    "column_name": "Column",
+    "compared_run_count": "Runs compared",
+    "data_as_of": "Data as of",
+    "decided_at": "At",
+    "decided_by": "By",
+    "deleted_count": "Deleted",
+    "ended_at": "Ended",
+    "failing_row_count": "Rows",
+    "inserted_count": "New",
+    "kind": "Kind",
+    "last_load_at": "Last load",
+    "last_run_at": "Last run",
+    "last_run_outcome": "How it ended",
+    "last_seconds": "Last",
+    "mart": "Mart",
+    "name": "Name",
+    "owner": "Owner",
+    "pinned": "Pinned",
+    "published_at": "Published",
+    "quarantined_count": "Quarantined",
+    "read_count": "Rows read",
+    "reason": "Reason",
+    "row_count": "Rows",
+    "run_count": "Runs",
+    "since_at": "Since",
+    "table_name": "Table",
+    "until_at": "Until",
+    "updated_count": "Changed",
+    "usual_gap_seconds": "Usually every",
+    "usual_row_count": "Usual rows",
+    "usual_seconds": "Usual",
+    "warnings": "Warnings",
+}

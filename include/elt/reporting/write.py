@@ -1,0 +1,152 @@
+"""Write the report into a folder: a page for each publication, and the newest at its top."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg2
+
+from elt.reporting import page
+from elt.reporting.data_state import read_state
+from elt.reporting.page import Content
+from elt.reporting.questions import ReportError, answer, figures, read_kpis, read_questions
+from elt.shop import SHOP, Shop
+from elt.transform.manifest import newest_manifest
+from elt.warehouse.connection import transaction
+
+# named by what runs the engine: the folder that reports are written to
+VARIABLE = "GREENERY_REPORT"
+KEPT = 30
+# of one query; what takes longer is left out and says so
+SECONDS = 30
+_FOLDER = re.compile(r"\d+")
+
+
+def folder_of_reports() -> Path | None:
+    """Return the folder that reports go to; None: nobody wants any."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).absolute() if named else None
+
+
+def write_report(
+    to: Path,
+    shop: Shop = SHOP,
+    *,
+    personal: frozenset[str] | None = None,
+    now: datetime | None = None,
+) -> Path:
+    """Read marts and the state of the data, and write the report. Return its page.
+
+    Args:
+        to: a folder; it is made if need be. ``index.html`` in it is the newest report.
+        personal: columns that no answer may have; by default those that dbt's project marks so.
+        now: when it is written, in UTC.
+
+    Raises:
+        ReportError: if it can't be written; the message says what to mend.
+        WarehouseUnreachableError: if the warehouse does not answer.
+    """
+    hidden = personal_columns() if personal is None else personal
+    content = read_content(shop, hidden, now or datetime.now(UTC))
+    drawn = page.draw_charts(content.questions, content.answers)
+    name = str(content.state.publication_id or 0)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        kept = _former(to, name)[: KEPT - 1]
+        former = {one: f"{one}/index.html" for one in kept}
+        files = {
+            "index.html": page.render(
+                content, drawn, "", {one: f"../{path}" for one, path in former.items()}
+            ).encode(),
+            **page.csv_files(content.answers),
+        }
+        _put(to, name, files)
+        newest = page.render(content, drawn, f"{name}/", former).encode()
+        _replace(to / "index.html", newest)
+        for one in _former(to, name)[KEPT - 1 :]:
+            shutil.rmtree(to / one, ignore_errors=True)
+    except OSError as error:
+        raise ReportError(
+            f"The report can't be written to {to}: {error.strerror}. "
+            f"{VARIABLE} names a folder that this process may write to."
+        ) from None
+    return to / "index.html"
+
+
+def read_content(shop: Shop, personal: frozenset[str], now: datetime) -> Content:
+    """Read all that a page says: the shop's part and the state of the data each in a transaction.
+
+    Raises:
+        ReportError: if the warehouse is older than this, or what the report asks can't be read.
+    """
+    questions = read_questions(shop.report)
+    try:
+        with transaction("reader") as cursor:
+            _read_only(cursor)
+            kpis = read_kpis(cursor, shop.kpis)
+            last_day, cards = figures(cursor, questions)
+            answers = answer(cursor, questions, kpis, personal)
+        with transaction("reader") as cursor:
+            _read_only(cursor)
+            state = read_state(cursor, now)
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedTable) as error:
+        raise ReportError(
+            f"The report can't be read from this warehouse: {error.diag.message_primary}. It was "
+            "prepared by an older version, or not at all: an administrator runs "
+            "include/elt/warehouse/bootstrap.sql in its database again, and then there is a run."
+        ) from None
+    return Content(shop.title, now, questions, last_day, cards, answers, state)
+
+
+def personal_columns() -> frozenset[str]:
+    """Return the names of all columns that the dbt project marks as personal data."""
+    manifest = newest_manifest()
+    if manifest is None:
+        return frozenset()
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    return frozenset(
+        column["name"]
+        for node in nodes
+        for column in (node.get("columns") or {}).values()
+        if {**column.get("meta", {}), **column.get("config", {}).get("meta", {})}.get("pii")
+    )
+
+
+def _read_only(cursor: psycopg2.extensions.cursor) -> None:
+    cursor.execute("set transaction isolation level repeatable read, read only")
+    cursor.execute("select set_config('statement_timeout', %s, true)", (f"{SECONDS}s",))
+
+
+def _former(to: Path, name: str) -> list[str]:
+    """Return the folders of other publications, newest first."""
+    others = (one.name for one in to.iterdir() if _FOLDER.fullmatch(one.name) and one.name != name)
+    return sorted(others, key=int, reverse=True)
+
+
+def _put(to: Path, name: str, files: dict[str, bytes]) -> None:
+    """Have a folder hold these files. Who looks meanwhile sees whole ones."""
+    if not (to / name).exists():
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=to))
+        try:
+            for file, content in files.items():
+                (new / file).write_bytes(content)
+            new.chmod(0o755)
+            new.rename(to / name)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        return
+    # the page last: what it leads to is there
+    for file in sorted(files, key=lambda one: one == "index.html"):
+        _replace(to / name / file, files[file])
+
+
+def _replace(file: Path, content: bytes) -> None:
+    new = file.with_name(f".{file.name}-{os.getpid()}")
+    new.write_bytes(content)
+    new.replace(file)
