@@ -31,7 +31,7 @@ class PublishedMart:
 
 
 def mart_asset(mart: str) -> Asset:
-    """Return the asset of a published mart, such as ``greenery_elt.marts.fct_orders``."""
+    """Return the asset of a published mart, such as ``<DAG>.marts.fct_orders``."""
     return Asset(name=f"{SHOP.dag_id}.marts.{mart}", group=SHOP.dag_id)
 
 
