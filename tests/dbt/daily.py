@@ -70,7 +70,7 @@ class DailyBuild:
         if isinstance(done.result, RunExecutionResult):
             failed = [result.message for result in done.result if result.status == "error"]
             assert not failed, failed
-        assert done.exception is None
+        assert done.exception is None, done.exception
         return done.result
 
     def parse_once(self) -> None:

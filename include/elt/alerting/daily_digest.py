@@ -22,6 +22,8 @@ from elt.transform.project import business_timezone
 from elt.warehouse.rows import one_value, rows_as
 
 MOST_WARNINGS = 20
+# a test that says itself what is odd may say several things
+SENTENCE_LIMIT = 800
 YELLOW = "#ecb22e"
 Kind = Literal["test", "source", "quarantine", "pin"]
 # what people can mend first
@@ -78,7 +80,7 @@ def build_digest(warned: Collection[Warned], day: date, more_url: str | None) ->
 
 def _warning_line(one: Warned) -> str:
     owner = f" ({line(one.owner.partition('@')[0], 80)})" if one.owner else ""
-    return f"• {line(one.sentence)}; since {instant(one.since)}{owner}"
+    return f"• {line(one.sentence, SENTENCE_LIMIT)}; since {instant(one.since)}{owner}"
 
 
 def _runs_ended_since(cursor: Cursor, start: datetime) -> list[str]:
@@ -154,7 +156,9 @@ def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) 
         if one.unique_id.startswith("source."):
             sentence = f"`{name_of(one.unique_id)}` is older than it should be"
         else:
-            sentence = failed_test(one.unique_id, nodes.get(one.unique_id), one.failures)
+            sentence = failed_test(
+                one.unique_id, nodes.get(one.unique_id), one.failures, one.sample
+            )
             sentence += excused(one.sample)
         found.append(Warned("test", sentence, one.since, one.owner))
     return found

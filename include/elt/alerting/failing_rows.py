@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MOST_ROWS = 5
 VALUE_LIMIT = 60
+# what a test itself says of a row, in the column `sentence`
+SENTENCE_LIMIT = 400
 # all samples of a task together
 SECONDS = 2
 # how many values of a column tell what its ids look like
@@ -122,7 +124,7 @@ def rows(
     }
     # what may not be shown is never fetched, so never in an error or a log either
     values = [
-        sql.SQL("left({}::text, 200)").format(sql.Identifier(name))
+        sql.SQL("left({}::text, {})").format(sql.Identifier(name), sql.Literal(SENTENCE_LIMIT))
         if name in shown
         else sql.Literal(HIDDEN)
         for name in types
@@ -138,7 +140,14 @@ def rows(
         )
     )
     masked = [
-        [_value(value, kinds.get(name)) for name, value in zip(types, row, strict=True)]
+        [
+            _value(
+                value,
+                kinds.get(name),
+                SENTENCE_LIMIT if name == "sentence" and name in said else VALUE_LIMIT,
+            )
+            for name, value in zip(types, row, strict=True)
+        ]
         for row in cursor
     ]
     return {"columns": list(types), "rows": masked}
@@ -248,8 +257,8 @@ def _with_key(
     )
 
 
-def _value(value: str | None, kind: Kind | None) -> str:
+def _value(value: str | None, kind: Kind | None, limit: int) -> str:
     if value is None or value == HIDDEN:
         return value or ""
     text = " ".join(plain(value).split())
-    return shorten(shown_values.shown(text, kind) if kind else text, VALUE_LIMIT)
+    return shorten(shown_values.shown(text, kind) if kind else text, limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from elt.warehouse.time_limit import VARIABLE, is_out_of_time, ran_for, task_lim
 log = logging.getLogger(__name__)
 
 MOST_SAMPLES = 10
+_EXPLAINS = re.compile(r"\b(excuse|as sentence)\b")
 # to write down what failed, and why the task did
 RESULTS_SECONDS = 2
 FAILURE_SECONDS = 1.5
@@ -128,8 +130,8 @@ def _complete(results: list[NodeResult], target: Path) -> list[NodeResult]:
     nodes = _nodes(target / "manifest.json")
     known = [r for r in results if r.kind == "test" and r.compiled_sql and r.unique_id in nodes]
     failed = [r for r in known if r.status == "fail"]
-    # of a warning only why it is no more than that
-    failed += [r for r in known if r.status == "warn" and "excuse" in (r.compiled_sql or "")]
+    # of a warning only why it is no more than that, and what a test says by itself
+    failed += [r for r in known if r.status == "warn" and _EXPLAINS.search(r.compiled_sql or "")]
     tests = [(nodes[r.unique_id], r.compiled_sql or "") for r in failed[:MOST_SAMPLES]]
     samples = failing_rows.take(tests, nodes) if tests else {}
     broken = next((r for r in results if r.status == "error" and r.unique_id in nodes), None)
@@ -178,6 +180,7 @@ def reason_to_give_up(results: list[NodeResult], manifest: Path) -> str | None:
             result.status,
             result.failures,
             result.message,
+            result.sample,
         )
         + phrases.such_as(result.sample)
         + phrases.excused(result.sample, are_more=True)

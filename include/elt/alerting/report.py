@@ -144,6 +144,7 @@ def _recorded(run: RunContext, facts: Facts, lineage: Lineage | None) -> list[Fa
             result.status,
             result.failures,
             result.message,
+            result.sample,
         )
         found.append(
             Failure(
@@ -218,11 +219,12 @@ def _overridden_tests(facts: Facts, lineage: Lineage) -> list[Failure]:
         if node is None or not would_fail(node, one.failures):
             continue
         task, result = tasks[one.unique_id]
+        said = phrases.failed_test(one.unique_id, node, one.failures, result.sample)
         found.append(
             Failure(
                 "test",
                 one.unique_id,
-                f"{phrases.failed_test(one.unique_id, node, one.failures)}; {one.description}",
+                f"{said}; {one.description}",
                 task,
                 unique_id=one.unique_id,
                 owner=result.owner or phrases.owner_of(one.unique_id, lineage.nodes),

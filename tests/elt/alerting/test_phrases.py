@@ -195,3 +195,32 @@ def test_rows_without_a_parent_say_what_excuses_them():
     assert phrases.excused(sample) == f"; as to the parent, {said}"
     assert phrases.excused(sample, are_more=True) == f"; as to the parent, besides, {said}"
     assert phrases.excused(None) == phrases.such_as(None) == ""
+
+
+ODD = {
+    "columns": ["state", "sentence", "is_error"],
+    "rows": [["Ohio", "Orders on Tuesday: 1", "true"], ["•••", "Visits on Tuesday: 31", "false"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("failures", "sentence"),
+    [
+        pytest.param(1, "`state` Ohio: Orders on Tuesday: 1", id="one error, and a warning"),
+        pytest.param(
+            -2, "`state` Ohio: Orders on Tuesday: 1; Visits on Tuesday: 31", id="two warnings"
+        ),
+        pytest.param(
+            -1234,
+            "`state` Ohio: Orders on Tuesday: 1; Visits on Tuesday: 31; and 1,232 more",
+            id="more than are shown",
+        ),
+    ],
+)
+def test_a_test_that_says_itself_what_is_odd_is_told_by_its_own_words(failures, sentence):
+    node = generic("usual_volume", None, description="Orders are as usual.")
+    assert phrases.failed_test("test.greenery.x", node, failures, ODD) == sentence
+    assert phrases.describe_node("test.greenery.x", node, "fail", failures, None, ODD) == sentence
+    assert phrases.such_as(ODD) == ""
+    told = phrases.failed_test("test.greenery.x", node, failures, {**ODD, "rows": []})
+    assert told.startswith("Orders are as usual (`fct_orders`): ")

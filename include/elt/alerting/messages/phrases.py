@@ -17,6 +17,9 @@ WITHOUT_A_WORD = "ended without a word: killed, or out of memory? Its log may te
 Node = Mapping[str, Any]
 Noun = tuple[str, str]
 
+# columns of failing rows: what a test says of one for people, and how much that weighs
+SENTENCE, IS_ERROR = "sentence", "is_error"
+
 # what a test counts, where that is not rows
 NOUNS: dict[str | None, Noun] = {
     "unique": ("value more than once", "values more than once"),
@@ -85,19 +88,54 @@ def owner_of(unique_id: str, nodes: Mapping[str, Node]) -> str | None:
     return None
 
 
-def failed_test(unique_id: str, node: Node | None, failures: int | None) -> str:
-    """Return a failed data test as a sentence with its number of rows.
+def failed_test(
+    unique_id: str,
+    node: Node | None,
+    failures: int | None,
+    sample: Mapping[str, Any] | None = None,
+) -> str:
+    """Return a failed data test as a sentence with its number of rows, or as it says itself.
 
     Some tests count rows that may only warn below zero; the number is told without its sign.
+
+    Args:
+        sample: failing rows; of a test whose rows have a ``sentence``, these are what is said.
     """
     number = None if failures is None else abs(failures)
+    if said := _sentences(sample, number):
+        return said
     rule, noun = _rule(unique_id, node or {})
     return rule if number is None else f"{rule}: {count(number, *noun)}"
+
+
+def _sentences(sample: Mapping[str, Any] | None, number: int | None) -> str:
+    """Return what the failing rows of a test say themselves, as one sentence, or nothing.
+
+    Args:
+        number: how many rows count; what comes after them is of less weight.
+    """
+    columns = (sample or {}).get("columns") or []
+    if SENTENCE not in columns:
+        return ""
+    told = []
+    for row in (sample or {})["rows"][:number]:
+        said = dict(zip(columns, row, strict=True))
+        sentence = said.pop(SENTENCE)
+        of = ", ".join(
+            f"`{name}` {value or 'null'}"
+            for name, value in said.items()
+            if name != IS_ERROR and value != HIDDEN
+        )
+        told.append(f"{of}: {sentence}" if of else sentence)
+    rest = (number or 0) - len(told)
+    return "; ".join([*told, *([f"and {rest:,} more"] if told and rest > 0 else [])])
 
 
 def such_as(sample: Mapping[str, Any] | None) -> str:
     """Return what may be shown of the first failing row, as the end of a sentence, or nothing."""
     sample = sample or {}
+    if SENTENCE in (sample.get("columns") or []):
+        return ""
     for row in sample.get("rows") or []:
         pairs = zip(sample["columns"], row, strict=True)
         cells = [f"{name} {value}" for name, value in pairs if value not in ("", HIDDEN)]
@@ -118,7 +156,12 @@ def excused(sample: Mapping[str, Any] | None, *, are_more: bool = False) -> str:
 
 
 def describe_node(
-    unique_id: str, node: Node | None, status: str, failures: int | None, message: str | None
+    unique_id: str,
+    node: Node | None,
+    status: str,
+    failures: int | None,
+    message: str | None,
+    sample: Mapping[str, Any] | None = None,
 ) -> str:
     """Return a failed node of any kind as a sentence.
 
@@ -128,10 +171,11 @@ def describe_node(
         status: dbt's word for how it went, such as ``error``.
         failures: how many rows a test counted.
         message: what dbt or the server said; it must be safe already.
+        sample: failing rows of a test, masked.
     """
     kind, reason = kind_of(unique_id), _reason(message)
     if kind == "test" and status == "fail":
-        return failed_test(unique_id, node, failures)
+        return failed_test(unique_id, node, failures, sample)
     if kind == "test":
         rule, _ = _rule(unique_id, node or {})
         return f"Could not test that {rule[0].lower() + rule[1:]}: {reason}"

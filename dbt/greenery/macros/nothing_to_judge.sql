@@ -1,0 +1,4 @@
+{# The SQL of a test of usual numbers that has no whole day to judge yet: no row. #}
+{% macro nothing_to_judge() -%}
+    select cast(null as text) as sentence, false as is_error where false
+{%- endmacro %}
