@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -11,18 +10,8 @@ from elt.loading.contract import Table
 from elt.loading.files.header import Header, nearest
 from elt.loading.load_log import LoadResult
 from elt.shop import SHOP
-from elt.warehouse.rows import one_row
 
 logger = logging.getLogger(__name__)
-RECENT_DROPS, ENOUGH_DROPS = 10, 5
-# of the median of the recent ones
-SMALL_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class _Recent:
-    loads: int
-    median: int | None
 
 
 def warn(
@@ -104,28 +93,3 @@ def warn_of_file(cursor: Cursor, table: Table, result: LoadResult, header: Heade
         )
     if table.load == "delta" and not result.rows_read:
         note("empty_drop", f"{path} {result.load_id}", f"{path} holds no rows for {raw}.")
-    elif usual := _usual_rows(cursor, table, result):
-        note(
-            "small_drop",
-            f"{path} {result.load_id}",
-            f"{path} has {result.rows_read:,} rows, far below the usual {usual:,} of {raw}. Is it "
-            "whole?",
-        )
-
-
-def _usual_rows(cursor: Cursor, table: Table, result: LoadResult) -> int:
-    """Return how many rows a drop usually has, or 0 if this one is not far below that."""
-    if table.load != "delta":
-        return 0
-    cursor.execute(
-        "select count(*) as loads, "
-        "percentile_disc(0.5) within group (order by rows_read) as median from ("
-        "select rows_read from ops.load "
-        "where table_name = %s and status = 'loaded' and cause = 'delivery' "
-        "order by load_id desc limit %s) as recent",
-        [table.name, RECENT_DROPS],
-    )
-    recent = one_row(cursor, _Recent)
-    if recent.median is None or recent.loads < ENOUGH_DROPS:
-        return 0
-    return recent.median if result.rows_read < recent.median * SMALL_SHARE else 0

@@ -170,10 +170,10 @@ def test_a_column_is_told_as_long_as_it_is_amiss(shop, slack):
 
 
 def test_what_a_load_noticed_is_told_by_the_next_digest_and_by_no_later_one(shop, warehouse, slack):
-    shop.noticed("small_drop", "x.csv 7", "x.csv has 2 rows, far below.", TODAY)
+    shop.noticed("empty_drop", "x.csv 7", "x.csv holds no rows.", TODAY)
     shop.ran("1", TODAY, {})
     tell()
-    assert "far below" in shown(slack)
+    assert "holds no rows" in shown(slack)
     warehouse.run("update ops.notification set created_at = %s", (NOW,))
     shop.ran("2", TODAY + DAY, {})
     tell(NOW + DAY)
@@ -269,3 +269,12 @@ def test_a_warning_of_missing_parents_says_what_excuses_them(shop, slack):
     tell()
     (message,) = slack.messages
     assert "3 rows; as to the parent, of 3 it is deleted" in json.dumps(message)
+
+
+def test_an_odd_day_is_told_by_the_sentence_of_its_test_however_long(shop, slack):
+    shop.ran("run 1", TODAY, {NOT_NULL: ("warn", -4)})
+    one = "Orders on Tuesday 9 February: 31, usually 58 to 74 (the last Tuesdays: 61, 66, 70, 64)"
+    sample = {"columns": ["sentence", "is_error"], "rows": [[one, "false"]] * 4}
+    shop.warehouse.run("update ops.node_result set sample = %s", (json.dumps(sample),))
+    tell()
+    assert f"{one}; {one}; {one}; {one}; since 22 Nov 2026" in shown(slack)
