@@ -85,7 +85,7 @@ def pattern_of(table: Table, column: Column) -> str | None:
 def expected(table: Table, column: Column) -> str:
     """Return what a value of the column should look like, as the end of a sentence, or nothing."""
     if column.data_type in _FRACTIONS:
-        return "; NaN and infinity count as none"
+        return "; expected 1234.50 (NaN and infinity count as none)"
     if column.data_type == "time":
         return "; expected 01:15:00"
     if column.data_type not in INSTANTS:

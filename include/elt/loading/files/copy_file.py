@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -10,9 +12,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import erasure, staging_table, value_formats
 from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError
-from elt.loading.files import copy_in_chunks, repeated_header
+from elt.loading.errors import FileInMotionError, RefusedFileError
+from elt.loading.files import copy_in_chunks, repeated_header, swallowed_rows
 from elt.loading.files.copy_in_chunks import count_all_rows, find_records
+from elt.loading.files.csv_records import Record, read_records
 from elt.loading.files.header import Header, read_header
 from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.stream import open_stream
@@ -34,7 +37,7 @@ class Filled:
     """What a file brought. ``is_direct``: the rows are in the raw table already, with its key.
 
     Else they wait in ``staging``, which has the key. ``rows_read`` = ``rows`` there + quarantined +
-    erased.
+    erased. ``swallowed`` says of values that may be rows, or nothing.
     """
 
     staging: StagingTable
@@ -44,6 +47,7 @@ class Filled:
     rows: int
     quarantined: int
     is_direct: bool
+    swallowed: str = ""
 
 
 def fill(
@@ -92,6 +96,7 @@ def fill(
             if is_direct:
                 value_formats.drop_checks(cursor, table, staging.name)
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
+            line_ends = stream.line_ends
             forgotten = 0 if is_direct else erasure.drop_erased(staging, tombstones)
             refusal = staging.add_key()
             repeated_header.refuse_hidden(staging, header.names)
@@ -103,7 +108,7 @@ def fill(
             raise outcome.refused
         is_direct = False
         with open_stream(landing, file, table) as stream:
-            staging, rows_read = copy_in_chunks.copy_good_rows(
+            staging, rows_read, line_ends = copy_in_chunks.copy_good_rows(
                 *(cursor, table, header.names, stream, quarantine),
                 is_careful=kind == "form",
                 latest=latest,
@@ -121,7 +126,18 @@ def fill(
         _quarantine_key_conflicts(staging, landing, file, quarantine, rows_read, refusal)
     rows = rows_read - quarantine.rows - forgotten
     header = replace(header, seems_utf_8=seems_utf_8)
-    return Filled(staging, header, sha256, rows_read, rows, quarantine.rows, is_direct)
+    swallowed = ""
+    # one for the header and one for each row: all the others stand inside of values
+    if line_ends > rows_read + 1:
+        records = partial(read_again, landing, file, table)
+        swallowed = swallowed_rows.describe(staging, header.names, file.path, records)
+    return Filled(staging, header, sha256, rows_read, rows, quarantine.rows, is_direct, swallowed)
+
+
+def read_again(landing: Landing, file: SourceFile, table: Table) -> Iterator[Record]:
+    """Yield the records of a file for a message, which does without if the file is another now."""
+    with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
+        yield from read_records(stream, stream.delimiter, first_line=stream.first_line)
 
 
 def _count_rows(landing: Landing, file: SourceFile, table: Table) -> int:

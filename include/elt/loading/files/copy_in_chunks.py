@@ -154,8 +154,10 @@ def copy_good_rows(
     is_careful: bool = False,
     latest: datetime | None = None,
     count_rows: Callable[[], int] | None = None,
-) -> tuple[StagingTable, int]:
-    """Fill a temporary staging table with the good rows of a file; return it and the rows read.
+) -> tuple[StagingTable, int, int]:
+    """Fill a temporary staging table with the good rows of a file.
+
+    Return it, the rows read, and the line ends among and inside of them and the header.
 
     Args:
         cursor: of the load's own transaction.
@@ -177,8 +179,9 @@ def copy_good_rows(
     pieces = _Pieces(staging, names)
     if is_careful:
         pieces.look_at_all()
-    number, total = 1, 0
+    number, total, after = 1, 0, 0
     for chunk in read_chunks(stream):
+        after = chunk.line + chunk.data.count(chunk.end[-1:])
         is_clean = chunk.cuts is None and not headers.may_be_in(chunk.data)
         rows = pieces.copy(chunk) if is_clean else None
         if rows is not None:
@@ -188,7 +191,7 @@ def copy_good_rows(
         uncut = chunk.records(number)
         while records := list(islice(uncut, PART_RECORDS)):
             if quarantine.first_row and table.on_bad_row == "stop":
-                return staging, number - 1
+                return staging, number - 1, 0
             if quarantine.first_row and count_rows:
                 total = total or count_rows()
                 quarantine.check_share(total, is_counted=False)
@@ -200,7 +203,7 @@ def copy_good_rows(
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
             number += len(records)
         _count_on_from(cursor, number)
-    return staging, number - 1
+    return staging, number - 1, after - stream.first_line
 
 
 class _Pieces:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,18 +13,18 @@ from elt.loading import load_log, load_warnings, merge, raw_table, staging_table
 from elt.loading.contract import Table
 from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
 from elt.loading.files import load_order
-from elt.loading.files.copy_file import Filled, fill
-from elt.loading.files.csv_records import Record, read_records
+from elt.loading.files.copy_file import Filled, fill, read_again
 from elt.loading.files.error_message import explain
 from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.load_order import LateFile, LoadOrder
-from elt.loading.files.stream import hash_file, open_stream
+from elt.loading.files.stream import hash_file
 from elt.loading.load_context import Clock, Deadline, Loader
 from elt.loading.load_log import Known, LoadResult
 from elt.loading.merge import Counts
 from elt.loading.quarantine import store
 
 logger = logging.getLogger(__name__)
+SWALLOWED = "swallowed_rows"
 # what the server says about the data of a file, and no retry changes
 _ABOUT_THE_DATA = (
     psycopg2.DataError,
@@ -79,7 +78,7 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
             "%s is still being written (or was just taken away): left for the next run.", file.path
         )
         return LoadResult(table.name, file.path, "left")
-    message = explain(refused, table, file.path, lambda: _records(loader.landing, file, table))
+    message = explain(refused, table, file.path, lambda: read_again(loader.landing, file, table))
     with loader.transaction() as cursor:
         load_log.record_failure(
             cursor,
@@ -191,6 +190,9 @@ def _load(
             if not filled.is_direct and not place.is_outdated:
                 store.supersede_keys(filled.staging, load_id, but_of=place.kept)
             load_warnings.warn_of_file(cursor, table, result, filled.header)
+            if filled.swallowed:
+                detail = f"{file.path} {sha256[:12]}"
+                load_warnings.warn(cursor, table.name, SWALLOWED, detail, filled.swallowed, load_id)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
             raise FileInMotionError
@@ -258,9 +260,3 @@ def _has_moved(landing: Landing, file: SourceFile) -> bool:
         return True
     except (PermissionError, RefusedFileError):  # that is why it was refused
         return False
-
-
-def _records(landing: Landing, file: SourceFile, table: Table) -> Iterator[Record]:
-    # a message does without the line if the file has just become another one
-    with contextlib.suppress(FileInMotionError), open_stream(landing, file, table) as stream:
-        yield from read_records(stream, stream.delimiter, first_line=stream.first_line)

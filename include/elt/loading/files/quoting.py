@@ -223,6 +223,11 @@ class RecordLength:
         self._bytes = 0
         self._lines = 0
 
+    @property
+    def line(self) -> int:
+        """The line on which what comes next stands."""
+        return self._line + self._lines
+
     def check(self, data: bytes, *, was_open: bool, is_open: bool) -> None:
         """Take the next bytes; quotes are open before and after them or not.
 

@@ -222,6 +222,11 @@ class Stream:
         """Whether another encoding was to be read, and all was UTF-8; ask when all was read."""
         return isinstance(self._source, Decoding) and self._source.seems_utf_8
 
+    @property
+    def line_ends(self) -> int:
+        """How many line ends were read, inside quotes too; 0 of what is not checked."""
+        return self._length.line - self.first_line if self._length else 0
+
     def sha256(self) -> str:
         """Return the hash of the bytes as they are stored; call it when all were read."""
         return self._hashing.hexdigest()
