@@ -13,7 +13,7 @@ RUN uv pip install --no-cache --requirement /tmp/requirements/requirements.txt a
 # a new volume takes over the owner of the folder that it is mounted on
 USER root
 RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt/airflow/logs \
-        /opt/greenery /opt/greenery/cosmos /opt/greenery/tmp
+        /opt/greenery /opt/greenery/cosmos /opt/greenery/report /opt/greenery/tmp
 COPY include/elt/docker/greenery /usr/local/bin/greenery
 USER airflow
 

@@ -8,13 +8,13 @@ LOCAL := $(BIN)/python -m devtools.local
 # stands on its command line, and a shell what stands in a recipe. No recipe names a variable of the user's.
 $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(eval override $(name) := $$(value $(name)))))
 export AGAINST ARGS BY CONFIRM_SHRUNK DAY DAYS END FROM KEY LOGIN MODEL NAME PICTURES PYTHON REASON SAMPLE SLACK
-export SOURCE TABLE TEST TO UNTIL USER_ID WORKERS YES
+export OPEN SOURCE TABLE TEST TO UNTIL USER_ID WORKERS YES
 export GREENERY_DATA ?= ../shared/greenery
 # becomes `python -m …` with the words of ARGS after the others
 WITH_ARGS := $(BIN)/python -m devtools.local.with_args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -63,6 +63,9 @@ override: $(SET_UP) ## let a failing test through: TEST=name REASON="..." DAYS=7
 
 rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=name KEY=value; YES=1 does not ask
 	@$(LOCAL) rebuild
+
+report: $(SET_UP) ## write the report of what is published: OPEN=1 opens it in a browser, TO=folder
+	@$(LOCAL) report
 
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(WITH_ARGS) devtools.demo

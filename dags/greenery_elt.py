@@ -3,7 +3,7 @@
 
 **What** Loads the shop's landing files, or its database, into `raw`, builds and tests the dbt
 project, and publishes `marts` when everything passed. Readers see the last good publication all
-along.
+along. At its end it writes the report.
 
 **When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
 so a missed day needs no catch-up.
@@ -29,6 +29,7 @@ from elt.airflow.run_tasks import (
     freeze_horizon,
     load_tasks,
     publish_marts,
+    write_report,
 )
 from elt.shop import SHOP
 
@@ -67,8 +68,9 @@ def greenery_elt():
     build = dbt_task_group(SHOP.dag_id, "build")
     publish = publish_marts.override(outlets=mart_assets("publish_marts"))()
     end = end_run().as_teardown()
+    report = write_report().as_teardown()  # it tells of failed runs too, and never makes one
 
-    chain(begin, loads, freeze_horizon(), [build, freshness], publish, end)
+    chain(begin, loads, freeze_horizon(), [build, freshness], publish, end, report)
     # Once a task has failed, publish is done for while others are still at work. The lease may be
     # given back only when nothing is at work any more.
     [*loads, freshness, *build] >> end

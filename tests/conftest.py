@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     home = tempfile.mkdtemp(prefix="greenery-tests-")
     os.environ["AIRFLOW_HOME"] = home
+    # it has tests of its own, and takes seconds of each run
+    os.environ["GREENERY_REPORT"] = ""
     # nobody's real channel
     os.environ.pop("AIRFLOW_CONN_GREENERY_SLACK", None)
     os.environ["AIRFLOW__COSMOS__CACHE_DIR"] = str(Path(home, "cosmos"))

@@ -1,10 +1,10 @@
 select
-    date_day,
-    sum(page_view_count) as page_view_count,
-    coalesce(max(orders.order_count), 0) as order_count,
-    sum(unit_count) as unit_count,
-    sum(revenue_usd) as revenue_usd
-from marts.fct_daily_performance_by_product
-left join (select date_day, order_count from marts.fct_daily_orders) as orders using (date_day)
-group by date_day
-order by date_day
+    metric_date as date_day,
+    coalesce(max(value) filter (where metric = 'page_views'), 0)::bigint as page_view_count,
+    coalesce(max(value) filter (where metric = 'orders'), 0)::bigint as order_count,
+    coalesce(max(value) filter (where metric = 'units'), 0)::bigint as unit_count,
+    coalesce(max(numerator) filter (where metric = 'revenue'), 0) as revenue_usd
+from marts.fct_metric_daily
+where dimension = 'all' and metric in ('page_views', 'orders', 'units', 'revenue')
+group by 1
+order by 1

@@ -131,8 +131,17 @@ def test_nothing_is_built_before_everything_is_loaded(dag, lineage):
 
 def test_publish_waits_for_every_other_task_and_the_end_for_publish(dag):
     everything = {task.task_id for task in dag.tasks}
-    assert upstream(dag, "publish_marts") == everything - {"publish_marts", "end_run"}
-    assert upstream(dag, "end_run") == everything - {"end_run"}
+    after = {"publish_marts", "end_run", "write_report"}
+    assert upstream(dag, "publish_marts") == everything - after
+    assert upstream(dag, "end_run") == everything - (after - {"publish_marts"})
+    assert upstream(dag, "write_report") == everything - {"write_report"}
+
+
+def test_the_report_is_nothing_to_the_state_of_the_run(dag):
+    report = dag.get_task("write_report")
+    assert report.is_teardown
+    assert not report.on_failure_fail_dagrun
+    assert report.downstream_task_ids == set()
 
 
 def test_the_lease_is_given_back_only_when_no_task_is_at_work_any_more(dag):

@@ -35,6 +35,9 @@ def test_a_newcomer_gets_numbers_and_bad_data_rings_the_alarm(checkout, tmp_path
     assert "✓ build.fct_orders" in good.stdout
     assert "repeat_rate" in good.stdout
     assert "make psql" in good.stdout
+    page = checkout / ".local/report/index.html"
+    assert f"The report: {page} " in good.stdout.splitlines()[-1]
+    assert 'class="trust green"' in page.read_text()
     shown = marts(checkout)
     assert float(shown["users"]) > 100
 

@@ -21,7 +21,9 @@ from tests.support import hostile
 from tests.support.warehouse import Warehouse, fresh_warehouse, make_template
 
 ROOT = Path(__file__).parents[2]
-OF_THE_TEST_SESSION = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONN_GREENERY_WAR", "GREENERY_DBT")
+OF_THE_TEST_SESSION = (
+    *("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONN_GREENERY_WAR", "GREENERY_DBT", "GREENERY_REPORT"),
+)
 PARTS = ("config", "dags", "dbt", "include", "tests", "pyproject.toml", "Makefile")
 
 # models, as patterns: the marts that readers ask (tests/support/readers.py), an order's lines, and

@@ -44,6 +44,7 @@ def up(home: Home, source: str | None, to_slack: str | None) -> None:
             return
         start(home, server, source)
     print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
+    print(f"The report, after each run: {home.report / 'index.html'}")
     if page:
         print(f"Slack: http://{page} (the fake one)")
 

@@ -56,12 +56,14 @@ def end_of_run(
         publication = cursor.fetchone()
     if state == "success" and publication:
         _success(cursor, publication, seconds)
+        _report(home)
         return True
     if state == "success":
         cursor.execute(
             "select max(reason) from marts.data_status where last_run_id = %s", (run_id,)
         )
         print(f"\nThe run was good ({seconds:.1f} s). {cursor.fetchone()[0]}")
+        _report(home)
         return True
     _failure(cursor, home, run_id, seconds, page)
     return False
@@ -89,6 +91,12 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
             "  make up              Airflow's UI, with this run in it\n"
             f'  make dbt ARGS="build -s {mart}"   build into your own schemas'
         )
+
+
+def _report(home: Home) -> None:
+    page = home.report / "index.html"
+    if page.exists():
+        print(f"\nThe report: {page}   (`make report OPEN=1` opens it)")
 
 
 def _kpis(cursor: Cursor) -> None:
@@ -162,6 +170,7 @@ def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str 
             where = f" in {channel}" if channel else ""
             where += f", see http://{page}" if page else ""
             print(f"\nSlack was told{where}.")
+    _report(home)
     print(
         f"\nLogs: {home.logs}/dag_id={SHOP.dag_id}/run_id={run_id}\n"
         "Mend the cause and `make run` again. `make up` shows the run in Airflow's UI."

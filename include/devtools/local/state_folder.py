@@ -169,6 +169,8 @@ def environment(home: Home, server: Server, source: str) -> dict[str, str]:
         "AIRFLOW_CONN_GREENERY_SOURCE": source_connection(source),
         "DO_NOT_TRACK": "1",
         "GREENERY_DBT_TARGET": str(home.dbt_target),
+        # empty: none is wanted
+        "GREENERY_REPORT": os.environ.get("GREENERY_REPORT", str(home.report)),
         # tasks talk to Airflow's API on loopback, whatever proxy leads to the world
         **{name: _without_proxy(os.environ.get(name)) for name in ("NO_PROXY", "no_proxy")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -11,13 +11,14 @@ OPTIONS: dict[str, dict[str, str]] = {
     "up": {"SOURCE": "--source", "SLACK": "--slack"},
     "scenario": {"PICTURES": "--pictures"},
     "replay-quarantine": {"TABLE": "--table"},
+    "report": {"TO": "--to"},
     "rollback": WHY,
     "release": WHY,
     "override": {"TEST": "--test", "UNTIL": "--until", "DAYS": "--days", **WHY},
     "rebuild": {"DAY": "--day", "MODEL": "--model", "KEY": "--key", **WHY},
 }
 # set to anything at all
-FLAGS = {"override": {"END": "--end"}, "rebuild": {"YES": "--yes"}}
+FLAGS = {"override": {"END": "--end"}, "report": {"OPEN": "--open"}, "rebuild": {"YES": "--yes"}}
 LISTS = {"run": {"CONFIRM_SHRUNK": "--confirm-shrunk"}}
 # after `--`: a value that begins with a dash is one, too
 ARGUMENTS = {"forget": "USER_ID", "scenario": "NAME"}

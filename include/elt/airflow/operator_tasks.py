@@ -12,6 +12,7 @@ from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.run_tasks import final
 from elt.publishing import rollback
 from elt.publishing.rollback import roll_back
+from elt.reporting.write import refresh_report
 from elt.transform import overrides, rebuild
 from elt.transform.lineage import Lineage
 from elt.warehouse.connection import transaction
@@ -31,7 +32,9 @@ def roll_back_marts() -> str:
             "Nothing was done: set the parameter `confirm`. Marts will then show the publication "
             "before the last one, and nothing is published until the DAG `release` is triggered."
         )
-    return roll_back(_by(), params["reason"])
+    outcome = roll_back(_by(), params["reason"])
+    refresh_report()
+    return outcome
 
 
 @task
@@ -40,6 +43,7 @@ def release_marts() -> str:
     """Let the next run publish again."""
     migrate()
     outcome = rollback.release(_by())
+    refresh_report()
     log.info("%s", outcome)
     return outcome
 

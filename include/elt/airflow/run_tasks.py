@@ -9,14 +9,18 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import XComArg, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from elt.airflow import alerts
 from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
 from elt.airflow.assets import describe_events
 from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.load_tasks import check_source, load_table
-from elt.alerting.record_results import record_task_failure
+from elt.alerting.record_results import describe_error, record_task_failure
 from elt.errors import FinalError
 from elt.loading.load_log import last_load_id
 from elt.loading.quarantine import replay
@@ -191,6 +195,26 @@ def end_run() -> None:
         return
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)
+
+
+@task
+def write_report() -> str:
+    """Write the report of what readers see now, and return where it is.
+
+    What goes wrong with it is no failure of the run: the task is skipped, and its log says why.
+    """
+    # its charts take a second to import, which no other task is to wait for
+    from elt.reporting import write
+
+    folder = write.folder_of_reports()
+    if folder is None:
+        raise AirflowSkipException(f"Nobody wants a report: {write.VARIABLE} names no folder.")
+    try:
+        return str(write.write_report(folder))
+    except (Exception, AirflowTaskTimeout) as error:
+        said = describe_error(error)
+    log.warning("The report was not written: %s", said)
+    raise AirflowSkipException(f"The report was not written: {said}")
 
 
 # a daily run may be at work: wait for it

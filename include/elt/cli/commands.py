@@ -78,9 +78,11 @@ def greenery() -> None:
 def rollback(by: str | None, reason: str) -> None:
     """Show the publication before the last one, and hold it."""
     from elt.publishing.rollback import roll_back
+    from elt.reporting.write import refresh_report
 
     _migrate()
     print(roll_back(by, reason))
+    refresh_report()
 
 
 @greenery.command()
@@ -88,9 +90,11 @@ def rollback(by: str | None, reason: str) -> None:
 def release(by: str | None, reason: str) -> None:
     """Let the next run publish again, after a rollback."""
     from elt.publishing import rollback
+    from elt.reporting.write import refresh_report
 
     _migrate()
     print(rollback.release(by))
+    refresh_report()
 
 
 @greenery.command()

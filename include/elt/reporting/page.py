@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from elt.reporting import charts, numbers
 from elt.reporting.data_state import DataState
 from elt.reporting.numbers import NOTHING, Row
 from elt.reporting.questions import Answer, Figure, Questions
+
+log = logging.getLogger(__name__)
 
 TEMPLATES = Path(__file__).with_name("templates")
 # of a table in the page; its CSV has all of it
@@ -87,11 +90,15 @@ def render(
 
 def draw_charts(questions: Questions, answers: Sequence[Answer]) -> dict[str, str]:
     """Return the chart of each question that has rows to draw, as SVG."""
-    drawn = {}
+    drawn: dict[str, str] = {}
     for answer in answers:
         chart, labels = answer.question.chart, {c: questions.label(c) for c in answer.columns}
         if chart and answer.rows:
-            svg = charts.draw(chart.kind, chart.x, chart.y, answer.rows, labels)
+            try:
+                svg = charts.draw(chart.kind, chart.x, chart.y, answer.rows, labels)
+            except ImportError as error:
+                log.warning("Charts are left out, as %s is not installed.", error.name)
+                return {}
             if svg:
                 drawn[answer.question.name] = svg
     return drawn

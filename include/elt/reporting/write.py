@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
+from elt.alerting.record_results import describe_error
 from elt.reporting import page
 from elt.reporting.data_state import read_state
 from elt.reporting.page import Content
@@ -20,11 +22,13 @@ from elt.shop import SHOP, Shop
 from elt.transform.manifest import newest_manifest
 from elt.warehouse.connection import transaction
 
+log = logging.getLogger(__name__)
+
 # named by what runs the engine: the folder that reports are written to
 VARIABLE = "GREENERY_REPORT"
 KEPT = 30
 # of one query; what takes longer is left out and says so
-SECONDS = 30
+SECONDS = 15
 _FOLDER = re.compile(r"\d+")
 
 
@@ -77,6 +81,16 @@ def write_report(
             f"{VARIABLE} names a folder that this process may write to."
         ) from None
     return to / "index.html"
+
+
+def refresh_report() -> None:
+    """Have the report say what has just been decided, if one is wanted. Never raises."""
+    folder = folder_of_reports()
+    try:
+        if folder is not None:
+            write_report(folder)
+    except Exception as error:
+        log.warning("The report was not written: %s", describe_error(error))
 
 
 def read_content(shop: Shop, personal: frozenset[str], now: datetime) -> Content:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
 from devtools.local import run_report
 from devtools.local.state_folder import Home
+
+# nothing is there
+HOME = Home(state=Path("/nowhere"))
 
 
 def test_a_run_that_was_held_back_was_good_and_says_why_it_shows_nothing_new(warehouse, capsys):
@@ -16,7 +20,7 @@ def test_a_run_that_was_held_back_was_good_and_says_why_it_shows_nothing_new(war
         " values ('dim_users', 'run 3', 'held back', now(), 'Not published. Pinned since then.')"
     )
     with contextlib.closing(warehouse.connect("analyst")) as connection:
-        assert run_report.end_of_run(connection.cursor(), Home(), "run 3", "success", 12)
+        assert run_report.end_of_run(connection.cursor(), HOME, "run 3", "success", 12)
     assert capsys.readouterr().out == (
         "\nThe run was good (12.0 s). Not published. Pinned since then.\n"
     )
@@ -29,8 +33,16 @@ def shown(warehouse, capsys):
         " values ('run 4', now(), 7, 0, 0, '{}')"
     )
     with contextlib.closing(warehouse.connect("analyst")) as connection:
-        assert run_report.end_of_run(connection.cursor(), Home(), "run 4", "success", 12)
+        assert run_report.end_of_run(connection.cursor(), HOME, "run 4", "success", 12)
     return capsys.readouterr().out
+
+
+def test_the_last_line_names_the_report(warehouse, capsys, tmp_path, monkeypatch):
+    page = tmp_path / "report" / "index.html"
+    page.parent.mkdir()
+    page.touch()
+    monkeypatch.setattr("tests.devtools.local.test_run_report.HOME", Home(state=tmp_path))
+    assert f"The report: {page} " in shown(warehouse, capsys).splitlines()[-1]
 
 
 @pytest.fixture

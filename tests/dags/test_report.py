@@ -1,0 +1,42 @@
+"""The task of the report: skipped in words where it can't be written, and never a failed one."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from elt.airflow import run_tasks
+from elt.reporting import write
+from elt.reporting.questions import ReportError
+
+run = run_tasks.write_report.function
+
+
+def test_the_report_is_written_where_the_variable_says(warehouse, monkeypatch, tmp_path):
+    monkeypatch.setenv(write.VARIABLE, str(tmp_path / "report"))
+    assert run() == str(tmp_path / "report" / "index.html")
+    assert "Nothing is published yet" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_without_a_folder_none_is_written(monkeypatch):
+    monkeypatch.delenv(write.VARIABLE, raising=False)
+    with pytest.raises(AirflowSkipException, match="GREENERY_REPORT names no folder"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(ReportError("Mend it so."), "Mend it so."), (ZeroDivisionError("x"), "x")],
+    ids=["foreseen", "a fault of ours"],
+)
+def test_what_goes_wrong_is_told_and_fails_nothing(monkeypatch, tmp_path, caplog, error, said):
+    def fail(*_, **__) -> None:
+        raise error
+
+    monkeypatch.setenv(write.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(write, "write_report", fail)
+    with pytest.raises(AirflowSkipException, match=said):
+        run()
+    assert "The report was not written" in caplog.text
+    # nor does it what an operator has decided
+    write.refresh_report()
