@@ -14,7 +14,7 @@ export GREENERY_DATA ?= ../shared/greenery
 WITH_ARGS := $(BIN)/python -m devtools.local.with_args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report pictures demo reset test test-slow test-docker backup pin-images restore lint format lock bench-load bench-marts
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -67,6 +67,9 @@ rebuild: $(SET_UP) ## have the next run build anew: DAY=2026-11-20, or MODEL=nam
 report: $(SET_UP) ## write the report of what is published: OPEN=1 opens it in a browser, TO=folder
 	@$(LOCAL) report
 
+pictures: $(SET_UP) ## take docs/report.png anew; needs Chromium or Chrome
+	@$(LOCAL) pictures
+
 demo: $(SET_UP) ## write demo landing files: make demo ARGS="--help"
 	@$(WITH_ARGS) devtools.demo
 
@@ -78,7 +81,7 @@ PYTEST = $(WITH_ARGS) pytest --numprocesses "$${WORKERS:-2}" --dist loadfile --n
 test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
 	@$(PYTEST) -m "not slow"
 
-test-slow: $(SET_UP) $(VENV)/set-up-s3 ## the long tests; ALL=1: those too that are not run before each landing
+test-slow: $(SET_UP) $(VENV)/set-up-s3 $(VENV)/set-up-browser ## the long tests; ALL=1: those too that are not run before each landing
 	@$(PYTEST) -m "slow$(if $(value ALL),, and not rare)"
 
 test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
@@ -124,6 +127,11 @@ $(VENV)/set-up-s3: $(SET_UP) requirements-s3-test.txt requirements-s3.txt
 	@$(call install,requirements-s3-test.txt) || $(call install-by-pip,constraints.txt)
 	@touch $@
 
+# kept apart: 160 MB that only the tests of pages in a browser need
+$(VENV)/set-up-browser: $(SET_UP) requirements-browser-test.txt
+	@$(call install,requirements-browser-test.txt) || $(call install-by-pip,constraints.txt)
+	@touch $@
+
 setup: $(SET_UP) ## make .venv with everything pinned
 
 # constraints.txt has every pin with its hashes; overrides.txt what is left out of them
@@ -145,4 +153,5 @@ $(SET_UP): requirements.txt requirements-dev.txt constraints.txt overrides.txt
 
 lock: $(SET_UP) ## renew constraints.txt from the requirements
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-	    --no-header --no-annotate --override overrides.txt requirements-dev.txt requirements-s3-test.txt --output-file constraints.txt
+	    --no-header --no-annotate --override overrides.txt requirements-dev.txt requirements-s3-test.txt requirements-browser-test.txt \
+	    --output-file constraints.txt

@@ -135,6 +135,15 @@ def psql(home: Home, arguments: tuple[str, ...]) -> None:
     clients.psql(home, arguments)
 
 
+@greenery.command()
+@click.pass_obj
+def pictures(home: Home) -> int:
+    """Take the pictures of the documents anew."""
+    from devtools.local.pictures import pictures as take
+
+    return 0 if take(home, home.root / "docs") else 1
+
+
 @greenery.command("ci-changed")
 @click.pass_obj
 def ci_changed(home: Home) -> None:

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from devtools.browser import BROWSERS, NoBrowserError
 from devtools.fake_slack import picture
 
 MESSAGE = {
@@ -18,7 +19,7 @@ MESSAGE = {
 }
 
 
-@pytest.mark.skipif(not any(map(shutil.which, picture.BROWSERS)), reason="no browser here")
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no browser here")
 def test_a_picture_is_as_high_as_the_page(tmp_path):
     heights = []
     for count in (1, 10):
@@ -34,5 +35,5 @@ def test_a_picture_is_as_high_as_the_page(tmp_path):
 
 def test_without_a_browser_it_says_which_would_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(picture.NoBrowserError, match="chromium"):
+    with pytest.raises(NoBrowserError, match="chromium"):
         picture.take([MESSAGE], tmp_path / "shot.png", {})

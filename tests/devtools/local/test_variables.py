@@ -32,6 +32,7 @@ TARGETS = {
     "scenario": ("NAME", "PICTURES"),
     "replay-quarantine": ("TABLE",),
     "forget": ("USER_ID",),
+    "report": ("TO", "OPEN"),
     "rollback": ("REASON", "BY"),
     "release": ("REASON", "BY"),
     "override": ("TEST", "REASON", "BY", "UNTIL", "DAYS", "END"),
@@ -55,9 +56,9 @@ def checkout(tmp_path) -> Path:
     (folder / "Makefile").write_text((ROOT / "Makefile").read_text())
     for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt", "overrides.txt"):
         (folder / name).touch()
-    for name in ("requirements-s3-test.txt", "requirements-s3.txt"):
-        (folder / name).touch()
-    for mark in ("set-up", "set-up-s3"):
+    for name in ("s3-test", "s3", "browser-test"):
+        (folder / f"requirements-{name}.txt").touch()
+    for mark in ("set-up", "set-up-s3", "set-up-browser"):
         (folder / ".venv" / mark).touch()
     (bin_folder / "python").write_text(SHOW)
     (bin_folder / "python").chmod(0o755)
