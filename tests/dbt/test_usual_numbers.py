@@ -261,7 +261,7 @@ def test_column_that_is_suddenly_null_is_told(judge):
     rows = [(day, name, v) for day, name, v in weeks() for _ in range(50)]
     today = [(DAY, "orders", None if number < 20 else 1.0) for number in range(50)]
     assert judge.sentences("nulls", [*rows, *today]) == [
-        "Rows without value on Tuesday 9 February: 40 %, which is new, usually 0 % to 6.8 % "
+        "Rows without value on Tuesday 9 February: 40 %, which is new, usually 0 % to 10.6 % "
         "(the last Tuesdays: 0 %, 0 %, 0 %, 0 %)"
     ]
 

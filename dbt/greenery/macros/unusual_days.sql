@@ -1,7 +1,7 @@
 {#
     SQL of the days to judge on which a number was not as usual: what the tests usual_... have in
     common. usual_level says what is usual. A failing row has the columns of `by`, a `sentence` for
-    people, and `is_error`.
+    people, `judged_day` and `is_error`.
 
     numbers    SQL of judged_day, judged_value, row_count (how many rows the value is made of) and
                the columns of `by`; with judged_value null nothing is said of that day
@@ -193,7 +193,9 @@
 
     select
         {% for column in by -%}
-            {% if column not in told_columns -%} series_key[{{ loop.index }}] as {{ column }}, {%- endif %}
+            {% if column not in told_columns -%}
+                series_key[{{ loop.index }}] as {{ column }},
+            {%- endif %}
         {% endfor -%}
         concat(
             {{ told_as }},
@@ -228,6 +230,7 @@
             ),
             ')'
         ) as sentence,
+        judged_day,
         is_error
     from told
     order by is_error desc, judged_day desc, abs(level - centre) desc, series_key

@@ -60,12 +60,16 @@
     ) as spread
     cross join lateral (
         {%- if scale == 'share' %}
-        select sqrt(chance.p * (1 - chance.p) / greatest(days.row_count, 1)) as deviation
+        -- 3.5 standard deviations of the arcsine, which are the same for every share
+        select
+            power(sin(greatest(chance.angle - chance.reach, 0)), 2) as lowest,
+            power(sin(least(chance.angle + chance.reach, pi() / 2)), 2) as highest
         from (
             select
-                least(greatest(
-                    (middle.centre * days.row_count + 1) / (days.row_count + 2), 0
-                ), 1) as p
+                asin(sqrt(least(greatest(
+                    (middle.centre * days.row_count + 0.375) / (days.row_count + 0.75), 0
+                ), 1))) as angle,
+                1.75 / sqrt(days.row_count + 0.5) as reach
         ) as chance
         {%- else %}
         select
@@ -77,14 +81,14 @@
     cross join lateral (
         {%- if scale == 'share' %}
         select
-            case
-                when found.is_rough then greatest(0.02, 0.7 * middle.centre, 3.5 * by_chance.deviation)
-                else greatest(0.02, 3.5 * greatest(spread.deviation, by_chance.deviation))
-            end as below,
-            case
-                when found.is_rough then greatest(0.02, 2 * middle.centre, 3.5 * by_chance.deviation)
-                else greatest(0.02, 3.5 * greatest(spread.deviation, by_chance.deviation))
-            end as above
+            greatest(
+                0.02, middle.centre - by_chance.lowest,
+                case when found.is_rough then 0.7 * middle.centre else 3.5 * spread.deviation end
+            ) as below,
+            greatest(
+                0.02, by_chance.highest - middle.centre,
+                case when found.is_rough then 2 * middle.centre else 3.5 * spread.deviation end
+            ) as above
         {%- else %}
         select
             case

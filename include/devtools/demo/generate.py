@@ -106,7 +106,7 @@ def _write(
     days, written = [day for _, day in wanted], []
     try:
         with warehouse.cursor() as statements:
-            _prepare(statements, settings, min(days), max(days))
+            prepare(statements, settings, min(days), max(days))
             for table, day in wanted:
                 target = drop_file(landing, table, day, compress)
                 _export(statements, settings, table, day, target)
@@ -129,7 +129,7 @@ def _parameters(settings: DemoSettings) -> dict[str, object]:
     }
 
 
-def _prepare(statements: cursor, settings: DemoSettings, first: date, last: date) -> None:
+def prepare(statements: cursor, settings: DemoSettings, first: date, last: date) -> None:
     window_start = max(settings.first_day, first - timedelta(days=HISTORY_DAYS))
     period = {"window_start": window_start, "last_day": last}
     # sorting a busy day in memory; compiling these statements costs more than it saves

@@ -49,7 +49,8 @@ def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
 
 
 def _show(name: str, pictures: Path | None, step: str, messages: list[Mapping[str, Any]]) -> None:
-    print(f"\n--- {step.capitalize()}\n{channel_in_words(messages)}", flush=True)
-    if pictures:
+    shown = channel_in_words(messages) or "Nothing arrived."
+    print(f"\n--- {step.capitalize()}\n{shown}", flush=True)
+    if pictures and messages:
         names = {slack_id: handle for handle, slack_id in owner_groups().items()}
         take(messages, pictures / f"alerts-{name}-{step}.png", names)

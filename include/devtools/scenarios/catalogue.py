@@ -21,7 +21,7 @@ class Scenario:
     breaks: str
     arrives: str
     play: Callable[[Stage], Generator[None]]
-    # what the message says while it is broken
+    # what the message says while it is broken; nothing: no message comes
     says: tuple[str, ...]
     # what it says when it is mended
     ends: str = "Resolved after "
@@ -96,6 +96,30 @@ SCENARIOS = {
         troubles.late_data,
         ("orders is older than it should be",),
         # nothing turns green: tomorrow has a digest of its own
+        ends="",
+        key="warnings:",
+    ),
+    "half_day": Scenario(
+        "nothing of yesterday came after two in the afternoon; what did come is right",
+        "the day's digest of warnings: each number that is low, with what is usual on such a day",
+        partial(troubles.odd_day, "half_day"),
+        ("Orders on ", "Visits on ", "usually ", "(the last ", "to midnight on "),
+        ends="",
+        key="warnings:",
+    ),
+    "broken_tracking": Scenario(
+        "two of three carts of yesterday were not tracked; visits and orders are as always",
+        "the day's digest of warnings: the carts, and nothing of the others",
+        partial(troubles.odd_day, "broken_tracking"),
+        ("1 warning ", "Add-to-carts on ", "usually "),
+        ends="",
+        key="warnings:",
+    ),
+    "promotion": Scenario(
+        "nothing: yesterday had nearly twice the visits, and as many more carts and orders",
+        "nothing: what everything rises by is a good day",
+        partial(troubles.odd_day, "promotion"),
+        (),
         ends="",
         key="warnings:",
     ),

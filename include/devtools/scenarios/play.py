@@ -28,7 +28,7 @@ def play(
 
     Raises:
         ScenarioError: if not exactly one message arrives, it says something else, or it does not
-            turn green. What arrived is in the message.
+            turn green; or if one arrives where none should. What arrived is in the message.
     """
     before = {message["ts"] for message in stage.messages()}
 
@@ -50,6 +50,13 @@ def play(
     # what it holds is given back even if something else arrives
     with contextlib.closing(scenario.play(stage)) as steps:
         next(steps)
+        if not scenario.says:
+            # what was to be told has been by now
+            if found := _of(scenario, stage, before):
+                raise ScenarioError(f"Something arrived:\n{channel_in_words(found)}")
+            show("broken", [])
+            next(steps, None)
+            return
         show("broken", arrived(scenario.says, says_not=scenario.ends))
         next(steps, None)
         show("mended", arrived((scenario.ends,), says_not=""))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,8 +25,13 @@ from devtools.local.state_folder import Home
 from elt.docker.environment import local_connection
 from elt.errors import EltError
 
-# enough for each fault to hit a row, and quick to load
-DAYS = 7
+# a day is judged by four of its weekday before it, and the first day of a shop is none of them
+DAYS = 30
+SQL = Path(__file__).parent / "sql"
+# where rows of raw are kept while a scenario has others there
+KEPT, CHANGED = "scenario", ("events", "orders", "order_items")
+# no change is noted of rows that were changed by hand
+BUILD_WHOLE = {"full_refresh": ["all"]}
 
 
 class ScenarioError(EltError):
@@ -42,20 +48,20 @@ class Stage:
     # address of the fake Slack
     slack: str
 
-    def run(self) -> str:
+    def run(self, conf: dict[str, Any] | None = None) -> str:
         """Run the DAG once, to its end, and return its state."""
-        run_id = self.api.trigger()
+        run_id = self.api.trigger(conf)
         for _ in self.api.follow(run_id):
             pass
         return self.api.state(run_id)
 
-    def run_well(self) -> None:
+    def run_well(self, conf: dict[str, Any] | None = None) -> None:
         """Run the DAG once more.
 
         Raises:
             ScenarioError: if it fails.
         """
-        if self.run() != "success":
+        if self.run(conf) != "success":
             raise ScenarioError("A run of the mended shop failed. Its log says why.")
 
     def run_in_vain(self) -> None:
@@ -86,6 +92,35 @@ class Stage:
         with contextlib.closing(self.server.connect("analyst")) as connection:
             mend(connection, self.home.demo_landing, note.settings)
 
+    def change_last_day(self, name: str) -> None:
+        """Have what came of the last day be something else, as a file in ``sql`` says.
+
+        What has come can't come again otherwise, so it is changed where it lies; `give_back_rows`
+        has the rows as they were.
+        """
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        self.give_back_rows()
+        keep = "".join(f"create table {KEPT}.{t} as table raw.{t};" for t in CHANGED)
+        statement = (SQL / f"{name}.sql").read_text()
+        self.in_warehouse(f"create schema {KEPT}; {keep} {statement}", {"day": yesterday})
+
+    def give_back_rows(self) -> bool:
+        """Put back what `change_last_day` has changed; return whether there was anything."""
+        if not self.ask(f"select to_regnamespace('{KEPT}') is not null"):
+            return False
+        back = "".join(
+            f"truncate raw.{t}; insert into raw.{t} select * from {KEPT}.{t};" for t in CHANGED
+        )
+        self.in_warehouse(f"{back} drop schema {KEPT} cascade")
+        return True
+
+    def ask(self, query: str) -> Any:
+        """Return the one value of a query in the warehouse."""
+        with contextlib.closing(self.server.connect("postgres")) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchone()[0]
+
     def let_in(self, allowed: bool) -> None:
         """Have the warehouse take connections or not; Airflow's own database goes on."""
         database = sql.Identifier(WAREHOUSE)
@@ -101,11 +136,11 @@ class Stage:
                         (WAREHOUSE,),
                     )
 
-    def in_warehouse(self, statement: str) -> None:
+    def in_warehouse(self, statement: str, values: dict[str, Any] | None = None) -> None:
         """Change by hand what the run remembers."""
         with contextlib.closing(self.server.connect("postgres")) as connection, connection:
             with connection.cursor() as cursor:
-                cursor.execute(statement)
+                cursor.execute(statement, values)
 
     def in_airflow(self, statement: str) -> None:
         """Change by hand what Airflow remembers."""
@@ -142,16 +177,10 @@ class Stage:
         return httpx.get(f"http://{self.slack}/messages", trust_env=False).json()
 
     def has_published(self) -> bool:
-        with contextlib.closing(self.server.connect("postgres")) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute("select to_regclass('marts.data_status') is not null")
-                if not cursor.fetchone()[0]:
-                    return False
-                cursor.execute(
-                    "select count(*) > 0 and bool_and(last_run_outcome = 'published') "
-                    "from marts.data_status"
-                )
-                return cursor.fetchone()[0]
+        return self.ask("select to_regclass('marts.data_status') is not null") and self.ask(
+            "select count(*) > 0 and bool_and(last_run_outcome = 'published') "
+            "from marts.data_status"
+        )
 
     def make_ready(self) -> None:
         """Undo what a scenario that was interrupted left broken, and publish if nothing is."""
@@ -160,17 +189,23 @@ class Stage:
         self.mend_drop()
         for run_id in self.api.unfinished_runs():
             self.api.fail(run_id)
-        if not self.has_published():
+        if self.give_back_rows():
+            self.run_well(BUILD_WHOLE)
+        elif not self.has_published():
             self.run_well()
 
 
 @contextlib.contextmanager
-def opened(home: Home) -> Iterator[Stage]:
-    """Yield a stage with a demo shop that has published; its Slack goes on at the end."""
+def opened(home: Home, days: int = DAYS) -> Iterator[Stage]:
+    """Yield a stage with a demo shop that has published; its Slack goes on at the end.
+
+    Args:
+        days: that a new shop has been there.
+    """
     server = postgres.start(home.state)
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     note = read_note(home.demo_landing)
-    settings = note.settings if note else default_settings(yesterday, DAYS)
+    settings = note.settings if note else default_settings(yesterday, days)
     with contextlib.closing(server.connect("analyst")) as connection:
         write_landing(connection, home.demo_landing, settings, days_until(settings, yesterday))
     slack = local_slack.start(home)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Generator
 
 from devtools.local import fake_slack as local_slack
-from devtools.scenarios.stage import ScenarioError, Stage, wait_until
+from devtools.scenarios.stage import BUILD_WHOLE, ScenarioError, Stage, wait_until
 from elt.shop import SHOP
 
 KILLED = "build.fct_orders"
@@ -129,3 +129,14 @@ def late_data(stage: Stage) -> Generator[None]:
     stage.remind()
     yield
     stage.in_warehouse(age.format("+ interval '2 days'"))
+
+
+def odd_day(name: str, stage: Stage) -> Generator[None]:
+    """Have the last day be another one: that may warn and stops nothing, so it is published."""
+    stage.change_last_day(name)
+    stage.forget_warnings()
+    stage.run_well(BUILD_WHOLE)
+    stage.remind()
+    yield
+    stage.give_back_rows()
+    stage.run_well(BUILD_WHOLE)

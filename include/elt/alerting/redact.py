@@ -133,7 +133,7 @@ ALIASES = {"unique_field", "value_field", "from_field", "parent_key"}
 COUNTS = {"unique": {"n_records"}, "accepted_values": {"n_records"}}
 COUNTS["unique_combination"] = {"row_count"}
 # what our own tests say of a row in words of theirs, and the file that brought it
-SAID = {"excuse", "problem", "sentence", "source_file"}
+SAID = {"excuse", "problem", "sentence", "judged_day", "is_error", "source_file"}
 _A_VARIABLE = re.compile(r"\bvar\(\s*['\"](\w+)['\"]")
 
 Node = Mapping[str, Any]

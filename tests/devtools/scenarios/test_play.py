@@ -34,12 +34,12 @@ class Channel:
         self._bot.chat_update(channel=message["channel"], ts=message["ts"], text=text)
 
 
-def played(slack, steps):
+def played(slack, steps, says=("1 load failed",)):
     """Play steps as a scenario and return what was shown: step → texts."""
     channel, shown = Channel(slack.address), {}
     # what was there before is another story
     channel.post("1 load failed", key="alert:run 0:#data-alerts")
-    scenario = Scenario("a", "b", lambda _: steps(channel), says=("1 load failed",))
+    scenario = Scenario("a", "b", lambda _: steps(channel), says=says)
     stage = Stage(None, None, None, slack.address)
     play(scenario, stage, shown.__setitem__, patience=0.3)
     return {step: [message["text"] for message in messages] for step, messages in shown.items()}
@@ -112,4 +112,10 @@ def test_each_scenario_says_in_a_line_what_is_broken_and_what_should_arrive():
         for line in (scenario.breaks, scenario.arrives):
             assert 10 < len(line) < 100, name
             assert "\n" not in line
-        assert scenario.says, name
+        assert bool(scenario.says) != scenario.arrives.startswith("nothing"), name
+
+
+def test_where_nothing_should_arrive_something_is_an_error(slack):
+    assert played(slack, nothing, says=()) == {"broken": []}
+    with pytest.raises(ScenarioError, match=r"Something arrived:\n(.|\n)*1 model failed"):
+        played(slack, another, says=())

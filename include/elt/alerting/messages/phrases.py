@@ -17,8 +17,8 @@ WITHOUT_A_WORD = "ended without a word: killed, or out of memory? Its log may te
 Node = Mapping[str, Any]
 Noun = tuple[str, str]
 
-# columns of failing rows: what a test says of one for people, and how much that weighs
-SENTENCE, IS_ERROR = "sentence", "is_error"
+# column of failing rows in which a test says itself what is odd, and those that are in there
+SENTENCE, IN_SENTENCE = "sentence", {"judged_day", "is_error"}
 
 # what a test counts, where that is not rows
 NOUNS: dict[str | None, Noun] = {
@@ -124,7 +124,7 @@ def _sentences(sample: Mapping[str, Any] | None, number: int | None) -> str:
         of = ", ".join(
             f"`{name}` {value or 'null'}"
             for name, value in said.items()
-            if name != IS_ERROR and value != HIDDEN
+            if name not in IN_SENTENCE and value != HIDDEN
         )
         told.append(f"{of}: {sentence}" if of else sentence)
     rest = (number or 0) - len(told)
