@@ -93,7 +93,7 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
     assert days == 67
     page, text = report_of(warehouse, tmp_path)
     for answer in (
-        "A visit lasts 3 min 32 s on average",
+        "A visit lasts 3 min 32 s on average (211.5 s)",
         "over 578 visits",
         "361 of 578 visits: 62.5 %",
         "99 of 124 buyers ordered again: 79.8 %",

@@ -69,13 +69,13 @@ def in_unit(unit: str | None, value: Any) -> str:
             return number(value)
 
 
-def number(value: Any) -> str:
-    """Return a number with at most two digits after the point, or four that say something."""
+def number(value: Any, digits: int = 2) -> str:
+    """Return a number with so many digits after the point, or two that say something."""
     if not is_number(value):
         return NOTHING
     if value == int(value):
         return f"{int(value):,}"
-    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{float(value):.2g}"
+    return f"{value:,.{digits}f}" if abs(value) >= 0.1 else f"{float(value):.2g}"
 
 
 def usd(value: Any) -> str:
