@@ -13,7 +13,9 @@ from elt.reporting.numbers import Row, brief, is_number, shown, unit_of
 MOST_BARS = 12
 MOST_COLUMNS = 24
 MOST_DAYS = 92
-WIDTH = 520
+# of what is drawn in; a phone shows it at two thirds, a wall screen at a fifth more
+WIDTH = 440
+_LEAST, _MOST = 0.68, 1.2
 _FONT = "Source Sans 3"
 _TEXT, _QUIET, _LINE, _ACCENT = "var(--text)", "var(--quiet)", "var(--line)", "var(--accent)"
 _CONFIG = {
@@ -171,7 +173,7 @@ def _bars(x: str, y: str, rows: Sequence[Row]) -> Any:
     ends = base.mark_text(align="left", baseline="middle", dx=6, fill=_TEXT, fontSize=13).encode(
         text="label:N"
     )
-    return (bars + ends).properties(width=WIDTH - 250, height=alt.Step(30))
+    return (bars + ends).properties(width=WIDTH / 2, height=alt.Step(30))
 
 
 def _columns(x: str, y: str, rows: Sequence[Row]) -> Any:
@@ -216,5 +218,16 @@ def _as_svg(panels: Sequence[Any]) -> str:
     spec["config"] = _CONFIG
     drawn: str = vl_convert.vegalite_to_svg(spec)
     # it is one picture with a name, and the figure around it has that
-    head = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>")
-    return head.sub(r'<svg \1 aria-hidden="true">', drawn, count=1)
+    return _HEAD.sub(_head, drawn, count=1)
+
+
+_HEAD = re.compile(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>')
+
+
+def _head(found: re.Match[str]) -> str:
+    width, height = found.groups()
+    least, most = _LEAST * float(width), _MOST * float(width)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" aria-hidden="true"'
+        f' style="min-width: {least:.0f}px; max-width: {most:.0f}px">'
+    )

@@ -153,7 +153,7 @@ def csv_files(answers: Sequence[Answer]) -> dict[str, bytes]:
 
 def _parts(state: DataState) -> list[tuple[str, Sequence[Row], str, bool]]:
     """Return the tables of the state of the data: heading, rows, what to say without any, width."""
-    return [
+    tables: list[tuple[str, Sequence[Row], str, bool]] = [
         ("What fails, and since when", state.failing, "Nothing fails.", False),
         ("Rows in quarantine", state.quarantine, "No row waits in quarantine.", False),
         ("Loads and freshness", state.loads, "Nothing was loaded yet.", True),
@@ -161,6 +161,15 @@ def _parts(state: DataState) -> list[tuple[str, Sequence[Row], str, bool]]:
         ("Time of each build, against its usual", state.tasks, "Nothing was built yet.", False),
         ("Overrides and rollbacks", state.decisions, "Nobody had to decide anything.", False),
     ]
+    return [(heading, _told(rows), without, wide) for heading, rows, without, wide in tables]
+
+
+def _told(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows without the columns that are empty in all of them."""
+    kept = [
+        column for column in (rows[0] if rows else ()) if any(r[column] is not None for r in rows)
+    ]
+    return [{column: row[column] for column in kept} for row in rows]
 
 
 _LABELS = {

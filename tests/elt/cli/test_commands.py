@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from elt.cli.commands import greenery
+from elt.publishing import rollback
+from elt.reporting import write
 from elt.warehouse import migrate as migrations
 from elt.warehouse.migrate import MigrationError
 
@@ -39,6 +41,17 @@ def test_a_fault_of_the_engine_is_shown_whole(monkeypatch):
     monkeypatch.setattr(migrations, "migrate", fail)
     with pytest.raises(ZeroDivisionError):
         greenery.run(["release", "--by", "ada"])
+
+
+@pytest.mark.parametrize("verb", ["rollback", "release"])
+def test_the_report_says_at_once_what_was_decided(monkeypatch, verb):
+    done = []
+    monkeypatch.setattr(migrations, "migrate", lambda: None)
+    monkeypatch.setattr(rollback, "roll_back", lambda *_: done.append("decided"))
+    monkeypatch.setattr(rollback, "release", lambda *_: done.append("decided"))
+    monkeypatch.setattr(write, "refresh_report", lambda: done.append("written"))
+    assert greenery.run([verb, "--by", "ada"]) == 0
+    assert done == ["decided", "written"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import psycopg2
@@ -171,6 +173,24 @@ def test_each_publication_keeps_its_page_and_the_oldest_go(shop, monkeypatch):
     assert 'class="trust red"' in written(shop)
     assert "Odd." in (shop.to / "5/index.html").read_text()
     assert not list(shop.to.glob("**/.*"))
+
+
+def test_without_the_library_of_charts_the_answers_are_there(shop, monkeypatch, caplog):
+    shop.sell("values (date '2026-11-20', 'Emma', 5)")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    page = written(shop)
+    assert "On 20 Nov 2026 $5.00." in page
+    assert "<figure" not in page
+    assert "Charts are left out, as vl_convert is not installed." in caplog.text
+
+
+def test_nobody_but_who_draws_waits_for_the_library_of_charts():
+    show = (
+        "import sys, elt.reporting.write, elt.airflow.run_tasks;"
+        "sys.exit(bool({'altair', 'vl_convert'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_that_cant_be_written_to_is_one_sentence(shop, tmp_path):
