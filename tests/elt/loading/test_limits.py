@@ -150,7 +150,7 @@ def test_a_line_of_3_gb_is_refused_after_64_mib(start, pattern):
         drain(copy_in_chunks.read_chunks(Stream(raw, is_packed=False)))
     assert raw.was_read <= RECORD_BYTES + 2 * CHUNK_BYTES
     assert "a row of more than 64 MiB on line 2" in slow.value.reason
-    assert direct.value.kind == "quotes" or direct.value.reason == slow.value.reason
+    assert direct.value.kind in ("quotes", "long")
     assert time.process_time() - began < 30
 
 

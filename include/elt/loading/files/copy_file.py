@@ -96,7 +96,7 @@ def fill(
             if is_direct:
                 value_formats.drop_checks(cursor, table, staging.name)
             sha256, seems_utf_8 = stream.sha256(), stream.seems_utf_8
-            line_ends = stream.line_ends
+            has_lines_inside = stream.has_lines_inside
             forgotten = 0 if is_direct else erasure.drop_erased(staging, tombstones)
             refusal = staging.add_key()
             repeated_header.refuse_hidden(staging, header.names)
@@ -108,7 +108,7 @@ def fill(
             raise outcome.refused
         is_direct = False
         with open_stream(landing, file, table) as stream:
-            staging, rows_read, line_ends = copy_in_chunks.copy_good_rows(
+            staging, rows_read, has_lines_inside = copy_in_chunks.copy_good_rows(
                 *(cursor, table, header.names, stream, quarantine),
                 is_careful=kind == "form",
                 latest=latest,
@@ -127,8 +127,7 @@ def fill(
     rows = rows_read - quarantine.rows - forgotten
     header = replace(header, seems_utf_8=seems_utf_8)
     swallowed = ""
-    # one for the header and one for each row: all the others stand inside of values
-    if line_ends > rows_read + 1:
+    if has_lines_inside:
         records = partial(read_again, landing, file, table)
         swallowed = swallowed_rows.describe(staging, header.names, file.path, records)
     return Filled(staging, header, sha256, rows_read, rows, quarantine.rows, is_direct, swallowed)

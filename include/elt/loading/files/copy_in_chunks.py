@@ -154,10 +154,10 @@ def copy_good_rows(
     is_careful: bool = False,
     latest: datetime | None = None,
     count_rows: Callable[[], int] | None = None,
-) -> tuple[StagingTable, int, int]:
+) -> tuple[StagingTable, int, bool]:
     """Fill a temporary staging table with the good rows of a file.
 
-    Return it, the rows read, and the line ends among and inside of them and the header.
+    Return it, the rows read, and whether a value goes over several lines.
 
     Args:
         cursor: of the load's own transaction.
@@ -191,7 +191,7 @@ def copy_good_rows(
         uncut = chunk.records(number)
         while records := list(islice(uncut, PART_RECORDS)):
             if quarantine.first_row and table.on_bad_row == "stop":
-                return staging, number - 1, 0
+                return staging, number - 1, False
             if quarantine.first_row and count_rows:
                 total = total or count_rows()
                 quarantine.check_share(total, is_counted=False)
@@ -203,7 +203,8 @@ def copy_good_rows(
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
             number += len(records)
         _count_on_from(cursor, number)
-    return staging, number - 1, after - stream.first_line
+    # one for the header and one for each row: all the others stand inside of values
+    return staging, number - 1, after - stream.first_line > number
 
 
 class _Pieces:

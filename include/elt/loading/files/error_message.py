@@ -12,6 +12,7 @@ from elt.loading.errors import RefusedFileError
 from elt.loading.files import csv_records
 from elt.loading.files.csv_records import Record
 from elt.loading.files.header import match_names
+from elt.loading.files.quoting import long_record
 from elt.loading.files.repeated_header import AGAIN, Headers
 
 SHOW_CHARACTERS = 60
@@ -46,6 +47,8 @@ def explain(
         with contextlib.suppress(OSError):
             header = _header(table, read)
             found = list(_find(refused, Headers(table, header), read))
+            if refused.kind == "long":
+                raise long_record()
     except RefusedFileError as error:
         if error.kind == "file":
             return explain(error, table, path, read)
@@ -62,6 +65,9 @@ def _find(
     refused: RefusedFileError, headers: Headers, read: Callable[[], Iterator[Record]]
 ) -> Iterator[Record]:
     for record in read():
+        if refused.kind == "long":
+            # what reads it will refuse it, with its line
+            continue
         if refused.records:
             if record.number in refused.records:
                 yield record

@@ -24,6 +24,7 @@ class QuoteCheck:
     """Tells of bytes that come piece by piece whether their quotes keep the rule.
 
     What is inside quotes does not matter: only how each stretch outside of them begins and ends.
+    ``has_lines_inside``: a line end was inside quotes, if they keep the rule.
     """
 
     def __init__(self, delimiter: bytes = b",") -> None:
@@ -31,18 +32,22 @@ class QuoteCheck:
         self._beside = frozenset(delimiter + b"\r\n" + QUOTE)
         self._before = b"\n"
         self.is_open = False
+        self.has_lines_inside = False
 
     def accepts(self, data: bytes) -> bool:
         """Take the next bytes and return whether the rule holds for them."""
         if QUOTE not in data:
             if self.is_open or not data:
+                self._look_for_lines(data)
                 return True
             is_right = self._before != QUOTE or data[0] in self._beside
             self._before = data[-1:]
             return is_right
         parts = data.split(QUOTE)
         was_open = self.is_open
-        outside = parts[1::2] if was_open else parts[::2]
+        outside = parts[was_open::2]
+        if not self.has_lines_inside:
+            self._look_for_lines(b"".join(parts[not was_open :: 2]))
         first, last = outside[0], outside[-1]
         self.is_open = was_open ^ (len(parts) % 2 == 0)
         is_right = True
@@ -56,6 +61,9 @@ class QuoteCheck:
         return is_right and all(
             part[0] in self._beside and part[-1] in self._beside for part in set(outside) if part
         )
+
+    def _look_for_lines(self, inside: bytes) -> None:
+        self.has_lines_inside = self.has_lines_inside or b"\n" in inside or b"\r" in inside
 
 
 def line_end(head: bytes) -> bytes:
@@ -202,31 +210,25 @@ def grammar(delimiter: bytes, end: bytes) -> Grammar:
     return Grammar(delimiter, end)
 
 
-def long_record(line: int) -> RefusedFileError:
-    """Return the refusal of a file with a record that is too long and begins on this line."""
+def long_record(line: int | None = None) -> RefusedFileError:
+    """Return the refusal of a file with a record that is too long, and begins on this line."""
+    where = f" on line {line}" if line else ""
     return RefusedFileError(
         "file",
-        f"has a row of more than {RECORD_BYTES >> 20} MiB on line {line}, as a missing quote "
-        "makes one",
+        f"has a row of more than {RECORD_BYTES >> 20} MiB{where}, as a missing quote makes one",
     )
 
 
 class RecordLength:
     """Watches how long the records are of bytes that come piece by piece.
 
-    It looks for a line end outside quotes only, so that nothing is kept of what went by.
+    It looks for a line end outside quotes only, so that nothing is kept of what went by, and counts
+    no lines: that would cost more than all else that is checked. Which line it is, the file tells.
     """
 
-    def __init__(self, end: bytes, first_line: int) -> None:
+    def __init__(self, end: bytes) -> None:
         self._end = end[-1:]
-        self._line = first_line
         self._bytes = 0
-        self._lines = 0
-
-    @property
-    def line(self) -> int:
-        """The line on which what comes next stands."""
-        return self._line + self._lines
 
     def check(self, data: bytes, *, was_open: bool, is_open: bool) -> None:
         """Take the next bytes; quotes are open before and after them or not.
@@ -237,10 +239,8 @@ class RecordLength:
         if self._bytes + len(data) > RECORD_BYTES:
             to_end = first_end(data, self._end, is_open=was_open) or len(data)
             if self._bytes + to_end > RECORD_BYTES:
-                raise long_record(self._line)
+                raise RefusedFileError("long")
         stop = last_end(data, self._end, is_open=is_open)
         if stop:
-            self._line += self._lines + data.count(self._end, 0, stop)
-            self._bytes = self._lines = 0
+            self._bytes = 0
         self._bytes += len(data) - stop
-        self._lines += data.count(self._end, stop)

@@ -199,7 +199,7 @@ class Stream:
             self.head = self.head[sep_line.end() :].removeprefix(BOM)
             self.first_line = 2
         self._rest: bytes | None = self.head
-        self._length = RecordLength(line_end(self.head), self.first_line) if is_checked else None
+        self._length = RecordLength(line_end(self.head)) if is_checked else None
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Return about ``size`` bytes, and none at the end."""
@@ -223,9 +223,9 @@ class Stream:
         return isinstance(self._source, Decoding) and self._source.seems_utf_8
 
     @property
-    def line_ends(self) -> int:
-        """How many line ends were read, inside quotes too; 0 of what is not checked."""
-        return self._length.line - self.first_line if self._length else 0
+    def has_lines_inside(self) -> bool:
+        """Whether a value of what was read and checked goes over several lines."""
+        return self._quotes is not None and self._quotes.has_lines_inside
 
     def sha256(self) -> str:
         """Return the hash of the bytes as they are stored; call it when all were read."""
