@@ -30,6 +30,9 @@ END = r"Nothing of this file was loaded\. Mend it and run again\.$"
             "visit_id,page,seconds,page\n", "has the column `page` twice", id="column twice"
         ),
         pytest.param("visit_id;page;seconds\n", "parted by semicolons", id="semicolons"),
+        pytest.param(
+            "visit_id^page^seconds\n", r'parted by `\^`; .* "\^"`', id="another character"
+        ),
         pytest.param('[{"visit_id": 1}]', "looks like JSON", id="json"),
         pytest.param("<!doctype html><html>", "looks like HTML", id="html"),
         pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0", "looks like a binary file", id="binary"),

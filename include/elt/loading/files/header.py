@@ -32,6 +32,8 @@ _LOOKED_AT = 64 << 10
 # reports have a title and a few lines more above their header
 _LOOKED_LINES = 20
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+# what else a contract takes, but for what names hold
+_MORE_DELIMITERS = frozenset("!#$%&'()*+/:<=>?@[]^`{}~")
 # 1,600 names of the length that names have; what is longer is not looked through
 HEADER_BYTES = 128 << 10
 # of 1: names that differ by a typing error or an ending
@@ -233,14 +235,15 @@ def _other_delimiter(table: Table, line: bytes) -> str:
     text = line[:_LOOKED_AT].decode("utf-8", "replace")
     expected = _DELIMITERS.get(table.delimiter, f"`{table.delimiter}`")
     best, most = "", _count_columns(table, text, table.delimiter)
-    for delimiter in _DELIMITERS:
+    others = sorted(set(text) & _MORE_DELIMITERS)
+    for delimiter in (*_DELIMITERS, *others):
         if (found := _count_columns(table, text, delimiter)) > most:
             best, most = delimiter, found
     if not best:
         return ""
     shown = "\\t" if best == "\t" else best
     return (
-        f"Its fields are parted by {_DELIMITERS[best]}; expected {expected}. "
+        f"Its fields are parted by {_DELIMITERS.get(best, f'`{best}`')}; expected {expected}. "
         f'Set `delimiter: "{shown}"` {IN_CONTRACT}, or export it with {expected}.'
     )
 
