@@ -31,7 +31,8 @@ def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SE
         )
         if state == "success" and not cursor.fetchone()[0]:
             return True
-        while time.monotonic() < deadline:
+        # asked once in any case: to connect may have taken as long
+        while True:
             cursor.execute(
                 "select exists (select from ops.run_told where (run_id, state) = (%s, %s)) "
                 "and not exists (select from ops.notification where state = 'pending')",
@@ -39,8 +40,9 @@ def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SE
             )
             if cursor.fetchone()[0]:
                 return True
+            if time.monotonic() >= deadline:
+                return False
             time.sleep(0.3)
-    return False
 
 
 def send_what_waits(server: Server, seconds: float = LAST_ATTEMPT_SECONDS) -> None:
