@@ -74,7 +74,7 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
     load(real_data, monkeypatch)
     results = build(warehouse, tmp_path)
     kinds = Counter(unique_id.split(".")[0] for unique_id in results)
-    assert kinds["model"] == 33
+    assert kinds["model"] == 34
     assert kinds["snapshot"] == 2
     assert kinds["test"] > 150
     assert kinds["unit_test"] > 20

@@ -57,7 +57,7 @@ def keep_models(checkout: Path, names: Collection[str]) -> None:
     for file in [
         *(f for f in project.glob("models/**/*.sql") if not any(map(Path(f.stem).match, names))),
         *project.glob("models/**/*__unit_tests.yml"),
-        project / "models/marts/_marts__exposures.yml",
+        *project.glob("models/marts/_marts__*.yml"),
         *project.glob("snapshots/*"),
         *project.glob("tests/*.*"),
     ]:

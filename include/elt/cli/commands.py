@@ -213,6 +213,46 @@ def report(to: Path | None, is_opened: bool) -> None:
         click.launch(str(page))
 
 
+@greenery.command()
+@click.argument("name", required=False, default="", metavar="METRIC")
+@click.option("--by", multiple=True, help="day, week, month, product, state … May be repeated.")
+@click.option("--from", "first", default="", metavar="2021-02-10", help="The first day.")
+@click.option("--to", "last", default="", metavar="2021-02-11", help="The last day.")
+@click.option("--csv", "as_csv", is_flag=True, help="For programs and spreadsheets.")
+@click.option("--explain", is_flag=True, help="Show the SQL, and ask nothing.")
+@click.option("--list", "lists", is_flag=True, help="List metrics, and what splits them.")
+def metric(
+    name: str,
+    by: tuple[str, ...],
+    first: str,
+    last: str,
+    as_csv: bool,
+    explain: bool,
+    lists: bool,
+) -> None:
+    """Answer a metric from the published marts, by time and dimension."""
+    from elt.metrics import answer
+    from elt.metrics.catalogue import catalogue
+    from elt.metrics.definitions import read_definitions
+    from elt.metrics.question import understand
+
+    definitions = read_definitions()
+    if lists or not name:
+        print(catalogue(definitions))
+        return
+    # after one --by, or several
+    split = [word for words in by for word in words.split(",")]
+    question = understand(definitions, name, split, first, last)
+    if explain:
+        print(answer.sql_of(definitions, question))
+        return
+    found = answer.ask(definitions, question)
+    print(f"{question.answered_by.label}: {question.answered_by.description}", file=sys.stderr)
+    if not found.rows:
+        print("There is no row that it could be counted from.", file=sys.stderr)
+    print(found.csv() if as_csv else found.table(), end="" if as_csv else "\n")
+
+
 def _migrate() -> None:
     from elt.warehouse.migrate import migrate
 

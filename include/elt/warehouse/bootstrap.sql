@@ -53,6 +53,8 @@ $$;
 -- The daily run logs in as greenery and must say "set role" before it can touch anything.
 -- As reader it writes the report, which must see no more than people do.
 grant loader, transformer, publisher, reader to greenery with inherit false, set true;
+-- dbt's target published asks for metrics as a reader.
+grant reader to analyst with inherit false, set true;
 
 -- It says who keeps it waiting, and since when.
 do $$
