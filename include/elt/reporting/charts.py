@@ -160,7 +160,7 @@ def _bars(x: str, y: str, rows: Sequence[Row]) -> Any:
         "n:O",
         axis=alt.Axis(
             labelExpr=f"{_js(names)}[datum.value]",
-            labelLimit=230,
+            labelLimit=200,
             labelColor=_TEXT,
             labelFontSize=13,
         ),
