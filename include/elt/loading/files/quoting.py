@@ -15,6 +15,7 @@ from elt.loading.errors import RefusedFileError
 
 QUOTE = b'"'
 STEP_BYTES = 1 << 20
+_FIRST_STEP = 1 << 14
 NEVER_CLOSED = "a quote opens here and is never closed"
 DOUBLE_IT = 'write it as "" and put the field into quotes'
 RECORD_BYTES = 64 << 20
@@ -93,14 +94,15 @@ def last_end(data: bytes, end: bytes, *, is_open: bool = False) -> int:
     # mostly one comes after the last quote
     if not is_open and (place := data.rfind(end)) > data.rfind(QUOTE):
         return place + 1
-    # a step at a time, or data made of quotes would be a list of millions
+    # a step at a time, or data made of quotes would be a list of millions; mostly the first will do
+    step = _FIRST_STEP
     while stop:
-        start = max(0, stop - STEP_BYTES)
+        start = max(0, stop - step)
         piece = data[start:stop]
         is_open ^= piece.count(QUOTE) % 2 == 1
         if place := _outside_quotes(piece, end, bytes.rfind, is_open=is_open):
             return start + place
-        stop = start
+        stop, step = start, min(2 * step, STEP_BYTES)
     return 0
 
 
