@@ -77,7 +77,7 @@ reset: $(SET_UP) ## delete the local warehouse, Airflow's memory and the demo da
 	@$(LOCAL) reset
 
 # which tests stay together, and which come first: tests/conftest.py
-PYTEST = $(WITH_ARGS) pytest --numprocesses "$${WORKERS:-2}" --dist loadfile --no-loadscope-reorder
+PYTEST = $(WITH_ARGS) pytest -p tests.support.engine_coverage --numprocesses "$${WORKERS:-2}" --dist loadfile --no-loadscope-reorder
 test: lint ## lint and the tests of every change (real data in GREENERY_DATA, default ../shared/greenery)
 	@$(PYTEST) -m "not slow"
 
