@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from psycopg2 import sql
@@ -11,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from devtools.local.state_folder import Home
 from elt.alerting.messages.phrases import count, listed
 from elt.shop import SHOP
+from elt.warehouse.rows import rows_as
 
 MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
 WORDS = {"skipped": "skipped"}
@@ -123,16 +125,17 @@ def _kpis(cursor: Cursor) -> None:
             sql.SQL(columns), sql.Identifier("marts", SHOP.kpis)
         )
     )
-    metrics = cursor.fetchall()
+    metrics = rows_as(cursor, SimpleNamespace)
     if not metrics:
         print(f"The mart `{SHOP.kpis}` has no rows, so no metrics are shown here.")
-    for metric, value, numerator, denominator, unit, description in metrics:
-        shown = _number(value, ",.4f")
+    for one in metrics:
+        shown = _number(one.value, ",.4f")
         shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-        parts = "" if denominator is None else f"{_number(numerator)}/{_number(denominator)}"
+        parts = f"{_number(one.numerator)}/{_number(one.denominator)}"
+        parts = "" if one.denominator is None else parts
         print(
-            f"  {_text(metric):<36} {shown:>12} {_text(unit):<15} {parts:>22}   "
-            f"{_text(description)}".rstrip()
+            f"  {_text(one.metric):<36} {shown:>12} {_text(one.unit):<15} {parts:>22}   "
+            f"{_text(one.description)}".rstrip()
         )
 
 
@@ -159,8 +162,8 @@ def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str 
             "where run_id = %s order by task_id, try_number desc",
             (run_id,),
         )
-        for task_id, message in cursor:
-            print(f"✗ {task_id}\n    " + message.replace("\n", "\n    "))
+        for failed in rows_as(cursor, dict[str, str]):
+            print(f"✗ {failed['task_id']}\n    " + failed["message"].replace("\n", "\n    "))
         cursor.execute(
             "select distinct channel from ops.notification "
             "where run_id = %s and parent_key is null and state = 'sent'",

@@ -174,7 +174,7 @@ def _warned_loads(cursor: Cursor, since: datetime) -> list[Warned]:
             where source_columns is not null
             order by table_name, load_id desc
         )
-        select message, warned_at
+        select message, warned_at as since
         from ops.load_warning
         left join last_load using (table_name)
         where
@@ -185,7 +185,11 @@ def _warned_loads(cursor: Cursor, since: datetime) -> list[Warned]:
         """,
         (since,),
     )
-    return [Warned("source", message.rstrip("."), at) for message, at in cursor]
+
+    def warned(message: str, since: datetime) -> Warned:
+        return Warned("source", message.rstrip("."), since)
+
+    return rows_as(cursor, warned)
 
 
 def _waiting_rows(cursor: Cursor, since: datetime) -> list[Warned]:

@@ -15,7 +15,7 @@ from psycopg2.extras import Json
 from elt.alerting.messages import phrases
 from elt.transform.overrides import Override, in_force
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_value, rows_as
+from elt.warehouse.rows import first_row, one_value, rows_as
 
 RunState = Literal["running", "failed", "success"]
 
@@ -200,10 +200,10 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     )
     task_failures = tuple(rows_as(cursor, TaskFailure))
     cursor.execute(
-        "select published_at, run_id from ops.publication where undone_at is null "
-        "order by publication_id desc limit 1"
+        "select published_at, run_id as published_run_id from ops.publication "
+        "where undone_at is null order by publication_id desc limit 1"
     )
-    published_at, published_run_id = cursor.fetchone() or (None, None)
+    publication = first_row(cursor, dict[str, Any]) or {}
     cursor.execute(
         """
         select
@@ -224,7 +224,9 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     failing = [result.unique_id for _, _, result in results if result.status in phrases.FAILING]
     histories = _histories(cursor, run_id, failing)
     return Facts(
-        *(results, task_failures, published_at, published_run_id),
+        results=results,
+        task_failures=task_failures,
+        **publication,
         **loads,
         data_as_of=data_as_of,
         overrides=tuple(in_force(cursor, run_id)),
@@ -242,7 +244,7 @@ def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, 
     """Return in words how nodes went in the up to 100 runs before this one."""
     cursor.execute(
         """
-        select unique_id, array_agg(status order by moment desc)
+        select unique_id, array_agg(status order by moment desc) as statuses
         from unnest(%(unique_ids)s::text[]) as wanted (unique_id)
         cross join lateral (
             select distinct on (run_id) run_id, status, moment
@@ -261,4 +263,5 @@ def _histories(cursor: Cursor, run_id: str, unique_ids: list[str]) -> dict[str, 
         """,
         {"unique_ids": unique_ids, "run_id": run_id},
     )
-    return {unique_id: phrases.history(statuses) for unique_id, statuses in cursor.fetchall()}
+    found = rows_as(cursor, dict[str, Any])
+    return {one["unique_id"]: phrases.history(one["statuses"]) for one in found}

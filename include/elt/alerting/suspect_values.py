@@ -21,7 +21,7 @@ from elt.alerting.deadline import Deadline, within
 from elt.alerting.redact import Nodes
 from elt.loading.shown_values import HIDDEN
 from elt.warehouse.connection import transaction
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import one_value, rows_as
 
 log = logging.getLogger(__name__)
 
@@ -199,20 +199,27 @@ def _where(
     return f"where {' and '.join(shown)}"
 
 
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    data_type: str
+
+
 def _conditions(
     cursor: Cursor, relation: str, fault: Fault, statement: str
 ) -> Iterator[tuple[str, sql.Composable]]:
     """Yield the columns that can do it, each with the condition of a row in which it does."""
     cursor.execute(
-        "select attname, typname from pg_attribute join pg_type on atttypid = pg_type.oid "
-        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+        "select attname as name, typname as data_type from pg_attribute "
+        "join pg_type on atttypid = pg_type.oid where attrelid = to_regclass(%s) "
+        "and attnum > 0 and not attisdropped order by attnum",
         (relation,),
     )
     spoken_of = set(re.findall(r"\w+", statement))
     divisors = set(_DIVISOR.findall(statement))
     casts = {a or b for a, _, b, _ in _CAST.findall(statement)}
-    for column, data_type in cursor.fetchall():
-        name = sql.Identifier(column)
+    for one in rows_as(cursor, _Column):
+        column, data_type, name = one.name, one.data_type, sql.Identifier(one.name)
         is_number = data_type in _NUMBERS
         if column not in spoken_of and "*" not in statement:
             continue

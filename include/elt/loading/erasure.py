@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import Table
 from elt.loading.staging_table import StagingTable
-from elt.warehouse.rows import one_value
+from elt.warehouse.rows import grouped, one_value
 
 SHORTEST_WORD = 4
 SHORTEST_NUMBER = 7
@@ -40,11 +40,8 @@ def read_tombstones(cursor: Cursor, table: Table) -> dict[str, set[str]]:
     cursor.execute(
         "select column_name, value_sha256 from ops.erased where table_name = %s", [table.name]
     )
-    found: dict[str, set[str]] = {}
-    for column, digest in cursor:
-        if table.column(column):
-            found.setdefault(column, set()).add(digest)
-    return found
+    found = grouped(cursor, "column_name", "value_sha256")
+    return {column: digests for column, digests in found.items() if table.column(column)}
 
 
 def is_telling(value: str) -> bool:

@@ -17,6 +17,7 @@ from elt.privacy.outcome import Place
 from elt.privacy.rules import Rules
 from elt.publishing import data_status
 from elt.warehouse.connection import SCHEMAS, Role
+from elt.warehouse.rows import grouped
 
 # what is built from raw, and whose it is; each role reads and changes its own tables alone
 BUILT: dict[Role, tuple[str, ...]] = {
@@ -219,9 +220,8 @@ def _hits(
     cursor: Cursor, schema: str, table: str, columns: Collection[str], words: Collection[str]
 ) -> dict[str, set[str]]:
     """Return which of the words each column has: as a word of its own, or a short one alone."""
-    found: dict[str, set[str]] = {}
     if not (columns and words):
-        return found
+        return {}
     values = sql.SQL(", ").join(
         sql.SQL("({}, row.{}::text)").format(sql.Literal(name), sql.Identifier(name))
         for name in columns
@@ -236,9 +236,7 @@ def _hits(
         ).format(table=sql.Identifier(schema, table), values=values),
         (list(words), [_pattern(word) if is_telling(word) else None for word in words]),
     )
-    for name, word in cursor:
-        found.setdefault(name, set()).add(word)
-    return found
+    return grouped(cursor, "name", "word")
 
 
 def _pattern(word: str) -> str:

@@ -17,6 +17,7 @@ from psycopg2.extras import execute_values
 from elt.loading.contract import has_own_key
 from elt.loading.erasure import is_telling
 from elt.privacy.rules import Rules, names_downstream
+from elt.warehouse.rows import grouped
 
 GONE = sql.Identifier("pg_temp", "_gone")
 
@@ -62,15 +63,12 @@ def note(cursor: Cursor, table: str, column: str, values: Iterable[str]) -> None
 
 def erased_values(cursor: Cursor, table: str, columns: Sequence[str]) -> dict[str, set[str]]:
     """Return what is on the list for some columns of a table, as text, by column."""
-    found: dict[str, set[str]] = {column: set() for column in columns}
     cursor.execute(
         "select column_name, value from pg_temp._gone"
         " where table_name = %s and column_name = any (%s)",
         (table, list(columns)),
     )
-    for column, value in cursor:
-        found[column].add(value)
-    return found
+    return {**{column: set() for column in columns}, **grouped(cursor, "column_name", "value")}
 
 
 def identifying_values(cursor: Cursor, rules: Rules) -> dict[str, dict[str, set[str]]]:

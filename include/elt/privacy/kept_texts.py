@@ -180,6 +180,13 @@ class _Text:
     is_single: bool
 
 
+@dataclass(frozen=True)
+class _Found:
+    # the row's ctid: it stays locked until it is changed
+    place: str
+    value: Any
+
+
 def _wipe_column(
     cursor: Cursor, schema: str, text: _Text, words: Words, keep: Collection[str]
 ) -> int:
@@ -189,7 +196,7 @@ def _wipe_column(
     looks = sorted({*looks, *(json.dumps(look, ensure_ascii=False)[1:-1] for look in looks)})
     cursor.execute(
         sql.SQL(
-            "select ctid::text, {column} from {table} where exists"
+            "select ctid::text as place, {column} as value from {table} where exists"
             " (select from unnest(%(looks)s::text[]) as look"
             " where strpos({column}::text, look) > 0)"
             " or (cardinality(%(names)s::text[]) > 0 and exists"
@@ -200,7 +207,8 @@ def _wipe_column(
         {"looks": looks, "names": sorted(words.by_name)},
     )
     changed = 0
-    for place, value in cursor.fetchall():
+    for found in rows_as(cursor, _Found):
+        value = found.value
         hidden = _hide_names(value, words, keep) if text.kind == "text[]" else hide(value, words)
         if hidden == value:
             continue
@@ -213,7 +221,7 @@ def _wipe_column(
             sql.SQL("update {table} set {column} = {value} where ctid = %s::tid").format(
                 value=hidden[0], **parts
             ),
-            (hidden[1], place),
+            (hidden[1], found.place),
         )
         changed += 1
     return changed

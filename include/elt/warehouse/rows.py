@@ -84,6 +84,20 @@ def all_values(cursor: Cursor, kind: type[Value]) -> list[Value]:
     return [_checked(row[0], kind) for row in cursor]
 
 
+def grouped(cursor: Cursor, key: str, value: str) -> dict[str, set[str]]:
+    """Return the texts of one column of a query by those of another; nothing without a row.
+
+    Args:
+        cursor: the cursor that ran the query.
+        key: the name of the column to group by.
+        value: the name of the column whose texts are wanted.
+    """
+    found: dict[str, set[str]] = {}
+    for row in rows_as(cursor, dict[str, str]):
+        found.setdefault(row[key], set()).add(row[value])
+    return found
+
+
 def _objects(cursor: Cursor, kind: Callable[..., Row]) -> Iterator[Row]:
     names = [column.name for column in cursor.description or ()]
     for row in cursor:

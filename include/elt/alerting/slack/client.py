@@ -110,7 +110,14 @@ class Outcome:
 
 
 def refused(status: int, code: str, headers: Mapping[str, Any], name: str | None) -> Outcome:
-    """Return how it went from what Slack answered; ``name`` is the channel's."""
+    """Return how it went from what Slack answered.
+
+    Args:
+        status: of HTTP.
+        code: Slack's word for it, or what a webhook's answer says.
+        headers: of the answer; they may say when to try again.
+        name: of the channel; None: a webhook's.
+    """
     return Outcome(
         describe_refusal(status, code, name, CONNECTION_ID),
         code=code if code.isidentifier() else "",
