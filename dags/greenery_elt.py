@@ -65,7 +65,7 @@ def greenery_elt():
     begin = begin_run()
     loads = load_tasks(begin)
     freshness = freshness_task("check_freshness")
-    build = dbt_task_group(SHOP.dag_id, "build")
+    build = dbt_task_group(SHOP.dag_id)
     publish = publish_marts.override(outlets=mart_assets("publish_marts"))()
     end = end_run().as_teardown()
     report = write_report().as_teardown()  # it tells of failed runs too, and never makes one

@@ -18,7 +18,7 @@ from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.plain_paths import are_links, is_plain, is_short, make_links, remove_links
 from devtools.local.postgres import Server
 from elt.docker.environment import write_private
-from elt.shop import SHOP
+from elt.transform.manifest import cosmos_target
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,7 +39,11 @@ class Home:
     @property
     def dbt_target(self) -> Path:
         """Where Cosmos keeps what it parsed for the daily run."""
-        return self.state / "cosmos" / f"{SHOP.dag_id}__build" / "target"
+        return cosmos_target(self.cosmos)
+
+    @property
+    def cosmos(self) -> Path:
+        return self.state / "cosmos"
 
     @property
     def demo_landing(self) -> Path:
@@ -156,7 +160,7 @@ def environment(home: Home, server: Server, source: str) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": server.url(METADATA, METADATA, "postgresql+psycopg2"),
         "LOGGING__BASE_LOG_FOLDER": home.logs,
         "USAGE_DATA_COLLECTION__ENABLED": False,
-        "COSMOS__CACHE_DIR": home.state / "cosmos",
+        "COSMOS__CACHE_DIR": home.cosmos,
         "COSMOS__ENABLE_TELEMETRY": False,
     }
     scratch = home.state / "tmp"

@@ -30,7 +30,7 @@ from elt.airflow import dbt_events
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage, put_tests_before_what_depends
-from elt.transform.manifest import PROFILE_NAME, TARGET, ensure_manifest
+from elt.transform.manifest import PROFILE_NAME, TARGET, TASK_GROUP, ensure_manifest
 from elt.transform.project import PROJECT, project_name
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
@@ -147,7 +147,7 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
     )
 
 
-def dbt_task_group(dag_id: str, group_id: str) -> DbtTaskGroup:
+def dbt_task_group(dag_id: str) -> DbtTaskGroup:
     """Return the task group with one task per model, its tests inside.
 
     A test with two parents has a task of its own, before every model that it must hold back.
@@ -157,9 +157,9 @@ def dbt_task_group(dag_id: str, group_id: str) -> DbtTaskGroup:
     """
     manifest = manifest_path()
     lineage = Lineage.read(manifest)
-    only = _node_of_this_task(dag_id, group_id, lineage)
+    only = _node_of_this_task(dag_id, TASK_GROUP, lineage)
     group = DbtTaskGroup(
-        group_id=group_id,
+        group_id=TASK_GROUP,
         project_config=ProjectConfig(
             dbt_project_path=PROJECT,
             manifest_path=manifest,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from elt.errors import EltError
+from elt.shop import SHOP
 from elt.transform.project import PROJECT
 
 FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
@@ -24,6 +25,8 @@ SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 DBT = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main")
 PROFILE_NAME = "greenery"
 TARGET = "prod"
+# of the daily run: what Cosmos makes of the project
+TASK_GROUP = "build"
 # a task that started with an older manifest may still want to read it
 KEPT_MANIFESTS = 3
 
@@ -35,11 +38,20 @@ class BrokenProjectError(EltError):
 
 
 def target_folder(project: Path = PROJECT) -> Path:
-    """Return where manifests are kept: the project's target folder, unless named otherwise.
+    """Return where manifests are kept: where ``GREENERY_DBT_TARGET`` says.
 
-    Best is where Cosmos keeps the parse cache of the DAG's task group, so that tasks find it there.
+    If that says nothing, it is where Cosmos keeps the parse cache of the daily run, so that tasks
+    find it there; and where Cosmos was given no such folder, the project's target folder.
     """
-    return Path(os.environ.get("GREENERY_DBT_TARGET", project / "target"))
+    if named := os.environ.get("GREENERY_DBT_TARGET"):
+        return Path(named)
+    cache = os.environ.get("AIRFLOW__COSMOS__CACHE_DIR")
+    return cosmos_target(Path(cache)) if cache else project / "target"
+
+
+def cosmos_target(cache: Path) -> Path:
+    """Return the folder below Cosmos' cache that has the parse of the daily run's task group."""
+    return cache / f"{SHOP.dag_id}__{TASK_GROUP}" / "target"
 
 
 def newest_manifest(project: Path = PROJECT) -> Path | None:

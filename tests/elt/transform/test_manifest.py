@@ -8,20 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from elt.shop import SHOP
 from elt.transform.manifest import (
     PROJECT,
     BrokenProjectError,
     ensure_manifest,
     fingerprint,
     slim,
+    target_folder,
 )
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A small project of two models."""
-    monkeypatch.delenv("GREENERY_DBT_TARGET")
     folder = tmp_path / "small"
+    monkeypatch.setenv("GREENERY_DBT_TARGET", str(folder / "target"))
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text("name: small\nprofile: greenery\n")
     (folder / "models" / "first.sql").write_text("select 1 as one")
@@ -45,6 +47,20 @@ def profile(tmp_path):
 
     open_profile.opened = opened
     return open_profile
+
+
+@pytest.mark.parametrize(
+    ("named", "cache", "found"),
+    [
+        ("/named", "/cache", "/named"),
+        ("", "/cache", f"/cache/{SHOP.dag_id}__build/target"),
+        ("", "", "/project/target"),
+    ],
+)
+def test_manifests_are_where_cosmos_looks_unless_named_otherwise(monkeypatch, named, cache, found):
+    monkeypatch.setenv("GREENERY_DBT_TARGET", named)
+    monkeypatch.setenv("AIRFLOW__COSMOS__CACHE_DIR", cache)
+    assert target_folder(Path("/project")) == Path(found)
 
 
 def models(manifest: Path) -> set[str]:
