@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -43,5 +44,6 @@ class Landing:
 def read_rows(folder: Path) -> dict[str, list[dict[str, str]]]:
     """Return the rows of each table's file in a folder."""
     return {
-        name: list(csv.DictReader((folder / f"{name}.csv").open())) for name in declared_tables()
+        name: list(csv.DictReader(StringIO((folder / f"{name}.csv").read_text())))
+        for name in declared_tables()
     }

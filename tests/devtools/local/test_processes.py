@@ -137,31 +137,31 @@ finally:
 @pytest.mark.parametrize("told", [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_does_not_keep_it_from_cleaning_up(tmp_path, told):
     mark = tmp_path / "cleaned"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, mark],
         stdout=subprocess.PIPE,
         # the tests themselves may have been started by nohup
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    )
-    assert process.stdout.readline() == b"ready\n"
-    if told == signal.SIGHUP:
-        # nobody reads any more
-        process.stdout.close()
-    for _ in range(3):
-        process.send_signal(told)
-        time.sleep(0.1)
-    assert process.wait(20) == 128 + told
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        if told == signal.SIGHUP:
+            # nobody reads any more
+            process.stdout.close()
+        for _ in range(3):
+            process.send_signal(told)
+            time.sleep(0.1)
+        assert process.wait(20) == 128 + told
     assert mark.exists()
 
 
 def test_nohup_goes_on_when_the_terminal_is_closed(tmp_path):
     mark = tmp_path / "cleaned"
     command = ["nohup", sys.executable, "-c", SCRIPT, mark]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout.readline() == b"ready\n"
-    process.send_signal(signal.SIGHUP)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.5)
-    process.terminate()
-    assert process.wait(20) == 143
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.terminate()
+        assert process.wait(20) == 143
     assert Path(mark).exists()
