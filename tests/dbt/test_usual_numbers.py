@@ -131,6 +131,9 @@ def test_day_is_not_in_its_own_baseline_nor_are_later_days(judge):
     later = [(DAY + timedelta(days=ahead), "orders", 31.0) for ahead in range(1, 60)]
     (alone,) = judge("volume", [*weeks(), (DAY, "orders", 31)])
     assert judge("volume", [*weeks(), (DAY, "orders", 31), *later]) == [alone]
+    # with itself among so different days it would be one of them
+    rows = [(d, n, (40.0, 80.0)[(DAY - d).days // 7 % 2]) for d, n, _ in weeks()]
+    assert len(judge("volume", [*rows, (DAY, "orders", 12)])) == 1
 
 
 @pytest.mark.parametrize(
@@ -144,6 +147,8 @@ def test_next_to_nothing_is_an_error(judge, value, is_error):
 
 def test_next_to_nothing_of_next_to_nothing_is_nothing(judge):
     assert judge("volume", weeks(times=0.05)) == []
+    (told,) = judge("volume", weeks(times=0.2))
+    assert not told["is_error"]
 
 
 def test_outage_of_days_stays_out_of_what_is_usual(judge):
@@ -154,14 +159,15 @@ def test_outage_of_days_stays_out_of_what_is_usual(judge):
     assert told["sentence"].endswith("(the last Tuesdays: 62, 62, 62, 62)")
 
 
-def test_special_day_is_not_compared_with_nor_told(judge, at):
-    # every Tuesday but four has another value
-    rows = [(day, n, 500.0 if day == SPECIAL else value) for day, n, value in weeks(5)]
-    (told,) = judge("volume", [*rows, (DAY, "orders", 31)])
-    assert "500" not in told["sentence"]
+def test_special_day_is_not_compared_with_nor_told(at):
+    later = SPECIAL + timedelta(weeks=2)
+    rows = [(d, n, 80.0 if d == SPECIAL else value) for d, n, value in weeks(until=later)]
+    (told,) = at(later)("volume", [*rows, (later, "orders", 31)])
+    assert told["sentence"].endswith("(the last Tuesdays: 62, 62, 62, 62)")
     busy = [*weeks(until=SPECIAL), (SPECIAL, "orders", 200)]
     assert at(SPECIAL)("volume", busy) == []
-    assert len(at(SPECIAL - timedelta(days=1))("volume", [(d, n, v) for d, n, v in busy][:-2])) == 1
+    day_before = SPECIAL - timedelta(days=1)
+    assert len(at(day_before)("volume", weeks(until=day_before))) == 1
 
 
 def test_on_a_special_day_next_to_nothing_warns(at):

@@ -183,10 +183,6 @@
                 and not is_special
                 and coalesce(side_of_three, 0) <> 3 * side
                 and not (side = 1 and do_all_rise)
-                {%- if kind == 'share' %}
-                -- what hardly occurs says little
-                and greatest(judged_value, usual_value) >= 0.01
-                {%- endif %}
             )
 
     )

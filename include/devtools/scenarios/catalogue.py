@@ -103,7 +103,7 @@ SCENARIOS = {
         "nothing of yesterday came after two in the afternoon; what did come is right",
         "the day's digest of warnings: each number that is low, with what is usual on such a day",
         partial(troubles.odd_day, "half_day"),
-        ("Orders on ", "Visits on ", "usually ", "(the last ", "to midnight on "),
+        ("1 warning ", "Orders on ", "Visits on ", "usually ", "(the last "),
         ends="",
         key="warnings:",
     ),

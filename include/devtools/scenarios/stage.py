@@ -28,6 +28,8 @@ from elt.errors import EltError
 # a day is judged by four of its weekday before it, and the first day of a shop is none of them
 DAYS = 30
 SQL = Path(__file__).parent / "sql"
+# a history of loads knows of no change by hand; without it, it begins anew
+FORGET_HISTORY = "drop table if exists snapshots.orders_history;"
 # where rows of raw are kept while a scenario has others there
 KEPT, CHANGED = "scenario", ("events", "orders", "order_items")
 # no change is noted of rows that were changed by hand
@@ -102,7 +104,9 @@ class Stage:
         self.give_back_rows()
         keep = "".join(f"create table {KEPT}.{t} as table raw.{t};" for t in CHANGED)
         statement = (SQL / f"{name}.sql").read_text()
-        self.in_warehouse(f"create schema {KEPT}; {keep} {statement}", {"day": yesterday})
+        self.in_warehouse(
+            f"create schema {KEPT}; {keep} {FORGET_HISTORY} {statement}", {"day": yesterday}
+        )
 
     def give_back_rows(self) -> bool:
         """Put back what `change_last_day` has changed; return whether there was anything."""
@@ -111,7 +115,7 @@ class Stage:
         back = "".join(
             f"truncate raw.{t}; insert into raw.{t} select * from {KEPT}.{t};" for t in CHANGED
         )
-        self.in_warehouse(f"{back} drop schema {KEPT} cascade")
+        self.in_warehouse(f"{back} {FORGET_HISTORY} drop schema {KEPT} cascade")
         return True
 
     def ask(self, query: str) -> Any:

@@ -1,7 +1,8 @@
 {#
     Each value of a column has about the share of a day's rows that it had on the same weekdays
-    before, to at least two points, by unusual_days. A value that never has a hundredth of a day is
-    not judged; one that is new is told, one that is gone has a share of 0, and null is a value.
+    before, to at least two points, by unusual_days. A value that never has a hundredth of a day
+    could not be odd, and is not looked at; one that is new is told, one that is gone has a share of
+    0, and null is a value.
 
     day     column with the day of the business
     value   how much of the day a value has: an aggregate
