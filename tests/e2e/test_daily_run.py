@@ -48,7 +48,7 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
     assert ran == Counter(tests)
 
     before = shop.marts()
-    assert len(before) == 19
+    assert len(before) == 22
     announced = installation.api.pages(
         "/assets/events", "asset_events", source_run_id=first, order_by="timestamp"
     )
