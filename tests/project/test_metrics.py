@@ -32,10 +32,11 @@ SERIES = {
     **{key: ["product"] for key in ("page_views", "add_to_carts")},
     **{
         key: ["state", "shipping_service", "promo"]
-        for key in ("repeat_rate", "orders", "revenue", "average_order", "units")
+        for key in ("orders", "revenue", "average_order", "units")
     },
     **{key: ["state", "shipping_service", "promo"] for key in ("delivery_time", "on_time_rate")},
     "promo_share": ["state", "shipping_service"],
+    "repeat_rate": ["state"],
 }
 for one in ("orders", "revenue", "units", "conversion_rate"):
     SERIES[one] = [*SERIES[one], "product"]

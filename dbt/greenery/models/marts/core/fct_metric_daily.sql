@@ -6,13 +6,6 @@ users as (
 
 ),
 
-first_orders as (
-
-    select * from {{ ref('fct_first_orders') }}
-    where {{ only_changed_keys('ordered_date') }}
-
-),
-
 orders as (
 
     select
@@ -113,12 +106,11 @@ orders_counted as (
         -- null is neither late nor in time: not delivered yet, or nothing was promised
         count(*) filter (where orders.is_sold and not orders.is_delivered_late) as on_time_orders,
         count(orders.is_delivered_late) filter (where orders.is_sold) as judged_orders,
-        -- a buyer counts on the day of the first order alone, so that the days add up
-        count(first_orders.order_id) as buyers,
-        count(*) filter (where first_orders.is_repeat_buyer) as repeat_buyers
+        -- a buyer comes once and comes back once, so that the days add up and the past stands still
+        count(*) filter (where orders.order_number = 1) as buyers,
+        count(*) filter (where orders.order_number = 2) as repeat_buyers
     from orders
     left join users on orders.user_id = users.user_id
-    left join first_orders on orders.order_id = first_orders.order_id
     cross join
         lateral (
             values
@@ -251,6 +243,8 @@ final as (
         (numerator <> 0 or denominator <> 0)
         -- all orders of a promo have one
         and (metric <> 'promo_share' or dimension <> 'promo')
+        -- the second order has a promo and a shipping service of its own
+        and (metric <> 'repeat_rate' or dimension in ('all', 'state'))
 
 )
 

@@ -64,10 +64,7 @@ final as (
         end as page_view_band,
 
         -- booleans
-        buyers.is_repeat_buyer,
-
-        -- dates
-        orders.ordered_date
+        buyers.is_repeat_buyer
 
     from buyers
     inner join orders on buyers.user_id = orders.user_id
