@@ -151,10 +151,8 @@ class Shop:
             "select tablename from pg_tables where schemaname = 'marts' "
             "and tablename <> 'data_status' order by 1"
         )
-        return {
-            name: self.warehouse.run(f'select xmin::text, * from marts."{name}" order by 2, 3')
-            for (name,) in names
-        }
+        rows = 'select xmin::text, t.* from marts."{}" as t order by t::text'
+        return {name: self.warehouse.run(rows.format(name)) for (name,) in names}
 
     def published_at(self) -> list[tuple]:
         return self.warehouse.run("select distinct published_at from marts.data_status")

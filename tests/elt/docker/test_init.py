@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from elt.alerting import reconcile
+from elt.alerting import warehouse_down
 from elt.docker import init
 
 
@@ -37,4 +37,4 @@ def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(cap
 
 
 def test_only_what_the_alerts_remember_may_be_lost_with_the_key():
-    assert init.OWN_VARIABLE == reconcile.NOTIFIED_VARIABLE
+    assert init.OWN_VARIABLE == warehouse_down.NOTIFIED_VARIABLE
