@@ -18,18 +18,7 @@
     {%- set days = days_to_judge(model, day) -%}
     {%- if days is none -%} {{ nothing_to_judge() }}
     {%- else -%}
-    {%- set numbers -%}
-        select
-            {% for column in usual_columns(series, by) -%} {{ column }}, {% endfor %}
-            {{ day }} as judged_day,
-            {{ value }} as judged_value,
-            {{ rows }} as row_count
-        from {{ model }}
-        where
-            {{ day }} between cast('{{ days[0] }}' as date) - 140 and cast('{{ days[1] }}' as date)
-            {{ only_named(series) }}
-        group by {% for column in usual_columns(series, by) -%} {{ column }}, {% endfor %} {{ day }}
-    {%- endset -%}
+    {%- set numbers = numbers_by_day(model, day, value, rows, series, by, days) -%}
     {{ unusual_days(
         numbers, days, usual_columns(series, by), 'share' if is_share else 'measure',
         usual_name(series, what), unit, direction,
