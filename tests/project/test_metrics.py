@@ -163,7 +163,6 @@ def test_a_dimension_may_be_null_long_or_a_formula(shop):
     )
     found = shop.ask("orders", "promo")
     assert {NONE, odd} <= {value for value, _ in found.rows}
-    assert max(map(len, found.table().splitlines())) < 100
     assert f"'{odd}" in {row[0] for row in csv.reader(io.StringIO(found.csv()))}
 
 
@@ -192,7 +191,7 @@ def test_what_is_not_known_is_one_sentence(shop, capsys, asked, said):
 def test_command_prints_a_table_a_csv_or_the_sql(shop, capsys):
     assert greenery.run(["metric", "repeat_rate"]) == 0
     told = capsys.readouterr()
-    assert told.out.splitlines() == ["repeat_rate", "-----------", "     0.7984"]
+    assert told.out.splitlines() == ["repeat_rate", "     0.7984"]
     assert told.err.startswith("Repeat rate: Buyers who ordered twice or more / buyers")
     assert greenery.run(["metric", "orders", "--by", "day,product", "--csv"]) == 0
     assert capsys.readouterr().out.startswith("day,product,orders\n2021-02-1")
@@ -201,7 +200,11 @@ def test_command_prints_a_table_a_csv_or_the_sql(shop, capsys):
     assert greenery.run(["metric", "orders", "--from", "2030-01-01", "--by", "day"]) == 0
     assert "There is no row that it could be counted from." in capsys.readouterr().err
     assert greenery.run(["metric"]) == 0
-    assert "repeat_rate  [share]" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert told.err == "Any of them may be split by day, week, month, quarter, year.\n"
+    assert told.out.startswith("metric ")
+    (line,) = [line for line in told.out.splitlines() if line.startswith("repeat_rate ")]
+    assert line.split("  ")[-1] == "country, order_status, promo, shipping_service, state"
 
 
 def test_it_reads_what_readers_may_read_and_nothing_else(shop):

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from devtools.local.state_folder import Home
 from elt.alerting.messages.phrases import count, listed
+from elt.cli.terminal import print_table
 from elt.shop import SHOP
 from elt.warehouse.rows import rows_as
 
@@ -128,15 +129,23 @@ def _kpis(cursor: Cursor) -> None:
     metrics = rows_as(cursor, SimpleNamespace)
     if not metrics:
         print(f"The mart `{SHOP.kpis}` has no rows, so no metrics are shown here.")
-    for one in metrics:
-        shown = _number(one.value, ",.4f")
-        shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-        parts = f"{_number(one.numerator)}/{_number(one.denominator)}"
-        parts = "" if one.denominator is None else parts
-        print(
-            f"  {_text(one.metric):<36} {shown:>12} {_text(one.unit):<15} {parts:>22}   "
-            f"{_text(one.description)}".rstrip()
-        )
+        return
+    print_table(
+        ("metric", "value", "unit", "of", "what it is"),
+        [(one.metric, _value(one), one.unit, _parts(one), one.description) for one in metrics],
+        numbers=["value", "of"],
+    )
+
+
+def _value(metric: SimpleNamespace) -> str:
+    shown = _number(metric.value, ",.4f")
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _parts(metric: SimpleNamespace) -> str:
+    if metric.denominator is None:
+        return ""
+    return f"{_number(metric.numerator)}/{_number(metric.denominator)}"
 
 
 def _number(value: Any, form: str = ",.10g") -> str:
@@ -147,10 +156,6 @@ def _number(value: Any, form: str = ",.10g") -> str:
         return format(float(value), form)
     except (TypeError, ValueError):
         return str(value)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str | None) -> None:

@@ -17,6 +17,7 @@ from devtools.local.state_folder import Home, warehouse_connection
 from devtools.scenarios.catalogue import SCENARIOS
 from devtools.scenarios.play import play
 from devtools.scenarios.stage import ScenarioError, opened
+from elt.cli.terminal import print_table
 
 
 def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
@@ -31,8 +32,8 @@ def scenario(home: Home, name: str, pictures: Path | None = None) -> int:
     """
     if not name:
         print("make scenario NAME=…\n")
-        for known, about in SCENARIOS.items():
-            print(f"  {known:<20} {about.breaks}\n{'':<22} → {about.arrives}")
+        rows = [(known, about.breaks, about.arrives) for known, about in SCENARIOS.items()]
+        print_table(("name", "what breaks", "what arrives"), rows)
         return 0
     if name not in SCENARIOS:
         raise ScenarioError(f"There is no scenario {name}. Choose from: {', '.join(SCENARIOS)}.")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elt.cli import listings
+from elt.cli.terminal import print_table, working
 from elt.errors import EltError
 
 if TYPE_CHECKING:
@@ -81,8 +83,11 @@ def rollback(by: str | None, reason: str) -> None:
     from elt.reporting.write import refresh_report
 
     _migrate()
-    print(roll_back(by, reason))
-    refresh_report()
+    with working("Rolling back"):
+        outcome = roll_back(by, reason)
+    print(outcome)
+    with working("Writing the report"):
+        refresh_report()
 
 
 @greenery.command()
@@ -94,7 +99,8 @@ def release(by: str | None, reason: str) -> None:
 
     _migrate()
     print(rollback.release(by))
-    refresh_report()
+    with working("Writing the report"):
+        refresh_report()
 
 
 @greenery.command()
@@ -112,9 +118,12 @@ def override(test: str, until: str, days: str, end: bool, by: str | None, reason
         raise click.UsageError("Say one of --until, --days and --end.")
     _migrate()
     with transaction("loader") as cursor:
+        if not test:
+            listings.print_overrides(overrides.active(cursor))
+            return
         outcome = overrides.decide(
             cursor,
-            _lineage() if test else None,
+            _lineage(),
             test,
             reason=reason,
             by=by,
@@ -154,16 +163,14 @@ def rebuild(day: str, model: str, key: str, yes: bool, by: str | None, reason: s
 @click.option("--table", default="", help="Only the rows of this table.")
 def replay_quarantine(table: str) -> None:
     """Try rows in quarantine again, after they or their contract were mended."""
-    from elt.loading.quarantine import replay
+    from elt.loading.quarantine.replay import replay
     from elt.loading.sources_yaml import declared_tables
 
     _migrate()
-    results = replay.replay(declared_tables(), _run_id("replay"), table)
-    for result in results:
-        print(replay.in_words(result))
-    if not results:
-        print("No row waits in quarantine.")
-    elif any(result.loaded for result in results):
+    with working("Trying what waits in quarantine"):
+        results = replay(declared_tables(), _run_id("replay"), table)
+    listings.print_replayed(results)
+    if any(result.loaded for result in results):
         print("The next run builds and publishes what came in.")
 
 
@@ -175,14 +182,14 @@ def forget(person_id: str) -> int:
 
     from elt.loading.sources_yaml import declared_tables
     from elt.privacy.forget import forget as remove
-    from elt.privacy.outcome import lines
 
     if not person_id.strip():
         print("Say whom: greenery forget USER_ID (make forget USER_ID=…)", file=sys.stderr)
         return NOT_UNDERSTOOD
     _migrate()
     try:
-        forgotten = remove(person_id.strip(), declared_tables(), _run_id("forget"))
+        with working("Looking for the person everywhere"):
+            forgotten = remove(person_id.strip(), declared_tables(), _run_id("forget"))
     except psycopg2.OperationalError as error:
         first_line = str(error).partition("\n")[0]
         print(
@@ -190,7 +197,7 @@ def forget(person_id: str) -> int:
             file=sys.stderr,
         )
         return FAILED
-    print("\n".join(lines(forgotten)))
+    listings.print_forgotten(forgotten)
     return 0
 
 
@@ -207,7 +214,8 @@ def report(to: Path | None, is_opened: bool) -> None:
     if folder is None:
         raise click.UsageError(f"Name its folder: --to, or the variable {VARIABLE}.")
     _migrate()
-    page = write_report(folder.absolute())
+    with working("Writing the report"):
+        page = write_report(folder.absolute())
     print(page)
     if is_opened:
         click.launch(str(page))
@@ -231,26 +239,33 @@ def metric(
     lists: bool,
 ) -> None:
     """Answer a metric from the published marts, by time and dimension."""
-    from elt.metrics import answer
-    from elt.metrics.catalogue import catalogue
-    from elt.metrics.definitions import read_definitions
+    from elt.metrics import answer, catalogue
+    from elt.metrics.definitions import GRAINS, read_definitions
     from elt.metrics.question import understand
 
-    definitions = read_definitions()
-    if lists or not name:
-        print(catalogue(definitions))
+    with working("Reading the metrics"):
+        definitions = read_definitions()
+        listed = catalogue.listed(definitions) if lists or not name else None
+    if listed:
+        print(f"Any of them may be split by {', '.join(GRAINS)}.", file=sys.stderr)
+        print_table(catalogue.COLUMNS, listed)
         return
     # after one --by, or several
     split = [word for words in by for word in words.split(",")]
-    question = understand(definitions, name, split, first, last)
-    if explain:
-        print(answer.sql_of(definitions, question))
+    with working("Asking"):
+        question = understand(definitions, name, split, first, last)
+        sql = answer.sql_of(definitions, question)
+        found = None if explain else answer.ask(definitions, question)
+    if found is None:
+        print(sql)
         return
-    found = answer.ask(definitions, question)
     print(f"{question.answered_by.label}: {question.answered_by.description}", file=sys.stderr)
     if not found.rows:
         print("There is no row that it could be counted from.", file=sys.stderr)
-    print(found.csv() if as_csv else found.table(), end="" if as_csv else "\n")
+    if as_csv:
+        print(found.csv(), end="")
+    else:
+        print_table(found.names, found.rows, numbers=found.names[-1:])
 
 
 def _migrate() -> None:

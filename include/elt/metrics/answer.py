@@ -1,4 +1,4 @@
-"""The answer to a question: rows of ``marts``, as a table or as CSV."""
+"""The answer to a question: rows of ``marts``, as they are or as CSV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from elt.warehouse.connection import transaction
 
 # what the published series says where there is none
 NONE = "(none)"
-WIDEST = 60
 # as the published series has it
 DECIMALS = 4
 # what a spreadsheet takes for a formula
@@ -31,17 +30,6 @@ class Answer:
 
     names: tuple[str, ...]
     rows: list[tuple[Any, ...]]
-
-    def table(self) -> str:
-        """Return it for people: what is too long is cut, what can't be printed is a dot."""
-        cells = [self.names, *(tuple(_shown(cell) for cell in row) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = []
-        for row in cells:
-            words = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-            lines.append("  ".join([*words, row[-1].rjust(widths[-1])]))
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(lines)
 
     def csv(self) -> str:
         """Return it for programs and spreadsheets; no cell is a formula."""
@@ -104,12 +92,6 @@ def _value(value: Any) -> Decimal | int | None:
     return (
         number if decimals <= DECIMALS else number.quantize(Decimal(10) ** -DECIMALS, ROUND_HALF_UP)
     )
-
-
-def _shown(cell: Any) -> str:
-    text = "" if cell is None else str(cell)
-    text = "".join(sign if sign.isprintable() else "·" for sign in text)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
 def _no_formula(text: str) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from elt.metrics.definitions import GRAINS, Definitions, Metric
+from elt.metrics.definitions import Definitions, Metric
+
+COLUMNS = ("metric", "unit", "what it is", "split by")
 
 
-def catalogue(definitions: Definitions) -> str:
-    """Return all metrics by name, with their definitions and what splits them, for a terminal."""
-    lines = []
-    for metric in _asked_for(definitions):
-        lines += [f"{metric.name}  [{metric.unit}]", f"    {metric.description}"]
-        lines += [f"    by {', '.join(GRAINS)}, {', '.join(_dimensions(definitions, metric))}"]
-    return "\n".join(lines)
+def listed(definitions: Definitions) -> list[tuple[str, ...]]:
+    """Return all metrics by name: COLUMNS, where the last has what splits it besides time."""
+    return [
+        (
+            *(metric.name, metric.unit, metric.description),
+            ", ".join(_dimensions(definitions, metric)),
+        )
+        for metric in _asked_for(definitions)
+    ]
 
 
 def page(definitions: Definitions) -> str:
-    """Return the same as tables of Markdown."""
+    """Return the same, and what the dimensions are, as tables of Markdown."""
     lines = [
         "| metric | what it is | unit | by time and |",
         "|---|---|---|---|",

@@ -78,23 +78,26 @@ class Forgotten:
         return sum(self.messages_by_table.values())
 
 
-# GONE
-
-
-def lines(forgotten: Forgotten) -> Iterator[str]:
-    """Yield the report line by line."""
+def headline(forgotten: Forgotten) -> str:
+    """Return the sentence that the report begins with."""
     if forgotten.was_known and not forgotten.rows:
-        yield "This person was forgotten before; nothing was left to remove."
-    else:
-        yield f"Forgotten: {_rows(forgotten.rows)} removed for good."
-    for table, rows in forgotten.removed.items():
-        if rows:
-            yield f"  {table:<44} {_rows(rows):>14}"
-    if forgotten.quarantined:
-        yield f"  {'ops.quarantine, wiped':<44} {_rows(forgotten.quarantined):>14}"
-    if forgotten.messages:
-        yield f"  {'results and messages, words hidden':<44} {_rows(forgotten.messages):>14}"
-    yield ""
+        return "This person was forgotten before; nothing was left to remove."
+    rows = forgotten.rows
+    return f"Forgotten: {rows:,} {'row' if rows == 1 else 'rows'} removed for good."
+
+
+def counts(forgotten: Forgotten) -> list[tuple[str, int]]:
+    """Return where something was done, and to how many rows."""
+    found = {
+        **forgotten.removed,
+        "ops.quarantine, wiped": forgotten.quarantined,
+        "results and messages, words hidden": forgotten.messages,
+    }
+    return [(place, rows) for place, rows in found.items() if rows]
+
+
+def left_to_do(forgotten: Forgotten) -> Iterator[str]:
+    """Yield line by line what still holds the person, and what to do about it."""
     yield "Totals in the marts still count the person until the next run."
     yield "A reload brings nothing back: ops.erased keeps a fingerprint (SHA-256) of each key."
     yield ""
@@ -115,7 +118,3 @@ def lines(forgotten: Forgotten) -> Iterator[str]:
         yield f"  {name}: in use, so deleted rows stay on the disk until the server clears it."
     for name in forgotten.elsewhere:
         yield f"  {name}: not the daily run's own; its owner must rebuild or drop it."
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"

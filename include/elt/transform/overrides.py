@@ -39,6 +39,11 @@ class Override:
     failures: int | None = None
 
     @property
+    def test(self) -> str:
+        """The test's name."""
+        return self.unique_id.split(".")[2]
+
+    @property
     def description(self) -> str:
         """Until when, by whom and why the test is let through, as part of a sentence."""
         by = f" by {self.made_by}" if self.made_by else ""
@@ -228,4 +233,4 @@ def _listed(cursor: Cursor) -> str:
     found = active(cursor)
     if not found:
         return "No test is let through."
-    return "\n".join(f"{one.unique_id.split('.')[2]}: {one.description}" for one in found)
+    return "\n".join(f"{one.test}: {one.description}" for one in found)

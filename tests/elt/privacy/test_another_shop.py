@@ -11,7 +11,7 @@ import pytest
 from elt.loading.contract import Column, Table
 from elt.loading.sources_yaml import ContractError
 from elt.privacy.forget import forget
-from elt.privacy.outcome import Forgotten, LeftoverError, UnknownPersonError, lines
+from elt.privacy.outcome import Forgotten, LeftoverError, UnknownPersonError, left_to_do
 from elt.privacy.rules import check, read_rules
 from tests.support.bookshop import Bookshop
 from tests.support.warehouse import as_admin, fresh_warehouse
@@ -183,7 +183,7 @@ def test_quarantined_rows_of_hers_are_wiped_and_broken_ones_with_her_number_are_
     # the payment of an order that was in quarantine
     assert done.removed["raw.payments"] == 3
     assert done.undecided == (3,)
-    assert "look at quarantine_id 3." in "\n".join(lines(done))
+    assert "look at quarantine_id 3." in "\n".join(left_to_do(done))
 
 
 def test_a_short_number_is_hidden_only_beside_the_name_of_its_key(shop):
@@ -237,7 +237,7 @@ def test_a_name_of_several_people_in_a_table_without_a_key_is_told(shop):
         "reset role; set role publisher; create table marts.fct_names as"
         " select 'Marcus Tidewell' as buyer, 2 as buyer_count"
     )
-    told = "\n".join(lines(erase(shop)))
+    told = "\n".join(left_to_do(erase(shop)))
     assert "marts.fct_names holds the personal column `buyer` but no key of a person" in told
     assert "Tidewell" not in told
 
@@ -267,7 +267,7 @@ def test_a_key_of_hers_in_a_row_of_somebody_else_is_told(shop):
         "alter table raw.customers add column brought_by integer;"
         "update raw.customers set brought_by = 7 where id = 8"
     )
-    told = "\n".join(lines(erase(shop)))
+    told = "\n".join(left_to_do(erase(shop)))
     assert ids(shop, "raw.customers", "id") == [8, 11]
     assert "raw.customers: the column `brought_by` has a key of theirs" in told
 

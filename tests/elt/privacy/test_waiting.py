@@ -13,7 +13,7 @@ from elt.loading import raw_table, sources_yaml
 from elt.loading.contract import Column, Table
 from elt.privacy import forget as forgetting
 from elt.privacy.forget import forget
-from elt.privacy.outcome import BusyError, lines
+from elt.privacy.outcome import BusyError, left_to_do
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 
@@ -94,7 +94,7 @@ def test_the_disk_that_could_not_be_cleared_is_told(shop, monkeypatch):
     with somebody(shop, "lock table ops.task_failure in share update exclusive mode"):
         done = forget("ann-0001", TABLES, "forget")
     assert done.not_vacuumed == ("ops.task_failure",)
-    assert "ops.task_failure: in use" in "\n".join(lines(done))
+    assert "ops.task_failure: in use" in "\n".join(left_to_do(done))
 
 
 def test_a_run_with_a_load_at_work_is_told_at_once(shop, monkeypatch, capsys):
