@@ -17,8 +17,7 @@ from elt.airflow.dbt_tasks import open_profile
 from elt.airflow.load_tasks import load_table
 from elt.loading import sources_yaml
 from elt.privacy.rules import read_rules
-from elt.transform.manifest import ensure_manifest
-from elt.transform.project import PROJECT
+from elt.transform.project import PROJECT, ensure_manifest
 from tests.dbt.daily import DailyBuild
 from tests.project.rules import RULES, Project
 

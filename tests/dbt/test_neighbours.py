@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devtools.local.postgres import binary
-from elt.transform.manifest import DBT
+from elt.transform.project import DBT
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop

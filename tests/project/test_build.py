@@ -16,7 +16,7 @@ from elt.loading.sources_yaml import declared_tables
 from elt.reporting.questions import EMPTY, read_questions
 from elt.reporting.write import write_report
 from elt.shop import SHOP
-from elt.transform.manifest import DBT
+from elt.transform.project import DBT
 from elt.warehouse.connection import transaction
 
 PROJECT = Path(__file__).parents[2] / "dbt" / "greenery"

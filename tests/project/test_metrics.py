@@ -15,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from elt.cli.commands import greenery
-from elt.metrics import answer, definitions
-from elt.metrics.answer import NONE, Answer
+from elt.metrics import definitions
+from elt.metrics.ask import NONE, Answer, ask, understand
 from elt.metrics.catalogue import page
-from elt.metrics.definitions import Definitions
-from elt.metrics.errors import MetricError
-from elt.metrics.question import understand
+from elt.metrics.definitions import Definitions, MetricError
 from elt.warehouse.connection import transaction
 from tests.project.test_build import PROJECT, load, run_dbt
 from tests.support.warehouse import Warehouse, fresh_warehouse
@@ -64,7 +62,7 @@ class Shop:
 
     def ask(self, metric: str, *by: str, first: str = "", last: str = "") -> Answer:
         question = understand(self.definitions, metric, by, first, last)
-        return answer.ask(self.definitions, question)
+        return ask(self.definitions, question)
 
 
 @pytest.fixture(scope="module")

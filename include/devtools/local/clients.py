@@ -11,7 +11,7 @@ from devtools.local import postgres
 from devtools.local.databases import WAREHOUSE
 from devtools.local.state_folder import Home
 from elt.shop import SHOP
-from elt.transform.manifest import DBT
+from elt.transform.project import DBT
 
 
 def dbt(home: Home, arguments: Sequence[str]) -> NoReturn:

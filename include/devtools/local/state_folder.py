@@ -18,7 +18,7 @@ from devtools.local.databases import METADATA, WAREHOUSE
 from devtools.local.plain_paths import are_links, is_plain, is_short, make_links, remove_links
 from devtools.local.postgres import Server
 from elt.docker.environment import write_private
-from elt.transform.manifest import cosmos_target
+from elt.transform.project import cosmos_target
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from elt.errors import EltError
-from elt.transform.manifest import DBT
+from elt.transform.project import DBT
 
 
 class DbtFailedError(EltError):

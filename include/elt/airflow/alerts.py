@@ -29,7 +29,7 @@ from elt.alerting.run_facts import RunContext, RunState
 from elt.alerting.slack.settings import CONNECTION_ID, SlackSettingsError, slack_is_configured
 from elt.errors import RetryLaterError
 from elt.shop import SHOP
-from elt.transform.manifest import newest_manifest
+from elt.transform.project import newest_manifest
 
 log = logging.getLogger(__name__)
 

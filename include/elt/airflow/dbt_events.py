@@ -21,7 +21,7 @@ from airflow.sdk import Context
 
 from elt.alerting.record_results import node_result, record_dbt_results
 from elt.alerting.redact import without_rows
-from elt.transform.manifest import newest_manifest
+from elt.transform.project import newest_manifest
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,14 @@ from elt.airflow import dbt_events
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.transform.lineage import Lineage, put_tests_before_what_depends
-from elt.transform.manifest import PROFILE_NAME, TARGET, TASK_GROUP, ensure_manifest
-from elt.transform.project import PROJECT, project_name
+from elt.transform.project import (
+    PROFILE_NAME,
+    PROJECT,
+    TARGET,
+    TASK_GROUP,
+    ensure_manifest,
+    project_name,
+)
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH

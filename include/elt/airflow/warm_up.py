@@ -10,8 +10,7 @@ import tempfile
 from pathlib import Path
 
 from elt.airflow import dbt_events
-from elt.transform.manifest import ensure_manifest, parse_arguments
-from elt.transform.project import PROJECT, environment_with
+from elt.transform.project import PROJECT, ensure_manifest, environment_with, parse_arguments
 
 log = logging.getLogger(__name__)
 

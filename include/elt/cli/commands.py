@@ -239,9 +239,9 @@ def metric(
     lists: bool,
 ) -> None:
     """Answer a metric from the published marts, by time and dimension."""
-    from elt.metrics import answer, catalogue
+    from elt.metrics import catalogue
+    from elt.metrics.ask import ask, sql_of, understand
     from elt.metrics.definitions import GRAINS, read_definitions
-    from elt.metrics.question import understand
 
     with working("Reading the metrics"):
         definitions = read_definitions()
@@ -254,8 +254,8 @@ def metric(
     split = [word for words in by for word in words.split(",")]
     with working("Asking"):
         question = understand(definitions, name, split, first, last)
-        sql = answer.sql_of(definitions, question)
-        found = None if explain else answer.ask(definitions, question)
+        sql = sql_of(definitions, question)
+        found = None if explain else ask(definitions, question)
     if found is None:
         print(sql)
         return
@@ -280,8 +280,8 @@ def _run_id(verb: str) -> str:
 
 def _lineage() -> Lineage:
     from elt.transform.lineage import Lineage
-    from elt.transform.manifest import newest_manifest
     from elt.transform.overrides import OverrideError
+    from elt.transform.project import newest_manifest
 
     manifest = newest_manifest()
     if manifest is None:

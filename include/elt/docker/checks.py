@@ -32,7 +32,7 @@ def check_project() -> str | None:
     # parsing asks no database, but what is parsed depends on where it is
     os.environ["AIRFLOW_CONN_GREENERY_WAREHOUSE"] = environment.warehouse("unknown-at-build")
     from elt.airflow.dbt_tasks import manifest_path
-    from elt.transform.manifest import BrokenProjectError
+    from elt.transform.project import BrokenProjectError
 
     try:
         print(manifest_path())

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,15 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elt.metrics.errors import MetricError
-from elt.transform.manifest import (
-    DBT,
+from elt.errors import EltError
+from elt.transform.project import (
     PROFILE_NAME,
-    BrokenProjectError,
+    PROJECT,
     fingerprint,
+    run_parse,
     target_folder,
 )
-from elt.transform.project import PROJECT
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
@@ -34,6 +31,10 @@ if TYPE_CHECKING:
 TARGET = "published"
 TIME = "metric_time"
 GRAINS = ("day", "week", "month", "quarter", "year")
+
+
+class MetricError(EltError):
+    """The question is wrong, or there is nothing yet to answer it; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -202,17 +203,7 @@ def _parse(project: Path, scratch: Path) -> None:
         *("--target-path", str(scratch), "--log-path", str(scratch)),
         *("--profile", PROFILE_NAME, "--target", TARGET),
     ]
-    done = subprocess.run(
-        [*DBT, *arguments],
-        env={**os.environ, "DO_NOT_TRACK": "1"},
-        capture_output=True,
-        text=True,
-        cwd=project,
-    )
-    if done.returncode != 0:
-        raise BrokenProjectError(
-            f"dbt can't parse {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
-        )
+    run_parse(project, arguments, {})
 
 
 def _without_database(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from elt.reporting.data_state import read_state
 from elt.reporting.page import Content
 from elt.reporting.questions import ReportError, answer, figures, read_kpis, read_questions
 from elt.shop import SHOP, Shop
-from elt.transform.manifest import newest_manifest
+from elt.transform.project import newest_manifest
 from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 BROKEN_MODEL = """Traceback (most recent call last):
   File "/opt/airflow/dags/greenery_elt.py", line 55, in greenery_elt
     freshness = freshness_task("check_freshness")
-elt.transform.manifest.BrokenProjectError: dbt can't parse greenery:
+elt.transform.project.BrokenProjectError: dbt can't parse greenery:
 Compilation Error
   Model 'broken' depends on a node named 'no_such' which was not found
 """
