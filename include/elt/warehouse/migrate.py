@@ -123,7 +123,8 @@ def _limit_statements(cursor: Cursor) -> None:
 def _make_log(cursor: Cursor, wait: str) -> None:
     """Make the table of what was applied, if there is none."""
     # whoever makes it at the same time has it once we have waited
-    with contextlib.suppress(errors.UniqueViolation), cursor.connection:
+    made_meanwhile = (errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateTable)
+    with contextlib.suppress(*made_meanwhile), cursor.connection:
         _become_loader(cursor, wait)
         cursor.execute(
             "create table if not exists ops.migration ("
