@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2.extras
@@ -38,6 +38,12 @@ class Incident:
     run_ids: tuple[str, ...]
     resolved_at: datetime | None = None
     resolved_run_id: str | None = None
+    # as people call it; None: it is not kept yet
+    number: int | None = None
+    # who looks at it, and what that person says
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    note: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -157,7 +163,9 @@ COLUMNS = (
     "resolved_at",
     "resolved_run_id",
 )
-_SELECT = f"select {', '.join(COLUMNS)} from ops.incident"
+# what `ops` or a person gives; no look at a run changes it
+GIVEN = ("number", "acknowledged_by", "acknowledged_at", "note")
+_SELECT = f"select {', '.join([*COLUMNS, *GIVEN])} from ops.incident"
 
 
 def lock_incidents(cursor: Cursor) -> None:
@@ -198,6 +206,22 @@ def with_first_run(cursor: Cursor, run_ids: Iterable[str]) -> list[Incident]:
     cursor.execute(
         f"{_SELECT} where first_run_id = any (%s) order by first_seen, fingerprint",
         (list(run_ids),),
+    )
+    return _read_incidents(cursor)
+
+
+def open_incidents(cursor: Cursor) -> list[Incident]:
+    """Return what fails now, in the order in which it was found."""
+    cursor.execute(f"{_SELECT} where state = 'open' order by number")
+    return _read_incidents(cursor)
+
+
+def acknowledged_since(cursor: Cursor, age: timedelta) -> list[Incident]:
+    """Return the open incidents of which somebody has said so lately, the first one first."""
+    cursor.execute(
+        f"{_SELECT} where state = 'open' and acknowledged_at > clock_timestamp() - %s "
+        "order by acknowledged_at",
+        (age,),
     )
     return _read_incidents(cursor)
 

@@ -223,6 +223,9 @@ def _remind(cursor: Cursor, key: str, run_id: str, name: str | None, story: Stor
     said += line(story.open[0].sentence)
     if rest := len(story.open) - 1:
         said += f", and {rest:,} more"
+    said = "\n".join(
+        [said, *filter(None, map(thread.who_looks, story.open[: thread.MOST_REPLIES]))]
+    )
     _reply(cursor, key, run_id, name, "reminder", str(age.days), {"text": said})
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from elt.alerting import incidents, warehouse_down
+from elt.alerting import acknowledge, incidents, warehouse_down
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.deadline import Deadline
 from elt.alerting.messages.phrases import duration
@@ -152,6 +152,7 @@ def reconcile(
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
         _plan_lateness(dag_id, channel, seen, now)
+        _plan_acknowledgements(channel)
         _keep_digest(dag_id, channel, now, base_url, manifest)
         for error in delivery.deliver(channel, Deadline(SECONDS)):
             log.error("Slack was not told: %s", error)
@@ -246,6 +247,11 @@ def _plan_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: date
             since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
             context = RunContext(dag_id, f"late since {since}")
             plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channel, {})
+
+
+def _plan_acknowledgements(channel: Channel) -> None:
+    with outbox.short_transaction() as cursor:
+        acknowledge.plan_replies(cursor, channel)
 
 
 def _keep_digest(

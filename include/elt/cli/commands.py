@@ -202,6 +202,21 @@ def forget(person_id: str) -> int:
 
 
 @greenery.command()
+@click.argument("incident", type=click.IntRange(min=1))
+@click.option("--by", default=lambda: os.environ.get("USER"), show_default="$USER", help="Who.")
+@click.option("--note", default="", help="What there is to say of it, for everybody to read.")
+def ack(incident: int, by: str | None, note: str) -> None:
+    """Say who looks at an incident, by the number that its message gives it."""
+    from elt.alerting import acknowledge
+
+    if not (by or "").strip():
+        raise click.UsageError("Say who looks at it: --by NAME.")
+    _migrate()
+    print(acknowledge.acknowledge(incident, by or "", note))
+    print(acknowledge.tell())
+
+
+@greenery.command()
 @click.option(
     "--to", type=click.Path(path_type=Path), help="The folder. [default: $GREENERY_REPORT]"
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.sdk import Variable
 
+from elt.alerting import acknowledge
 from elt.alerting import reconcile as reconcile_module
 from elt.alerting.reconcile import RunSeen, late, most_time, order, reconcile
 from elt.alerting.record_results import record_task_failure
@@ -49,6 +50,16 @@ def airflow(warehouse, slack, monkeypatch):
 
 def look(airflow):
     return reconcile("greenery_elt", airflow, NOW, base_url="http://x", manifest=MANIFEST)
+
+
+def test_who_looks_at_it_is_told_too(airflow, slack):
+    record_task_failure(task_context("load_orders", run_id=FIRST, exception=OSError("no file")))
+    airflow.has(FIRST, "failed", load_orders="failed")
+    look(airflow)
+    acknowledge.acknowledge(1, "Ada")
+    look(airflow)
+    look(airflow)
+    assert [r["text"].splitlines()[0] for r in slack.replies][1:] == ["Ada looks at it."]
 
 
 def test_a_run_whose_callback_was_lost_is_told(airflow, slack):

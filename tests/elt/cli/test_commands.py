@@ -21,7 +21,7 @@ def test_help_needs_neither_airflow_nor_a_warehouse():
     )
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("rollback", "release", "override", "rebuild", "forget", "metric"):
+    for name in ("rollback", "release", "override", "ack", "rebuild", "forget", "metric"):
         assert f"  {name} " in done.stdout
 
 

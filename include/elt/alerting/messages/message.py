@@ -78,6 +78,14 @@ def _retry(incidents: Sequence[Incident], report: Report) -> list[str]:
     return [f"*To run it again:* {clicks}. A new run: {again}."]
 
 
+def _take(incidents: Sequence[Incident]) -> list[str]:
+    """Return how somebody says to look at it, as long as there is anything nobody looks at."""
+    free = [i.number for i in by_weight(incidents) if i.number and not i.acknowledged_by]
+    if not free:
+        return []
+    return [f"*To take it:* `greenery ack {free[0]} --by NAME --note TEXT`."]
+
+
 # what people still read
 MOST_FAILURES = 20
 MODELS_NAMED = 8
@@ -219,7 +227,8 @@ def by_weight(incidents: Iterable[Incident]) -> list[Incident]:
 
 
 def _sentence(incident: Incident, story: Story) -> str:
-    text = line(incident.sentence)
+    text = f"#{incident.number} " if incident.number and incident.is_open else ""
+    text += line(incident.sentence)
     if incident.resolved_at:
         took = duration((incident.resolved_at - incident.first_seen).total_seconds())
         return f":white_check_mark: ~{text.replace('~', '-')}~ resolved after {took}"
@@ -231,6 +240,8 @@ def _sentence(incident: Incident, story: Story) -> str:
     if incident.owner:
         mention = story.mentions.get(incident.owner) or line(incident.owner.partition("@")[0], 80)
         text += f" ({mention})"
+    if incident.acknowledged_by:
+        text += f"; {line(incident.acknowledged_by)} looks at it"
     return f"• {text}"
 
 
@@ -254,5 +265,5 @@ def _details(story: Story) -> list[str]:
         rows = count(facts.quarantined_rows, "row")
         lines.append(f"Put into quarantine by this run: {rows}, see `ops.quarantine`.")
     if story.open:
-        return [*lines, *repair_steps(story.open, story.report)]
+        return [*lines, *repair_steps(story.open, story.report), *_take(story.open)]
     return [*lines, "Nothing of this is failing any more."]

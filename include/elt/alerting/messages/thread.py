@@ -40,6 +40,20 @@ def build(incident: Incident, report: Report, result: NodeResult | None) -> dict
     return {"text": line(incident.sentence), "blocks": shown}
 
 
+def acknowledged(incident: Incident) -> dict[str, Any]:
+    """Return the payload of the reply that says who looks at a failure."""
+    about = f"#{incident.number} {line(incident.sentence)}"
+    return {"text": f"{who_looks(incident, 'it')}\n{about}"}
+
+
+def who_looks(incident: Incident, what: str | None = None) -> str:
+    """Return who looks at an incident and what that person says, or nothing if nobody does."""
+    if not incident.acknowledged_by:
+        return ""
+    said = f": {line(incident.note)}" if incident.note else "."
+    return f"{line(incident.acknowledged_by)} looks at {what or f'#{incident.number}'}{said}"
+
+
 def rest(number: int, report: Report) -> dict[str, Any]:
     """Return the payload of the reply that stands for all further failures."""
     where = link(report.run.run_url, "their logs have the SQL →")

@@ -82,6 +82,12 @@ def upsert(
     )
 
 
+def is_kept(cursor: Cursor, key: str) -> bool:
+    """Tell whether there is a message of a key, sent or not."""
+    cursor.execute("select from ops.notification where notification_key = %s", (key,))
+    return cursor.rowcount == 1
+
+
 @contextlib.contextmanager
 def only_sender(seconds: float) -> Iterator[None]:
     """Be the only one that sends. Wait so long for whoever does."""
