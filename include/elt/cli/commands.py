@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,50 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elt.cli import listings
+from elt.cli.group import FAILED, NOT_UNDERSTOOD, Commands
 from elt.cli.terminal import print_table, working
-from elt.errors import EltError
 
 if TYPE_CHECKING:
     from elt.transform.lineage import Lineage
-
-FAILED, NOT_UNDERSTOOD, INTERRUPTED = 1, 2, 130
-
-
-class Commands(click.Group):
-    """A group of commands, as an operator has them in a container."""
-
-    def run(self, arguments: Sequence[str]) -> int:
-        """Run a command.
-
-        Args:
-            arguments: the words after ``greenery``.
-
-        Returns:
-            The exit status: 0 done, 1 refused in a sentence, 2 not understood, 130 interrupted.
-        """
-        try:
-            done = self.main(list(arguments), prog_name="greenery", standalone_mode=False)
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except click.Abort:
-            return INTERRUPTED
-        return done if isinstance(done, int) else 0
-
-    def invoke(self, context: click.Context) -> Any:
-        """Run what click has parsed; a failure that was foreseen becomes a sentence."""
-        try:
-            return super().invoke(context)
-        except Exception as error:
-            words = self.message_of(error)
-            if words is None:
-                raise
-            print(words, file=sys.stderr)
-            return FAILED
-
-    def message_of(self, error: Exception) -> str | None:
-        """Return what to tell of an error, or None if it is a fault of ours, to be shown whole."""
-        return str(error).strip() if isinstance(error, EltError) else None
 
 
 def _decision(function: Callable[..., Any]) -> Callable[..., Any]:

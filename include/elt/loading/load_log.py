@@ -1,6 +1,4 @@
-"""The memory of loads in ``ops.load``: what it says about a file that is there now, and what was
-read of a shop's database.
-"""
+"""The memory of loads in ``ops.load``: of files, and of what was read of a shop's database."""
 
 from __future__ import annotations
 
@@ -47,6 +45,15 @@ class LoadResult:
     rows_unchanged: int = 0
     rows_deleted: int = 0
     rows_quarantined: int = 0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Which run tried to load something, and from when to when (UTC)."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
 
 
 def read_known(cursor: Cursor, table: str, path: str | None = None) -> dict[str, Known]:
@@ -112,26 +119,22 @@ def next_load_id(cursor: Cursor) -> int:
 
 def record(
     cursor: Cursor,
+    attempt: Attempt,
     result: LoadResult,
     file: SourceFile,
     *,
-    run_id: str,
     sha256: str,
     columns: Sequence[str] | None,
-    started_at: datetime,
-    finished_at: datetime,
 ) -> None:
     """Write the row of a file that was loaded or found unchanged.
 
     Args:
         cursor: of the load's own transaction.
+        attempt: the run that loads, and when.
         result: what became of the file.
         file: the file as it was read.
-        run_id: the run that loads.
         sha256: the hash of its bytes.
         columns: its header, None if it was not read.
-        started_at: when the load began.
-        finished_at: when it ended.
     """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, file_size, "
@@ -140,51 +143,48 @@ def record(
         "overriding system value "
         "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            *(result.load_id, run_id, result.table, file.path, file.size, file.modified_at, sha256),
+            *(result.load_id, attempt.run_id, result.table),
+            *(file.path, file.size, file.modified_at, sha256),
             *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
             *(result.rows_deleted, result.rows_quarantined, columns and list(columns)),
-            *(started_at, finished_at, result.status),
+            *(attempt.started_at, attempt.finished_at, result.status),
         ],
     )
 
 
 def record_failure(
-    cursor: Cursor,
-    table: str,
-    file: SourceFile,
-    *,
-    run_id: str,
-    error: str,
-    started_at: datetime,
-    finished_at: datetime,
+    cursor: Cursor, attempt: Attempt, table: str, file: SourceFile, error: str
 ) -> None:
-    """Write the row of a file that was refused; see ``record``.
+    """Write the row of a file that was refused.
 
-    ``error`` is the message, without personal values. The load's own transaction left nothing.
+    Args:
+        cursor: of a new transaction: the load's own left nothing.
+        attempt: the run that loads, and when.
+        table: its name.
+        file: the file as it was found.
+        error: the message, without personal values.
     """
     cursor.execute(
         "insert into ops.load (run_id, table_name, source_file, file_size, file_modified_at, "
         "started_at, finished_at, status, error) values (%s, %s, %s, %s, %s, %s, %s, 'failed', %s)",
         [
-            *(run_id, table, file.path, file.size, file.modified_at),
-            *(started_at, finished_at, error),
+            *(attempt.run_id, table, file.path, file.size, file.modified_at),
+            *(attempt.started_at, attempt.finished_at, error),
         ],
     )
 
 
 def record_replay(
-    cursor: Cursor,
-    result: LoadResult,
-    origin_id: int,
-    *,
-    run_id: str,
-    columns: Sequence[str],
-    started_at: datetime,
-    finished_at: datetime,
+    cursor: Cursor, attempt: Attempt, result: LoadResult, origin_id: int, columns: Sequence[str]
 ) -> None:
-    """Write the row of a load that tried quarantined rows again; see ``record``.
+    """Write the row of a load that tried quarantined rows again.
 
-    ``origin_id`` is the load that put them into quarantine, ``columns`` the header they had.
+    Args:
+        cursor: of the load's own transaction.
+        attempt: the run that replays, and when.
+        result: what became of the rows.
+        origin_id: the load that put them into quarantine.
+        columns: the header they had.
     """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, cause, replay_of, "
@@ -192,35 +192,32 @@ def record_replay(
         "source_columns, started_at, finished_at, status) overriding system value "
         "values (%s, %s, %s, %s, 'replay', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            *(result.load_id, run_id, result.table, result.source_file, origin_id),
+            *(result.load_id, attempt.run_id, result.table, result.source_file, origin_id),
             *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
-            *(result.rows_quarantined, list(columns), started_at, finished_at, result.status),
+            *(result.rows_quarantined, list(columns)),
+            *(attempt.started_at, attempt.finished_at, result.status),
         ],
     )
 
 
 def record_read(
     cursor: Cursor,
+    attempt: Attempt,
     result: LoadResult,
     snapshot: Snapshot,
     *,
-    run_id: str,
     watermark_from: str | None,
     watermark_to: str | None,
-    started_at: datetime,
-    finished_at: datetime,
 ) -> None:
     """Write the row of a table of the shop's database that was read.
 
     Args:
         cursor: of the load's own transaction.
+        attempt: the run that loads, and when.
         result: what became of its rows.
         snapshot: the snapshot in which it was read.
-        run_id: the run that loads.
         watermark_from: from which value of the cursor column on, None if all was read.
         watermark_to: up to which value, None without a cursor column.
-        started_at: when the load began.
-        finished_at: when it ended.
     """
     cursor.execute(
         "insert into ops.load (load_id, run_id, table_name, source_file, source_snapshot, "
@@ -228,34 +225,32 @@ def record_read(
         "rows_unchanged, rows_deleted, started_at, finished_at, status) overriding system value "
         "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'loaded')",
         [
-            *(result.load_id, run_id, result.table, result.source_file, snapshot.name),
+            *(result.load_id, attempt.run_id, result.table, result.source_file, snapshot.name),
             *(snapshot.xid, watermark_from, watermark_to),
             *(result.rows_read, result.rows_inserted, result.rows_updated, result.rows_unchanged),
-            *(result.rows_deleted, started_at, finished_at),
+            *(result.rows_deleted, attempt.started_at, attempt.finished_at),
         ],
     )
 
 
 def record_failed_read(
-    cursor: Cursor,
-    result: LoadResult,
-    snapshot: Snapshot,
-    *,
-    run_id: str,
-    error: str,
-    started_at: datetime,
-    finished_at: datetime,
+    cursor: Cursor, attempt: Attempt, result: LoadResult, snapshot: Snapshot, error: str
 ) -> None:
-    """Write the row of a table of the shop's database that was refused; see ``record_read``.
+    """Write the row of a table of the shop's database that was refused.
 
-    ``error`` is the message, without personal values. The load's own transaction left nothing.
+    Args:
+        cursor: of a new transaction: the load's own left nothing.
+        attempt: the run that loads, and when.
+        result: names the table and the source.
+        snapshot: the snapshot in which it was read.
+        error: the message, without personal values.
     """
     cursor.execute(
         "insert into ops.load (run_id, table_name, source_file, source_snapshot, started_at, "
         "finished_at, status, error) values (%s, %s, %s, %s, %s, %s, 'failed', %s)",
         [
-            *(run_id, result.table, result.source_file, snapshot.name),
-            *(started_at, finished_at, error),
+            *(attempt.run_id, result.table, result.source_file, snapshot.name),
+            *(attempt.started_at, attempt.finished_at, error),
         ],
     )
 
@@ -271,7 +266,14 @@ def read_already(
 ) -> LoadResult | None:
     """Return what became of a table if a task of the run has read all ``tables`` in one snapshot.
 
-    None if no task has, after the load ``since``, or if this table was refused then.
+    None if no task has, or if this table was refused then.
+
+    Args:
+        cursor: as the role loader.
+        tables: all that are read in one snapshot.
+        wanted: the one in question.
+        run_id: the run.
+        since: only loads after this one count.
     """
     cursor.execute(
         """

@@ -70,21 +70,20 @@ _DELETE = sql.SQL(
 )
 # a drop with less than a 20th of the known rows is looked up by key
 FEW_SHARE = 20
+Parts = dict[str, sql.Composable]
 # the statistics are renewed when a 10th of the rows is new
 ANALYZE_SHARE = 10
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows by what happened to them. Deleted ones were not in the file.
-
-    Of the updated ones ``lowered`` have an older version than before.
-    """
+    """Rows by what happened to them. Deleted ones were not in the file."""
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    # of the updated ones: those with an older version than before
     lowered: int = 0
 
 
@@ -118,17 +117,22 @@ def apply(
 ) -> Counts:
     """Merge a temporary staging table into the locked raw table.
 
-    It has ``rows`` rows, each key once. ``given`` names the columns that the
-    source has; the others are null in new rows and stay as they are in known ones. A snapshot with
-    ``quarantined`` rows deletes none, since a row that is missing may be one of them.
-
     The version decides which of two rows is newer, but for what ``source_file`` itself said before:
     who puts a mended file in its place means what it says. And but for a version above ``latest``,
     which no row can have: nothing would ever be newer.
 
+    Args:
+        staging: has each key once.
+        load_id: the load that all of it belongs to.
+        rows: how many it has.
+        given: the columns of the source; others are null in new rows and stay in known ones.
+        quarantined: a snapshot with any deletes none: what is missing may be one of them.
+        may_shrink: whether a snapshot may lose more than half of the living rows.
+        source_file: where the rows are from.
+        latest: the latest version that a row can have.
+
     Raises:
-        RefusedFileError: if a snapshot lost more than half of the living rows and ``may_shrink`` is
-            not set.
+        RefusedFileError: if a snapshot lost so many and may not.
     """
     cursor, table = staging.cursor, staging.table
     # enough for a day's file to be compared in memory
@@ -167,9 +171,7 @@ def _loads_of(cursor: Cursor, table: Table, source_file: str) -> list[int]:
     return all_values(cursor, int)
 
 
-def _write(
-    cursor: Cursor, parts: dict[str, sql.Composable], rows: int, *, are_few: bool
-) -> tuple[int, int, int]:
+def _write(cursor: Cursor, parts: Parts, rows: int, *, are_few: bool) -> tuple[int, int, int]:
     inserted = 0
     if are_few:
         # mostly all of a day's rows are new, and then this was the only look at the history
@@ -194,12 +196,7 @@ def _write(
 
 
 def _count_vanished(
-    cursor: Cursor,
-    table: Table,
-    parts: dict[str, sql.Composable],
-    quarantined: int,
-    *,
-    may_shrink: bool,
+    cursor: Cursor, table: Table, parts: Parts, quarantined: int, *, may_shrink: bool
 ) -> int:
     cursor.execute(
         sql.SQL(
@@ -226,10 +223,15 @@ def statement_parts(
     *,
     same_source: Sequence[int] = (),
     latest: datetime | None = None,
-) -> dict[str, sql.Composable]:
-    """Return what the statements are made of. Columns that were not ``given`` stay as they are.
+) -> Parts:
+    """Return what the statements are made of.
 
-    See ``merge.apply`` for the others. ``same_source`` are loads.
+    Args:
+        staging: the rows that are to be merged.
+        load_id: the load that they belong to.
+        given: the columns of the source; the others stay as they are.
+        same_source: loads of the same file, which may have said anything.
+        latest: the latest version that a row can have.
     """
     table = staging.table
     keys = table.primary_key

@@ -70,11 +70,7 @@ _KEY_CONFLICTS = sql.SQL(
 
 @dataclass(frozen=True)
 class KeyConflict:
-    """A row that the key has no place for.
-
-    ``kept`` is the number of the row with the same key that stays; None if the key itself is too
-    long.
-    """
+    """A row that the key has no place for, and the one kept for it; None: its key is too long."""
 
     place: str
     number: int
@@ -202,22 +198,26 @@ def open_raw(
 ) -> StagingTable:
     """Make the raw table, still without its key; rows that come now belong to the load.
 
-    ``names`` is the header of the source, all columns of the contract without it.
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract.
+        load_id: the load.
+        names: the header of the source; without it, all columns of the contract.
     """
     raw_table.create(cursor, table, load_id=load_id)
     return replace(raw_of(cursor, table), columns=_places(table, names or table.column_names))
 
 
 def open_new(
-    cursor: Cursor,
-    table: Table,
-    names: Sequence[str] | None = None,
-    *,
-    is_numbered: bool = False,
+    cursor: Cursor, table: Table, names: Sequence[str] | None = None, *, is_numbered: bool = False
 ) -> StagingTable:
     """Make the temporary table: the contract's columns, and one for each unknown one of ``names``.
 
-    ``is_numbered`` adds a column that counts the rows from 1, or takes what it is given.
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract.
+        names: the header of the source; without it, all columns of the contract.
+        is_numbered: add a column that counts the rows from 1, or takes what it is given.
     """
     places = _places(table, names or table.column_names)
     columns = [
@@ -292,9 +292,9 @@ def savepoint(cursor: Cursor, name: str) -> Iterator[Outcome]:
     except RefusedFileError as error:
         outcome.refused = error
     except psycopg2.Error as error:
-        if (refused := translate(error)) is None:
+        outcome.refused = translate(error)
+        if outcome.refused is None:
             raise
-        outcome.refused = refused
     if outcome.refused:
         cursor.execute(sql.SQL("rollback to savepoint {}").format(identifier))
     cursor.execute(sql.SQL("release savepoint {}").format(identifier))

@@ -21,8 +21,6 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import INSTANTS, Column, Table
-from elt.loading.errors import RefusedFileError
-from elt.loading.files.landing import Readable
 from elt.loading.files.stream import CHUNK_BYTES
 from elt.warehouse.rows import one_row
 
@@ -137,9 +135,17 @@ def add_checks(
 ) -> None:
     """Make a table refuse what no value may be, and what a suspicious text may have become.
 
-    These cost next to nothing, unlike a look at each text. ``latest`` is the latest version.
-    ``is_clean``: all rows are expected to be good, so one check does for both where it can; what it
-    refuses is to be looked at again with both.
+    These cost next to nothing, unlike a look at each text.
+
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract.
+        name: the table that takes the rows.
+        latest: the latest version that a row can have.
+        kinds: which checks.
+        data_types: the types of the columns that get them.
+        is_clean: all rows are expected to be good, so one check does for both where it can; what
+            it refuses is to be looked at again with both.
     """
     checks = []
     for column in table.columns:
@@ -167,7 +173,14 @@ def add_checks(
 
 
 def drop_checks(cursor: Cursor, table: Table, name: sql.Composable, *kinds: str) -> None:
-    """Take back what ``add_checks`` did, or one kind of it."""
+    """Take back what ``add_checks`` did.
+
+    Args:
+        cursor: of the load's own transaction.
+        table: the contract.
+        name: the table that takes the rows.
+        kinds: which checks; all, if none are named.
+    """
     _alter(
         cursor,
         name,
@@ -270,31 +283,3 @@ class DateLook:
             return False
         part = data[:SAMPLE_BYTES]
         return self.is_odd(part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1])
-
-
-class Watched:
-    """A file that is looked at while it is read. What it raises is kept in ``error``."""
-
-    def __init__(self, stream: Readable, look: DateLook) -> None:
-        self._stream = stream
-        self._look = look
-        self._is_first = True
-        self.error: Exception | None = None
-
-    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
-        """Return the next bytes, once a look at them found nothing odd."""
-        try:
-            data = self._stream.read(size)
-            if self._is_odd(data, is_whole=len(data) < size):
-                raise RefusedFileError("form")
-        except Exception as error:
-            self.error = error
-            raise
-        return data
-
-    def _is_odd(self, data: bytes, *, is_whole: bool) -> bool:
-        if not self._is_first:
-            return self._look.is_odd_in_part(data)
-        self._is_first = False
-        end = len(data) if is_whole else data.rfind(b"\n") + 1
-        return self._look.is_odd(data[:end], has_header=True)

@@ -30,7 +30,7 @@ from elt.loading.database.source_table import (
 )
 from elt.loading.errors import RefusedFileError, SourceError
 from elt.loading.load_context import Clock, Transaction
-from elt.loading.load_log import LoadResult, read_already
+from elt.loading.load_log import Attempt, LoadResult, read_already
 from elt.loading.merge import Counts
 from elt.loading.staging_table import StagingTable
 
@@ -121,15 +121,9 @@ def load_table(loader: DatabaseLoader, snapshot: Snapshot, table: Table) -> Load
         return result
     # no server error is being handled here, so that none, with its data, hangs on what is raised
     with loader.transaction() as cursor:
-        load_log.record_failed_read(
-            cursor,
-            LoadResult(table.name, words, "loaded"),
-            snapshot,
-            run_id=loader.run_id,
-            error=message,
-            started_at=started_at,
-            finished_at=loader.clock.now(),
-        )
+        attempt = Attempt(loader.run_id, started_at, loader.clock.now())
+        result = LoadResult(table.name, words, "loaded")
+        load_log.record_failed_read(cursor, attempt, result, snapshot, message)
     raise SourceError(message)
 
 
@@ -165,15 +159,11 @@ def _load(
             rows_deleted=counts.deleted,
         )
         warn_of_unknown_columns(cursor, snapshot, table, result)
+        watermark_to = watermark_of(cursor, snapshot, table, window, target)
         load_log.record_read(
-            cursor,
-            result,
-            snapshot,
-            run_id=loader.run_id,
+            *(cursor, Attempt(loader.run_id, started_at, loader.clock.now()), result, snapshot),
             watermark_from=window.watermark_from,
-            watermark_to=watermark_of(cursor, snapshot, table, window, target),
-            started_at=started_at,
-            finished_at=loader.clock.now(),
+            watermark_to=watermark_to,
         )
         return result
 

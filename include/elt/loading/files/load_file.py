@@ -19,7 +19,7 @@ from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.load_order import LateFile, LoadOrder
 from elt.loading.files.stream import hash_file
 from elt.loading.load_context import Clock, Deadline, Loader
-from elt.loading.load_log import Known, LoadResult
+from elt.loading.load_log import Attempt, Known, LoadResult
 from elt.loading.merge import Counts
 from elt.loading.quarantine import store
 
@@ -80,15 +80,8 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
         return LoadResult(table.name, file.path, "left")
     message = explain(refused, table, file.path, lambda: read_again(loader.landing, file, table))
     with loader.transaction() as cursor:
-        load_log.record_failure(
-            cursor,
-            table.name,
-            file,
-            run_id=loader.run_id,
-            error=message,
-            started_at=started_at,
-            finished_at=loader.clock.now(),
-        )
+        attempt = Attempt(loader.run_id, started_at, loader.clock.now())
+        load_log.record_failure(cursor, attempt, table.name, file, message)
     raise SourceError(message)
 
 
@@ -196,16 +189,8 @@ def _load(
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
             raise FileInMotionError
-        load_log.record(
-            cursor,
-            result,
-            file,
-            run_id=loader.run_id,
-            sha256=sha256,
-            columns=columns,
-            started_at=started_at,
-            finished_at=loader.clock.now(),
-        )
+        attempt = Attempt(loader.run_id, started_at, loader.clock.now())
+        load_log.record(cursor, attempt, result, file, sha256=sha256, columns=columns)
         applied_id = load_id if result.status == "loaded" or not last else last.applied_id
         order.known[file.path] = Known(file.path, file.size, file.modified_at, sha256, applied_id)
         return result

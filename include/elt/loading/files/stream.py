@@ -168,8 +168,6 @@ class Stream:
     and after a line of ``sep=,``.
 
     The server swallows what a reader raises, so it is kept in ``error`` for the caller.
-    ``is_checked``: quotes that the server would read otherwise than RFC 4180 are refused, and
-    records that are too long.
     """
 
     def __init__(
@@ -183,6 +181,18 @@ class Stream:
         is_checked: bool = False,
         max_ratio: float = USUAL_RATIO,
     ) -> None:
+        """Begin to read.
+
+        Args:
+            raw: the file's bytes.
+            is_packed: whether they are gzip.
+            knows_marker: to the server a line of only ``\\.`` is the end.
+            delimiter: between fields.
+            encoding: what the text is read as; empty for UTF-8.
+            is_checked: refuse quotes that the server would read otherwise than RFC 4180, and
+                records that are too long.
+            max_ratio: how much larger than packed a file may be.
+        """
         self._hashing = Hashing(raw)
         self._source: Readable = Unpacking(self._hashing, max_ratio) if is_packed else self._hashing
         if encoding:

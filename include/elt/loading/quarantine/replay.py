@@ -122,6 +122,7 @@ def _replay_load(
         )
         load_log.record_replay(
             cursor,
+            load_log.Attempt(run_id, started_at, clock.now()),
             load_log.LoadResult(
                 table.name,
                 f"replay of load {origin_id}: {batch.source_file}",
@@ -134,10 +135,7 @@ def _replay_load(
                 rows_quarantined=len(bad),
             ),
             origin_id,
-            run_id=run_id,
-            columns=batch.names,
-            started_at=started_at,
-            finished_at=clock.now(),
+            batch.names,
         )
     batch.settle(cursor, bad, replayed=good, superseded=superseded, erased=erased)
     return Replayed(
