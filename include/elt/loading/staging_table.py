@@ -262,7 +262,7 @@ def translate(error: psycopg2.Error) -> RefusedFileError | None:
     place = _CONTEXT.match(error.diag.context or "")
     column = error.diag.column_name or (place.group(2) if place else None)
     if kind == "value":
-        kind, column = value_formats.read_check(error.diag.constraint_name or "")
+        column = value_formats.checked_column(error.diag.constraint_name or "")
     return RefusedFileError(
         kind,
         reason=type(error).__name__,

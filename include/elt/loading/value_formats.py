@@ -1,34 +1,25 @@
 """What a value must look like so that it can be read in one way only, and must lie within.
 
 The server reads more than an export means: ``11-Feb-21`` as a day of 2011, ``GMT+0100`` as four
-days later, ``today`` by the clock, ``NaN`` as a number. Rows with such values are bad ones.
-
-To look at every text would cost a fifth of a load. So all of a file's first rows are looked at and
-some of the others: what a whole export does wrong shows in the first rows, what the server made of
-a word shows in the value (``add_checks``).
+days later, ``today`` by the clock, ``NaN`` as a number. Rows with such values are bad ones. What a
+text of a date was, its value does not show, so dates are looked at before the server reads them
+(``files.date_look``); ``NaN`` and what lies outside of all bounds show in the value.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.loading.contract import INSTANTS, Column, Table
-from elt.loading.files.stream import CHUNK_BYTES
-from elt.warehouse.rows import one_row
 
-_FRACTIONS = ("numeric", "real", "double precision")
+FRACTIONS = ("numeric", "real", "double precision")
 # clocks differ, and a version without a zone may be of a place that is ahead of UTC
 CLOCK_SKEW = timedelta(days=1)
-# a check by this name tells nothing yet but that the text has to be looked at
-SUSPICION, RULE = "_form ", "_value "
+_CHECK = "_value "
 _YEAR, _DAY = "[0-9]{4}", "[0-9]{1,2}"
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.]?"
 _WEEKDAY = "(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? *)?"
@@ -46,20 +37,6 @@ _DATES = (
     f"{_YEAR}[- ]?{_MONTH}[- ]?{_DAY}",
 )
 _ORDERED = f"{_DAY}[-/. ]{_DAY}[-/. ]{_YEAR}"
-SAMPLE_BYTES = CHUNK_BYTES >> 7
-# a pattern takes any digit alike, so of ten thousand dates only a few shapes are left to match
-_SAME_DIGIT = bytes.maketrans(b"123456789", b"0" * 9)
-
-
-@dataclass(frozen=True)
-class _Words:
-    """What these words stand for in a transaction."""
-
-    now: datetime
-    yesterday: date
-    today: date
-    tomorrow: date
-    epoch: date
 
 
 def pattern_of(table: Table, column: Column) -> str | None:
@@ -68,7 +45,7 @@ def pattern_of(table: Table, column: Column) -> str | None:
     It forbids only what can be read in two ways; the server decides about the rest. None if that
     is nothing.
     """
-    if column.data_type in _FRACTIONS:
+    if column.data_type in FRACTIONS:
         return "[^in]*"  # NaN, inf, infinity
     if column.data_type not in (*INSTANTS, "time"):
         return None
@@ -82,7 +59,7 @@ def pattern_of(table: Table, column: Column) -> str | None:
 
 def expected(table: Table, column: Column) -> str:
     """Return what a value of the column should look like, as the end of a sentence, or nothing."""
-    if column.data_type in _FRACTIONS:
+    if column.data_type in FRACTIONS:
         return "; expected 1234.50 (NaN and infinity count as none)"
     if column.data_type == "time":
         return "; expected 01:15:00"
@@ -129,75 +106,49 @@ def add_checks(
     name: sql.Composable,
     latest: datetime | None = None,
     *,
-    kinds: Collection[str] = (RULE, SUSPICION),
-    data_types: Collection[str] = (*INSTANTS, *_FRACTIONS),
-    is_clean: bool = False,
+    data_types: Collection[str],
 ) -> None:
-    """Make a table refuse what no value may be, and what a suspicious text may have become.
-
-    These cost next to nothing, unlike a look at each text.
+    """Make a table refuse what no value of these types may be; that costs next to nothing.
 
     Args:
         cursor: of the load's own transaction.
-        table: the contract.
-        name: the table that takes the rows.
-        latest: the latest version that a row can have.
-        kinds: which checks.
-        data_types: the types of the columns that get them.
-        is_clean: all rows are expected to be good, so one check does for both where it can; what
-            it refuses is to be looked at again with both.
+        table: the contract of the rows.
+        name: the table.
+        latest: no version may be later.
+        data_types: those of the columns to check, besides the version.
     """
     checks = []
     for column in table.columns:
-        if column.data_type not in data_types:
-            continue
-        bounds = _bounds(table, column, latest) if RULE in kinds else None
-        has_suspicion = SUSPICION in kinds and column.data_type in INSTANTS
-        is_one = is_clean and has_suspicion and column.name != table.version
-        if bounds and not is_one:
-            checks.append((RULE + column.name, bounds))
-        if has_suspicion:
-            is_no_word = _is_no_word(cursor, column, bounds if is_one else None)
-            checks.append((SUSPICION + column.name, is_no_word))
-    _alter(
-        cursor,
-        name,
-        [
+        bounds = [_bounds(column)] if column.data_type in data_types else []
+        if latest and column.name == table.version:
+            column_name = sql.Identifier(column.name)
+            bounds.append(sql.SQL("{} <= {}").format(column_name, sql.Literal(latest)))
+        if bounds:
             # names of columns may be as long as names can be
-            sql.SQL("add constraint {} check ({}) not valid").format(
-                sql.Identifier(name_), condition
+            checks.append(
+                sql.SQL("add constraint {} check ({}) not valid").format(
+                    sql.Identifier(_CHECK + column.name), sql.SQL(" and ").join(bounds)
+                )
             )
-            for name_, condition in checks
-        ],
-    )
+    _alter(cursor, name, checks)
 
 
-def drop_checks(cursor: Cursor, table: Table, name: sql.Composable, *kinds: str) -> None:
-    """Take back what ``add_checks`` did.
-
-    Args:
-        cursor: of the load's own transaction.
-        table: the contract.
-        name: the table that takes the rows.
-        kinds: which checks; all, if none are named.
-    """
+def drop_checks(cursor: Cursor, table: Table, name: sql.Composable) -> None:
+    """Take back what ``add_checks`` did."""
     _alter(
         cursor,
         name,
         [
-            sql.SQL("drop constraint if exists {}").format(sql.Identifier(kind + column.name))
+            sql.SQL("drop constraint if exists {}").format(sql.Identifier(_CHECK + column.name))
             for column in table.columns
-            for kind in kinds or (RULE, SUSPICION)
-            if column.data_type in (*INSTANTS, *_FRACTIONS)
+            if column.data_type in (*INSTANTS, *FRACTIONS) or column.name == table.version
         ],
     )
 
 
-def read_check(name: str) -> tuple[str, str | None]:
-    """Return the kind of refusal that a failed check of that name is, and the column."""
-    if name.startswith(SUSPICION):
-        return "form", name.removeprefix(SUSPICION)
-    return "value", name.removeprefix(RULE)
+def checked_column(constraint: str) -> str:
+    """Return the column that a failed check of that name is about."""
+    return constraint.removeprefix(_CHECK)
 
 
 def _alter(cursor: Cursor, name: sql.Composable, changes: list[sql.Composed]) -> None:
@@ -205,81 +156,14 @@ def _alter(cursor: Cursor, name: sql.Composable, changes: list[sql.Composed]) ->
         cursor.execute(sql.SQL("alter table {} {}").format(name, sql.SQL(", ").join(changes)))
 
 
-def _bounds(table: Table, column: Column, latest: datetime | None) -> sql.Composable | None:
-    name = sql.Identifier(column.name)
-    if column.data_type in _FRACTIONS:
-        # NaN is above all
-        low, high = "-Infinity", "Infinity"
-    elif column.data_type in INSTANTS:
+def _bounds(column: Column) -> sql.Composable:
+    if column.data_type in INSTANTS:
         low, high = "0002-01-01 BC", "10001-01-01"
     else:
-        return None
-    condition = sql.SQL("{0} > {1}::{3} and {0} < {2}::{3}").format(
-        name, sql.Literal(low), sql.Literal(high), sql.SQL(column.data_type)
-    )
-    if latest is None or column.name != table.version:
-        return condition
-    return sql.SQL("{} and {} <= {}").format(condition, name, sql.Literal(latest))
-
-
-def _is_no_word(cursor: Cursor, column: Column, bounds: sql.Composable | None) -> sql.Composable:
-    """Return the condition that a value is none that a word (``now``, ``epoch``) stands for.
-
-    Most values are known at once to be none, and to lie within all bounds.
-    """
-    cursor.execute(
-        "select now(), current_date - 1 as yesterday, current_date as today, "
-        "current_date + 1 as tomorrow, 'epoch'::date as epoch"
-    )
-    found = one_row(cursor, _Words)
-    days = [found.yesterday, found.today, found.tomorrow, found.epoch]
-    kind = sql.SQL(column.data_type)
-    values = days if column.data_type == "date" else [found.now, *days]
-    literals = [sql.SQL("{}::{}").format(sql.Literal(str(value)), kind) for value in values]
-    return sql.SQL("({0} > {1} and {0} < {2}) or ({0} not in ({3}) and {4})").format(
+        low, high = "-Infinity", "Infinity"  # NaN is above all
+    return sql.SQL("{0} > {1}::{3} and {0} < {2}::{3}").format(
         sql.Identifier(column.name),
-        literals[-1],
-        literals[-4],
-        sql.SQL(", ").join(literals),
-        bounds or sql.SQL("true"),
+        sql.Literal(low),
+        sql.Literal(high),
+        sql.SQL(column.data_type),
     )
-
-
-class DateLook:
-    """Tells whether rows hold a date that can be read in two ways. ``names`` is their header."""
-
-    def __init__(self, table: Table, names: Sequence[str]) -> None:
-        self._width = len(names)
-        self._delimiter = table.delimiter
-        self._nulls = {"", table.null_text}
-        self._mask = None if re.search("[1-9]", table.null_text or "") else _SAME_DIGIT
-        self._patterns = [
-            (place, re.compile(pattern_of(table, column) or "", re.IGNORECASE).fullmatch)
-            for place, name in enumerate(names)
-            if (column := table.column(name)) and column.data_type in (*INSTANTS, "time")
-        ]
-
-    def is_odd(self, data: bytes, *, has_header: bool = False) -> bool:
-        """Tell whether one of the rows does. Rows of another length are not judged here."""
-        if not self._patterns:
-            return False
-        text = io.StringIO(data.translate(self._mask).decode("latin-1"), newline="")
-        reader = csv.reader(text, delimiter=self._delimiter)
-        try:
-            if has_header:
-                next(reader, None)
-            rows = [row for row in reader if len(row) == self._width]
-        except csv.Error:
-            return True
-        return any(
-            not matches(shape)
-            for place, matches in self._patterns
-            for shape in {row[place] for row in rows} - self._nulls
-        )
-
-    def is_odd_in_part(self, data: bytes) -> bool:
-        """Tell the same of a few rows in the middle of a file."""
-        if not self._patterns:
-            return False
-        part = data[:SAMPLE_BYTES]
-        return self.is_odd(part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1])

@@ -43,10 +43,15 @@ TWO_WAYS = [
     *("2021-02-11 13:15 IST", "2021-02-11 13:15:00 GMT+0100", "2021-02-11 13:15 UTC+2"),
     *("2021-02-11 BC", "2021-02-11 allballs", "10000-01-01", "today 10:00", "now()"),
 ]
-# what fills the first part of a file, of which each row is looked at
-FILLER = "".join(
-    f"{1000 + i},2021-02-10 10:00:00,2021-02-10,10:00,1.5,2,{'x' * 200}\n" for i in range(5000)
-)
+
+
+def filler(start: int) -> str:
+    """Return more than a MiB of right rows."""
+    row = "2021-02-10 10:00:00,2021-02-10,10:00,1.5,2," + "x" * 200
+    return "".join(f"{start + i},{row}\n" for i in range(5000))
+
+
+FILLER, FILLER_AFTER = filler(1000), filler(10_000)
 
 
 def measures(shop: Shop, columns: str) -> list[tuple]:
@@ -81,27 +86,28 @@ def test_a_date_that_can_be_read_in_two_ways_is_a_bad_row(shop: Shop, earlier, e
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first load", "merge"])
-def test_a_word_far_in_a_file_is_known_by_the_value_that_it_gives(shop: Shop, earlier):
+def test_one_such_row_far_in_a_large_file_is_a_bad_one(shop: Shop, earlier):
     if earlier:
         shop.write("measures/1.csv", HEADER + "999,,,,,,\n")
         shop.load(VALUES)
-    dates = [*WORDS, "1613001231", "2021-02-11 BC"]
-    lines = "".join(f"{i},{word},,,,,\n" for i, word in enumerate(dates))
-    lines += "".join(f"{i},,{word},,,,\n" for i, word in enumerate(dates, 50))
-    lines += "".join(f"{100 + i},,,,{word},,\n" for i, word in enumerate(["NaN", "Infinity"]))
-    lines += "".join(f"{110 + i},,,,,{word},\n" for i, word in enumerate(["nan", "-inf"]))
-    lines += '120,"2021-02-11",2021-02-11,,1,1,"Today, now and NaN, 11/02/21"\n'
-    for place, line in enumerate(lines.splitlines(keepends=True)):
-        name = f"measures/{2 + place}.csv"
-        if place in (0, len(dates), 2 * len(dates), 2 * len(dates) + 2):
-            # each of these is the first that the server meets
-            shop.write(name, HEADER + FILLER + line)
-    shop.write("measures/99.csv", HEADER + FILLER + lines)
+    dates = [*WORDS, *TWO_WAYS]
+    lines = [f"{i},{date},,,,,\n" for i, date in enumerate(dates)]
+    lines += [f"{i},,{date},,,,\n" for i, date in enumerate(dates, 100)]
+    lines += [f"{200 + i},,,,{word},,\n" for i, word in enumerate(["NaN", "Infinity"])]
+    lines += [f"{210 + i},,,,,{word},\n" for i, word in enumerate(["nan", "-inf"])]
+    alone = [lines[0], lines[dates.index("today 10:00")], lines[dates.index("11-Feb-21")]]
+    alone += [lines[len(dates)], *lines[2 * len(dates) :]]
+    for place, line in enumerate(alone):
+        # each is the first that the server meets
+        shop.write(f"measures/{2 + place}.csv", HEADER + FILLER + line + FILLER_AFTER)
+    right = '220,"2021-02-11",2021-02-11,,1,1,"Today, now and NaN, 11/02/21"\n'
+    shop.write("measures/99.csv", HEADER + FILLER + "".join(lines) + right + FILLER_AFTER)
     shop.load(VALUES)
-    assert [row for row in measures(shop, "id") if row[0] != 999] == [(120,)]
-    bad = shop.rows("select count(*) from ops.quarantine where source_file like '%99.csv'")
-    assert bad == [(2 * len(dates) + 4,)]
-    assert shop.rows("select count(*) from ops.quarantine") == [(2 * len(dates) + 8,)]
+    assert [row for row in measures(shop, "id") if row[0] != 999] == [(220,)]
+    files = "source_file, count(*) from ops.quarantine group by 1"
+    told = dict(shop.rows(f"select {files}"))
+    assert told.pop("measures/99.csv") == len(lines)
+    assert told == {f"measures/{2 + place}.csv": 1 for place in range(len(alone))}
 
 
 def test_true_rows_of_these_days_are_loaded(shop: Shop):

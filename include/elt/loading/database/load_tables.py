@@ -233,9 +233,7 @@ def write_rows(
         else staging_table.open_new(cursor, table)
     )
     into = sql.SQL("{} ({})").format(staging.name, sql.SQL(", ").join(staging.columns))
-    value_formats.add_checks(
-        cursor, table, staging.name, kinds=(value_formats.RULE,), data_types=INSTANTS
-    )
+    value_formats.add_checks(cursor, table, staging.name, data_types=INSTANTS)
     rows = copy_through(snapshot.cursor, select, cursor, into, is_made_here=is_direct)
     if is_direct:
         value_formats.drop_checks(cursor, table, staging.name)

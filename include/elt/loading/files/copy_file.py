@@ -16,12 +16,12 @@ from elt.loading.errors import FileInMotionError, RefusedFileError
 from elt.loading.files import copy_in_chunks, repeated_header, swallowed_rows
 from elt.loading.files.copy_in_chunks import count_all_rows, find_records
 from elt.loading.files.csv_records import Record, read_records
+from elt.loading.files.date_look import DateLook, Watched
 from elt.loading.files.header import Header, read_header
-from elt.loading.files.landing import Landing, Readable, SourceFile
-from elt.loading.files.stream import CHUNK_BYTES, open_stream
+from elt.loading.files.landing import Landing, SourceFile
+from elt.loading.files.stream import open_stream
 from elt.loading.quarantine.store import SHOW_ROWS, BadRow, Quarantine, allowed_rows
 from elt.loading.staging_table import KeyConflict, StagingTable, savepoint
-from elt.loading.value_formats import DateLook
 
 # a file that can't be unpacked or read is not the fault of some of its rows
 _ABOUT_ROWS = {
@@ -89,9 +89,11 @@ def fill(
                 staging = staging_table.open_new(
                     cursor, table, header.names, is_numbered=is_numbered
                 )
-            value_formats.add_checks(cursor, table, staging.name, latest, is_clean=True)
+            value_formats.add_checks(
+                cursor, table, staging.name, latest, data_types=value_formats.FRACTIONS
+            )
             options = "header true, freeze true" if is_direct else "header true"
-            watched = _Watched(stream, DateLook(table, header.names))
+            watched = Watched(stream, DateLook(table, header.names))
             rows_read = staging.copy(watched, options=options)
             if is_direct:
                 value_formats.drop_checks(cursor, table, staging.name)
@@ -110,7 +112,6 @@ def fill(
         with open_stream(landing, file, table) as stream:
             staging, rows_read, has_lines_inside = copy_in_chunks.copy_good_rows(
                 *(cursor, table, header.names, stream, quarantine),
-                is_careful=kind == "form",
                 latest=latest,
                 count_rows=partial(_count_rows, landing, file, table),
             )
@@ -190,31 +191,3 @@ def _bad_rows(
         is_replayable = conflict.kept is None
         bad.append(BadRow(records[conflict.number], (reason,), column, is_replayable))
     return bad
-
-
-class _Watched:
-    """A file that is looked at while it is read. What it raises is kept in ``error``."""
-
-    def __init__(self, stream: Readable, look: DateLook) -> None:
-        self._stream = stream
-        self._look = look
-        self._is_first = True
-        self.error: Exception | None = None
-
-    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
-        """Return the next bytes, once a look at them found nothing odd."""
-        try:
-            data = self._stream.read(size)
-            if self._is_odd(data, is_whole=len(data) < size):
-                raise RefusedFileError("form")
-        except Exception as error:
-            self.error = error
-            raise
-        return data
-
-    def _is_odd(self, data: bytes, *, is_whole: bool) -> bool:
-        if not self._is_first:
-            return self._look.is_odd_in_part(data)
-        self._is_first = False
-        end = len(data) if is_whole else data.rfind(b"\n") + 1
-        return self._look.is_odd(data[:end], has_header=True)

@@ -7,7 +7,6 @@ cut in Python, and their values are validated by the server.
 
 from __future__ import annotations
 
-import contextlib
 import io
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -27,13 +26,13 @@ from elt.loading.files.csv_records import (
     cut_records,
     read_on,
 )
+from elt.loading.files.date_look import DateLook
 from elt.loading.files.quoting import QUOTE, Cut, Grammar, QuoteCheck, grammar, last_end, line_end
 from elt.loading.files.repeated_header import Headers
 from elt.loading.files.stream import CHUNK_BYTES, Text
 from elt.loading.quarantine import validate_rows
 from elt.loading.quarantine.store import Quarantine
 from elt.loading.staging_table import StagingTable, savepoint
-from elt.loading.value_formats import DateLook
 
 PART_BYTES = 4 << 20
 # in a piece that was cut in Python
@@ -151,7 +150,6 @@ def copy_good_rows(
     stream: Text,
     quarantine: Quarantine,
     *,
-    is_careful: bool = False,
     latest: datetime | None = None,
     count_rows: Callable[[], int] | None = None,
 ) -> tuple[StagingTable, int, bool]:
@@ -165,7 +163,6 @@ def copy_good_rows(
         names: its header.
         stream: the file.
         quarantine: takes the other rows.
-        is_careful: look at the date in every row.
         latest: the latest version that a row may have.
         count_rows: reads the file by itself: once there are bad rows it tells how many may be, so
             that a file of nothing else is not validated to its end.
@@ -174,11 +171,11 @@ def copy_good_rows(
         RefusedFileError: if the file can't be cut into rows at all, or has too many bad ones.
     """
     staging = staging_table.open_new(cursor, table, names, is_numbered=True)
-    value_formats.add_checks(cursor, table, staging.name, latest)
+    value_formats.add_checks(
+        cursor, table, staging.name, latest, data_types=value_formats.FRACTIONS
+    )
     headers = Headers(table, names)
     pieces = _Pieces(staging, names)
-    if is_careful:
-        pieces.look_at_all()
     number, total, after = 1, 0, 0
     for chunk in read_chunks(stream):
         after = chunk.line + chunk.data.count(chunk.end[-1:])
@@ -196,10 +193,7 @@ def copy_good_rows(
                 total = total or count_rows()
                 quarantine.check_share(total, is_counted=False)
             bad, right = headers.sort_out(records)
-            with pieces.unsuspected():
-                bad += validate_rows.stage_records(
-                    staging, names, right, end=chunk.end, latest=latest
-                )
+            bad += validate_rows.stage_records(staging, names, right, end=chunk.end, latest=latest)
             quarantine.add(sorted(bad, key=lambda row: row.record.number))
             number += len(records)
         _count_on_from(cursor, number)
@@ -208,56 +202,25 @@ def copy_good_rows(
 
 
 class _Pieces:
-    """Copies pieces of a file into a staging table, those whose dates show that they may be."""
+    """Copies pieces of a file into a staging table, those that are right as a whole."""
 
     def __init__(self, staging: StagingTable, names: Sequence[str]) -> None:
         self._staging = staging
         self._look = DateLook(staging.table, names)
         self._knows_marker = staging.cursor.connection.server_version < 180000
-        self._looks_at_all = False
-        self._is_first = True
-
-    def look_at_all(self) -> None:
-        """Go by the texts alone from now on, not by what they may have become."""
-        if not self._looks_at_all:
-            self._drop_suspicions()
-        self._looks_at_all = True
-
-    @contextlib.contextmanager
-    def unsuspected(self) -> Iterator[None]:
-        """Let rows in whose texts have been looked at."""
-        if self._looks_at_all:
-            yield
-            return
-        self._drop_suspicions()
-        yield
-        cursor, table, name = self._staging.cursor, self._staging.table, self._staging.name
-        value_formats.add_checks(cursor, table, name, kinds=(value_formats.SUSPICION,))
 
     def copy(self, chunk: Chunk) -> int | None:
         """Return the rows of the piece, or None if they must be validated one by one."""
         if self._knows_marker and MARKER.search(chunk.data):
             return None
-        looks_at_all = self._looks_at_all or self._is_first
-        self._is_first = False
-        look = self._look.is_odd if looks_at_all else self._look.is_odd_in_part
-        if look(chunk.data):
+        if self._look.is_odd(chunk.data, chunk.end):
             return None
         rows = 0
         with savepoint(self._staging.cursor, "piece") as outcome:
             # the header shows the server how lines end
             data = io.BytesIO(chunk.header + chunk.data)
             rows = self._staging.copy(data)
-        if outcome.refused is None:
-            return rows
-        if outcome.refused.kind != "form":
-            return None
-        self.look_at_all()
-        return self.copy(chunk)
-
-    def _drop_suspicions(self) -> None:
-        cursor, table, name = self._staging.cursor, self._staging.table, self._staging.name
-        value_formats.drop_checks(cursor, table, name, value_formats.SUSPICION)
+        return None if outcome.refused else rows
 
 
 def _count_on_from(cursor: Cursor, number: int) -> None:
