@@ -1,9 +1,12 @@
-"""Airflow reads this plugin at its start: its API and UI answer to known names alone."""
+"""Airflow reads this plugin at its start: its API and UI answer to known names alone, and show the
+report."""
 
 import os
+from functools import cached_property
 
 from airflow.plugins_manager import AirflowPlugin
 
+from elt.airflow.views import PREFIX, external_views
 from elt.web import KnownHostsAlone, SlowLogIn, of_airflow
 
 
@@ -18,3 +21,12 @@ class GreeneryWeb(AirflowPlugin):
             "kwargs": {"known": of_airflow(os.environ)},
         },
     ]
+
+    external_views = external_views()
+
+    @cached_property
+    def fastapi_apps(self):
+        # every process of Airflow's reads plugins, tasks too; the API server alone asks for this
+        from elt.airflow.pages import pages
+
+        return [{"name": "pages", "app": pages(), "url_prefix": PREFIX}]

@@ -7,19 +7,20 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from elt.airflow import run_tasks
 from elt.reporting import write
+from elt.reporting.folder import VARIABLE
 from elt.reporting.questions import ReportError
 
 run = run_tasks.write_report.function
 
 
 def test_the_report_is_written_where_the_variable_says(warehouse, monkeypatch, tmp_path):
-    monkeypatch.setenv(write.VARIABLE, str(tmp_path / "report"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "report"))
     assert run() == str(tmp_path / "report" / "index.html")
     assert "Nothing is published yet" in (tmp_path / "report" / "index.html").read_text()
 
 
 def test_without_a_folder_none_is_written(monkeypatch):
-    monkeypatch.delenv(write.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(AirflowSkipException, match="GREENERY_REPORT names no folder"):
         run()
 
@@ -33,7 +34,7 @@ def test_what_goes_wrong_is_told_and_fails_nothing(monkeypatch, tmp_path, caplog
     def fail(*_, **__) -> None:
         raise error
 
-    monkeypatch.setenv(write.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(write, "write_report", fail)
     with pytest.raises(AirflowSkipException, match=said):
         run()

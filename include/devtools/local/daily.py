@@ -14,6 +14,7 @@ from devtools.local.processes import exit_when_told
 from devtools.local.services import ServicesError
 from devtools.local.source import choose_source, identity, refuse_other_source
 from devtools.local.state_folder import Home, environment
+from elt.airflow.views import VIEWS
 
 
 @contextlib.contextmanager
@@ -44,7 +45,8 @@ def up(home: Home, source: str | None, to_slack: str | None) -> None:
             return
         start(home, server, source)
     print(f"Airflow is up: {home.url}\nSource: {identity(source)}\n`make down` stops it.")
-    print(f"The report, after each run: {home.report / 'index.html'}")
+    for view in VIEWS:
+        print(f"{view.name}: {home.url}{view.address}")
     if page:
         print(f"Slack: http://{page} (the fake one)")
 

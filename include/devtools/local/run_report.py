@@ -91,7 +91,7 @@ def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) 
         print(
             "\nWhere to look next:\n"
             f"  make psql            ask the marts: select * from marts.{mart} limit 10;\n"
-            "  make up              Airflow's UI, with this run in it\n"
+            "  make up              Airflow's UI, with this run and its report in it\n"
             f'  make dbt ARGS="build -s {mart}"   build into your own schemas'
         )
 

@@ -205,10 +205,11 @@ def write_report() -> str:
     """
     # its charts take a second to import, which no other task is to wait for
     from elt.reporting import write
+    from elt.reporting.folder import VARIABLE, folder_of_reports
 
-    folder = write.folder_of_reports()
+    folder = folder_of_reports()
     if folder is None:
-        raise AirflowSkipException(f"Nobody wants a report: {write.VARIABLE} names no folder.")
+        raise AirflowSkipException(f"Nobody wants a report: {VARIABLE} names no folder.")
     try:
         return str(write.write_report(folder))
     except (Exception, AirflowTaskTimeout) as error:

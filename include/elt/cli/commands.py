@@ -184,7 +184,8 @@ def ack(incident: int, by: str | None, note: str) -> None:
 @click.option("--open", "is_opened", is_flag=True, help="Open it in a browser.")
 def report(to: Path | None, is_opened: bool) -> None:
     """Write the report, and say where it is."""
-    from elt.reporting.write import VARIABLE, folder_of_reports, write_report
+    from elt.reporting.folder import VARIABLE, folder_of_reports
+    from elt.reporting.write import write_report
 
     folder = to or folder_of_reports()
     if folder is None:

@@ -1,4 +1,4 @@
-"""The page: what was read, put into HTML that needs nothing from elsewhere."""
+"""The pages: what was read, put into HTML that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONGEST = 80
 
 @dataclass(frozen=True)
 class Content:
-    """All that a page says."""
+    """All that the pages say."""
 
     title: str
     written_at: datetime
@@ -42,15 +42,65 @@ class Content:
 
 
 def render(
-    content: Content, drawn: Mapping[str, str], folder: str, former: Mapping[str, str]
+    content: Content, drawn: Mapping[str, str], former: Mapping[str, str], *, newest: str | None
 ) -> str:
-    """Return the page as HTML.
+    """Return the report as HTML.
 
     Args:
         drawn: the charts by the names of their questions, as SVG.
-        folder: where its CSV files are, seen from the page; empty or with a slash at its end.
         former: pages of former publications, by what they are called, newest first.
+        newest: the newest report, seen from this one, whose CSV files are beside it; None: this is
+            the newest, and they are in the folder of its publication.
     """
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            **_of_every_page(content),
+            drawn={name: Markup(svg) for name, svg in drawn.items()},
+            folder="" if newest else f"{folder_name(content)}/",
+            former=former,
+            newest=newest,
+            labels_of=lambda answer: {c: content.questions.label(c) for c in answer.columns},
+        )
+    )
+
+
+def render_state(content: Content) -> str:
+    """Return the state of the data, as a page of its own."""
+    return _environment().get_template("state.html").render(**_of_every_page(content))
+
+
+def render_sentence(title: str, sentence: str) -> str:
+    """Return a page that says one sentence, in place of one that is not there."""
+    template = _environment().get_template("sentence.html")
+    return template.render(title=title, sentence=sentence, **_style_and_scripts())
+
+
+def folder_name(content: Content) -> str:
+    """Return the name of the folder that keeps what is written of a publication."""
+    return str(content.state.publication_id or 0)
+
+
+def _of_every_page(content: Content) -> dict[str, Any]:
+    return {
+        "content": content,
+        "state": content.state,
+        "parts": _parts(content.state),
+        "state_labels": _LABELS,
+        **_style_and_scripts(),
+    }
+
+
+def _style_and_scripts() -> dict[str, Markup]:
+    files = ("style.css", "theme.js", "sort.js")
+    return {
+        file.partition(".")[0]: Markup((TEMPLATES / file).read_text(encoding="utf-8"))
+        for file in files
+    }
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -59,7 +109,12 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        {"number": numbers.number, "instant": numbers.instant, "day": numbers.day}
+        {
+            "number": numbers.number,
+            "instant": numbers.instant,
+            "day": numbers.day,
+            "digest": _digest,
+        }
     )
     environment.globals.update(
         {
@@ -72,20 +127,13 @@ def render(
             "spark": lambda values: Markup(charts.sparkline(values)),
         }
     )
-    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html").render(
-        content=content,
-        drawn={name: Markup(svg) for name, svg in drawn.items()},
-        folder=folder,
-        former=former,
-        labels_of=lambda answer: {c: content.questions.label(c) for c in answer.columns},
-        parts=_parts(content.state),
-        state_labels=_LABELS,
-        script=Markup(script),
-        script_hash=digest,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-    )
+    return environment
+
+
+def _digest(script: str) -> Markup:
+    """Return by what a Content-Security-Policy lets this script run and no other."""
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Markup("'sha256-{}'").format(Markup(hashed))
 
 
 def draw_charts(questions: Questions, answers: Sequence[Answer]) -> dict[str, str]:

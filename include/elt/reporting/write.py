@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import psycopg2
 from elt.alerting.record_results import describe_error
 from elt.reporting import page
 from elt.reporting.data_state import read_state
+from elt.reporting.folder import REPORT, STATE, VARIABLE, folder_of_reports, publications
 from elt.reporting.page import Content
 from elt.reporting.questions import ReportError, answer, figures, read_kpis, read_questions
 from elt.shop import SHOP, Shop
@@ -24,18 +24,9 @@ from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)
 
-# named by what runs the engine: the folder that reports are written to
-VARIABLE = "GREENERY_REPORT"
 KEPT = 30
 # of one query; what takes longer is left out and says so
 SECONDS = 15
-_FOLDER = re.compile(r"\d+")
-
-
-def folder_of_reports() -> Path | None:
-    """Return the folder that reports go to; None: nobody wants any."""
-    named = os.environ.get(VARIABLE)
-    return Path(named).absolute() if named else None
 
 
 def write_report(
@@ -48,7 +39,8 @@ def write_report(
     """Read marts and the state of the data, and write the report. Return its page.
 
     Args:
-        to: a folder; it is made if need be. ``index.html`` in it is the newest report.
+        to: a folder; it is made if need be. ``index.html`` in it is the newest report, and
+            ``state.html`` the state of the data alone.
         personal: columns that no answer may have; by default those that dbt's project marks so.
         now: when it is written, in UTC.
 
@@ -59,28 +51,27 @@ def write_report(
     hidden = personal_columns() if personal is None else personal
     content = read_content(shop, hidden, now or datetime.now(UTC))
     drawn = page.draw_charts(content.questions, content.answers)
-    name = str(content.state.publication_id or 0)
+    name = page.folder_name(content)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        kept = _former(to, name)[: KEPT - 1]
-        former = {one: f"{one}/index.html" for one in kept}
+        others = [one for one in publications(to) if one != name]
+        former = {one: f"{one}/{REPORT}" for one in others[: KEPT - 1]}
+        beside = {one: f"../{path}" for one, path in former.items()}
         files = {
-            "index.html": page.render(
-                content, drawn, "", {one: f"../{path}" for one, path in former.items()}
-            ).encode(),
+            REPORT: page.render(content, drawn, beside, newest=f"../{REPORT}").encode(),
             **page.csv_files(content.answers),
         }
         _put(to, name, files)
-        newest = page.render(content, drawn, f"{name}/", former).encode()
-        _replace(to / "index.html", newest)
-        for one in _former(to, name)[KEPT - 1 :]:
+        _replace(to / STATE, page.render_state(content).encode())
+        _replace(to / REPORT, page.render(content, drawn, former, newest=None).encode())
+        for one in others[KEPT - 1 :]:
             shutil.rmtree(to / one, ignore_errors=True)
     except OSError as error:
         raise ReportError(
             f"The report can't be written to {to}: {error.strerror}. "
             f"{VARIABLE} names a folder that this process may write to."
         ) from None
-    return to / "index.html"
+    return to / REPORT
 
 
 def refresh_report() -> None:
@@ -137,12 +128,6 @@ def _read_only(cursor: psycopg2.extensions.cursor) -> None:
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{SECONDS}s",))
 
 
-def _former(to: Path, name: str) -> list[str]:
-    """Return the folders of other publications, newest first."""
-    others = (one.name for one in to.iterdir() if _FOLDER.fullmatch(one.name) and one.name != name)
-    return sorted(others, key=int, reverse=True)
-
-
 def _put(to: Path, name: str, files: dict[str, bytes]) -> None:
     """Have a folder hold these files. Who looks meanwhile sees whole ones."""
     if not (to / name).exists():
@@ -156,7 +141,7 @@ def _put(to: Path, name: str, files: dict[str, bytes]) -> None:
             shutil.rmtree(new, ignore_errors=True)
         return
     # the page last: what it leads to is there
-    for file in sorted(files, key=lambda one: one == "index.html"):
+    for file in sorted(files, key=lambda one: one == REPORT):
         _replace(to / name / file, files[file])
 
 

@@ -59,3 +59,15 @@ def test_each_action_is_named_by_its_commit():
     used = re.findall(r"uses: (\S+)", text)
     assert used
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
+
+
+def test_the_api_server_shows_the_report_that_tasks_write():
+    def of(name: str) -> tuple[str, dict[str, str]]:
+        service = SERVICES[name]
+        mounts = (volume.split(":", 1) for volume in service["volumes"])
+        return service["environment"]["GREENERY_REPORT"], dict(mounts)
+
+    (written, scheduler), (shown, api_server) = of("scheduler"), of("api-server")
+    assert written == shown
+    assert scheduler["report"] == written
+    assert api_server["report"] == f"{shown}:ro"

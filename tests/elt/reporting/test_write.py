@@ -52,7 +52,7 @@ def test_names_are_text_whatever_is_in_them(shop):
         " ('2026-11-20', '', 5), ('2026-11-20', null, 4), ('2026-11-20', 'unsold', null)"
     )
     page = written(shop)
-    assert page.count("<script") == 1
+    assert page.count("<script") == 2
     assert "<img" not in page
     assert "{{ 7 * 7 }}" in page
     assert "<bdi>" in page
@@ -159,15 +159,33 @@ def test_the_state_of_the_data_tells_loads_tests_and_quarantine_and_no_row(shop)
     assert "secret" not in page
 
 
+def test_the_state_of_the_data_is_a_page_of_its_own_too(shop):
+    shop.sell("values (date '2026-11-20', 'Emma', 5)")
+    of_report = re.findall("<h3>.*", written(shop))
+    page = (shop.to / "state.html").read_text()
+    assert "publication 1" in page
+    assert "Published, and no test failed" in page
+    assert re.findall("<h3>.*", page) == of_report
+    assert len(of_report) == 7
+    assert "$5.00" not in page
+    assert page.count("<h2") == 1
+
+
 def test_each_publication_keeps_its_page_and_the_oldest_go(shop, monkeypatch):
     monkeypatch.setattr(write, "KEPT", 3)
     for _ in range(4):
         written(shop)
         shop.publish()
     page = written(shop)
-    assert sorted(one.name for one in shop.to.iterdir()) == ["3", "4", "5", "index.html"]
+    assert sorted(one.name for one in shop.to.iterdir()) == [
+        *("3", "4", "5", "index.html", "state.html"),
+    ]
     assert re.findall(r'href="(\d/index.html)"', page) == ["4/index.html", "3/index.html"]
-    assert 'href="../4/index.html"' in (shop.to / "5/index.html").read_text()
+    kept = (shop.to / "5/index.html").read_text()
+    assert "publication 5 (" in kept
+    assert 'href="../4/index.html"' in kept
+    assert 'href="../index.html">the newest report' in kept
+    assert "the newest report" not in page
     # the same publication once more: its page is the newer one
     shop.warehouse.run("update marts.data_status set last_run_outcome = 'failed', reason = 'Odd.'")
     assert 'class="trust red"' in written(shop)
