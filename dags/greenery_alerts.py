@@ -10,7 +10,8 @@ does not depend on them, nor on the warehouse.
 
 **Rerun** As often as one likes: what was told is not told again.
 
-**Who hears** The connection `greenery_slack`. Without it nothing is done.
+**Who hears** The connections `greenery_slack`, `greenery_mail` and `greenery_webhook`. Without any
+of them nothing is done.
 """
 
 import pendulum

@@ -49,14 +49,14 @@ def send_what_waits(server: Server, seconds: float = LAST_ATTEMPT_SECONDS) -> No
     """Try once more to send what Slack lacks, now and not when it would be due. Never raises."""
     if not _waiting(server):
         return
+    from elt.alerting.channels import find_channels, find_slack
     from elt.alerting.deadline import Deadline, within
     from elt.alerting.slack import delivery, outbox
-    from elt.alerting.slack.settings import find_channel
 
     def send() -> None:
-        if channel := find_channel():
+        if channels := find_channels():
             outbox.make_due()
-            delivery.deliver(channel, Deadline(seconds))
+            delivery.deliver(find_slack(channels), Deadline(seconds))
 
     try:
         within(seconds + 2, send)

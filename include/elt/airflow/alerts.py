@@ -20,13 +20,14 @@ from airflow.sdk import Connection
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from elt.alerting.channels import MAIL_ID, WEBHOOK_ID, somebody_is_told
 from elt.alerting.deadline import within
 from elt.alerting.messages.blocks import is_url
 from elt.alerting.notify import TIME_LIMITS, TimeLimits, notify_of_run
 from elt.alerting.reconcile import RunSeen, reconcile
 from elt.alerting.record_results import describe_error
 from elt.alerting.run_facts import RunContext, RunState
-from elt.alerting.slack.settings import CONNECTION_ID, SlackSettingsError, slack_is_configured
+from elt.alerting.slack.settings import CONNECTION_ID, ChannelError
 from elt.errors import RetryLaterError
 from elt.shop import SHOP
 from elt.transform.project import newest_manifest
@@ -38,13 +39,14 @@ TASK_TIME_LIMITS = TimeLimits(all=4)
 
 NO_CONNECTION = (
     f"Airflow has no connection `{CONNECTION_ID}`. "
-    "Make one of type Slack API (bot token) or Slack Incoming Webhook."
+    "Make one of type Slack API (bot token) or Slack Incoming Webhook, "
+    f"or `{MAIL_ID}` (SMTP) or `{WEBHOOK_ID}`."
 )
 
 
 def warn_without_slack(logger: logging.Logger = log) -> None:
     """Say in the log, once for a run, that a failure would reach nobody."""
-    if not slack_is_configured():
+    if not somebody_is_told():
         logger.warning("Nobody is told if this run fails: %s", NO_CONNECTION)
 
 
@@ -86,16 +88,16 @@ def _notify(
     limits: TimeLimits,
 ) -> None:
     try:
-        if not slack_is_configured():
+        if not somebody_is_told():
             if state == "failed":
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
         about = _read_context(context, state)
         notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), limits)
-    except SlackSettingsError as error:
-        log.error("Slack was not told of the run: %s.", error)
+    except ChannelError as error:
+        log.error("People were not told of the run: %s.", error)
     except Exception as error:
-        log.error("Slack was not told of the run: %s", describe_error(error))
+        log.error("People were not told of the run: %s", describe_error(error))
 
 
 def _read_context(context: Mapping[str, Any], state: RunState) -> RunContext:

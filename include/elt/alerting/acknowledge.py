@@ -7,12 +7,14 @@ or a command that knows of none, loses nothing.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import incidents
+from elt.alerting.channels import find_channels, find_slack
 from elt.alerting.deadline import Deadline, within
 from elt.alerting.incidents import Incident
 from elt.alerting.messages import thread
@@ -21,7 +23,7 @@ from elt.alerting.messages.phrases import listed
 from elt.alerting.record_results import describe_error
 from elt.alerting.redact import shorten
 from elt.alerting.slack import delivery, outbox
-from elt.alerting.slack.settings import Channel, SlackSettingsError, find_channel
+from elt.alerting.slack.settings import Channel, ChannelError
 from elt.errors import FinalError
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import first_row
@@ -93,44 +95,48 @@ def _refusal(number: int, known: _Known | None, still_open: list[Incident]) -> s
 
 
 def tell() -> str:
-    """Tell Slack at once, if it can be told from here, and return in words how that went."""
+    """Tell people at once, if they can be told from here, and return in words how that went."""
     try:
-        channel = find_channel()
-        if channel is None:
+        channels = find_channels()
+        if not channels:
             return LATER
         with outbox.short_transaction() as cursor:
-            plan_replies(cursor, channel)
+            plan_replies(cursor, channels)
+        slack = find_slack(channels)
         # of its own: the last answer must still be written down
         errors = within(
-            SLACK_SECONDS + 1, delivery.deliver, channel, Deadline(SLACK_SECONDS), SLACK_SECONDS / 2
+            SLACK_SECONDS + 1, delivery.deliver, slack, Deadline(SLACK_SECONDS), SLACK_SECONDS / 2
         )
-    except SlackSettingsError as error:
-        return f"Slack was not told: {error}."
+    except ChannelError as error:
+        return f"Nobody was told: {error}."
     except Exception as error:
-        log.info("Slack is told later: %s", describe_error(error))
+        log.info("People are told later: %s", describe_error(error))
         return LATER
-    return f"Slack is told later: {errors[0]}" if errors else "Its thread says so."
+    return f"The thread says so later: {errors[0]}" if errors else "Its thread says so."
 
 
-def plan_replies(cursor: Cursor, channel: Channel) -> None:
+def plan_replies(cursor: Cursor, channels: Sequence[Channel]) -> None:
     """Say what the threads of messages are to show of who looks at them. Safe to repeat.
 
     Args:
         cursor: of a transaction as the role loader.
-        channel: its routes say in which channels an incident is told.
+        channels: the ways to people; their routes say where an incident is told.
     """
     for incident in incidents.acknowledged_since(cursor, LOOK_BACK):
-        for name in channel.channels(incident.owner, incident.tags):
-            message = outbox.alert_key(incident.first_run_id, name)
-            if outbox.is_kept(cursor, message):
-                outbox.upsert(
-                    cursor,
-                    f"ack:{incident.number}:{incident.acknowledged_at:%Y-%m-%dT%H:%M:%S.%f}:{name}",
-                    incident.first_run_id,
-                    name,
-                    thread.acknowledged(incident),
-                    kind="reply",
-                    # a webhook has no threads
-                    parent_key=message if channel.is_bot else None,
-                    change=False,
-                )
+        reply = thread.acknowledged(incident)
+        for channel in channels:
+            for name in channel.channels(incident.owner, incident.tags):
+                message = outbox.alert_key(incident.first_run_id, name)
+                if outbox.is_kept(cursor, message):
+                    outbox.upsert(
+                        cursor,
+                        f"ack:{incident.number}:{incident.acknowledged_at:%Y-%m-%dT%H:%M:%S.%f}"
+                        f":{name}",
+                        incident.first_run_id,
+                        payload=channel.with_event(reply, "acknowledge", message),
+                        **channel.address(name),
+                        kind="reply",
+                        # others have no threads
+                        parent_key=message if channel.is_bot else None,
+                        change=False,
+                    )

@@ -254,12 +254,13 @@ def keep_digest(
             *_waiting_rows(cursor, since),
         ]
         if warned:
+            key = f"warnings:{day}"
             outbox.upsert(
                 cursor,
-                f"warnings:{day}",
+                key if channel.is_slack else f"{key}:{channel.for_warnings}",
                 f"warnings {day}",
-                channel.for_warnings,
-                build_digest(warned, day, runs_url),
+                payload=build_digest(warned, day, runs_url),
+                **channel.address(channel.for_warnings),
                 kind="warnings",
                 change=channel.is_bot,
             )

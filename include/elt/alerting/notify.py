@@ -7,7 +7,7 @@ few seconds and whatever is broken. Only a warehouse that is down has another (w
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import incidents, run_facts, warehouse_down
+from elt.alerting.channels import find_channels, find_slack
 from elt.alerting.deadline import Deadline, within
 from elt.alerting.incidents import Incident
 from elt.alerting.messages import message, thread
@@ -27,7 +28,7 @@ from elt.alerting.report import SLOW_RUN, Report, report_on
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
-from elt.alerting.slack.settings import Channel, find_channel
+from elt.alerting.slack.settings import Channel
 from elt.transform.lineage import Lineage
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,12 @@ def notify_of_run(
         Whether nothing can get lost any more: it is kept, or Slack has it.
 
     Raises:
-        SlackSettingsError: if the connection can't be used.
+        ChannelError: if the connection can't be used.
     """
-    channel = find_channel()
-    if channel is None:
+    channels = find_channels()
+    if not channels:
         return False
+    slack = find_slack(channels)
     deadline = Deadline(limits.all)
     # as much as is known without the warehouse
     report = report_on(about, None, None, at)
@@ -80,11 +82,11 @@ def notify_of_run(
         if facts is None:
             return True
         report = report_on(about, facts, _read_lineage(manifest), at)
-        mentions = _mentions(channel, report, deadline, limits)
-        within(deadline.left(limits.warehouse), _plan, report, channel, mentions)
+        mentions = _mentions(slack, report, deadline, limits)
+        within(deadline.left(limits.warehouse), _plan, report, channels, mentions)
     except Exception as error:
         log.warning("The warehouse does not help to tell of the run: %s", describe_error(error))
-        errors = warehouse_down.send_report(report, channel, deadline)
+        errors = warehouse_down.send_reports(report, channels, deadline)
         if errors is None:
             return False
         _log(about, errors)
@@ -93,9 +95,9 @@ def notify_of_run(
         # Slack's last answer must still be written down
         of_slack = Deadline(deadline.left() - SETTLE_SECONDS)
         answer = limits.answer
-        _log(about, within(deadline.left(), delivery.deliver, channel, of_slack, answer))
+        _log(about, within(deadline.left(), delivery.deliver, slack, of_slack, answer))
     except Exception as error:
-        log.warning("What Slack lacks is kept and sent later: %s", describe_error(error))
+        log.warning("What was not sent is kept and sent later: %s", describe_error(error))
     return True
 
 
@@ -108,17 +110,17 @@ def _read_facts(about: RunContext) -> run_facts.Facts | None:
         return run_facts.read_facts(cursor, about.run_id)
 
 
-def _plan(report: Report, channel: Channel, mentions: Mapping[str, str]) -> None:
+def _plan(report: Report, channels: Sequence[Channel], mentions: Mapping[str, str]) -> None:
     with outbox.short_transaction() as cursor:
-        plan_messages(cursor, report, channel, mentions)
+        plan_messages(cursor, report, channels, mentions)
         incidents.record_notified(cursor, report.run)
 
 
 def _mentions(
-    channel: Channel, report: Report, deadline: Deadline, limits: TimeLimits
+    channel: Channel | None, report: Report, deadline: Deadline, limits: TimeLimits
 ) -> dict[str, str]:
     owners = {failure.owner for failure in report.failures if failure.owner}
-    if not channel.is_bot or not owners:
+    if channel is None or not channel.is_bot or not owners:
         return {}
 
     def look_up() -> dict[str, str]:
@@ -135,9 +137,9 @@ def _mentions(
 
 def _log(about: RunContext, errors: list[str]) -> None:
     for error in errors:
-        log.error("Slack was not told all about the run %s: %s", about.run_id, error)
+        log.error("People were not told all about the run %s: %s", about.run_id, error)
     if not errors:
-        log.info("Slack is up to date on the run %s.", about.run_id)
+        log.info("People are up to date on the run %s.", about.run_id)
 
 
 def _read_lineage(manifest: Path | None) -> Lineage | None:
@@ -152,14 +154,14 @@ REMIND_AFTER = timedelta(days=1)
 
 
 def plan_messages(
-    cursor: Cursor, report: Report, channel: Channel, mentions: Mapping[str, str]
+    cursor: Cursor, report: Report, channels: Sequence[Channel], mentions: Mapping[str, str]
 ) -> list[Incident]:
     """Bring incidents up to date and say what messages are to show.
 
     Args:
         cursor: of a transaction as the role loader.
         report: what is known of a run, or what is late.
-        channel: where messages go by default; its routes say what goes elsewhere.
+        channels: the ways to people, each with its default and its routes.
         mentions: owner → how Slack calls them.
 
     Returns:
@@ -173,21 +175,34 @@ def plan_messages(
     concerned = {incident.first_run_id for incident in changed}
     concerned |= {incident.first_run_id for incident in known if run_id in incident.run_ids}
     together = incidents.with_first_run(cursor, concerned)
-    for first_run_id in sorted(concerned):
-        for name in _channels(channel, [i for i in together if i.first_run_id == first_run_id]):
-            ours = [i for i in together if name in channel.channels(i.owner, i.tags)]
-            story = Story(
-                report,
-                tuple(i for i in ours if i.first_run_id == first_run_id),
-                tuple(i for i in ours if i.first_run_id != first_run_id),
-                mentions,
-                channel.runbook_url,
-            )
-            if channel.is_bot:
-                _enqueue(cursor, first_run_id, name, story)
-            else:
-                _enqueue_for_webhook(cursor, first_run_id, story)
+    for channel in channels:
+        for first_run_id in sorted(concerned):
+            _plan_for(cursor, report, channel, first_run_id, together, mentions)
     return changed
+
+
+def _plan_for(
+    cursor: Cursor,
+    report: Report,
+    channel: Channel,
+    first_run_id: str,
+    together: Sequence[Incident],
+    mentions: Mapping[str, str],
+) -> None:
+    """Say what the messages about what one run found are to show in the channels of one way."""
+    for name in _channels(channel, [i for i in together if i.first_run_id == first_run_id]):
+        ours = [i for i in together if name in channel.channels(i.owner, i.tags)]
+        story = Story(
+            report,
+            tuple(i for i in ours if i.first_run_id == first_run_id),
+            tuple(i for i in ours if i.first_run_id != first_run_id),
+            mentions if channel.is_bot else {},
+            channel.runbook_url,
+        )
+        if channel.is_bot:
+            _enqueue(cursor, first_run_id, name, story)
+        else:
+            _enqueue_unchanging(cursor, channel, first_run_id, name, story)
 
 
 def _channels(channel: Channel, together: list[Incident]) -> list[str | None]:
@@ -242,28 +257,31 @@ def _reply(
     outbox.upsert(cursor, reply_key, run_id, name, payload, kind=kind, parent_key=key, change=False)
 
 
-def _enqueue_for_webhook(cursor: Cursor, first_run_id: str, story: Story) -> None:
-    """A webhook can't change what it sent: one message at the end, one when all is mended.
+def _enqueue_unchanging(
+    cursor: Cursor, channel: Channel, first_run_id: str, name: str | None, story: Story
+) -> None:
+    """What is sent can't be changed there: one message at the end, one when all is mended.
 
     That a run takes too long can't wait for its end, and is a message of its own.
     """
     slow = tuple(i for i in story.incidents if i.fingerprint == SLOW_RUN)
     others = tuple(i for i in story.incidents if i.fingerprint != SLOW_RUN)
     if slow:
-        _enqueue_once(cursor, first_run_id, "slow_", replace(story, incidents=slow))
+        story_of_slow = replace(story, incidents=slow)
+        _enqueue_once(cursor, channel, first_run_id, name, "slow_", story_of_slow)
     if others and story.report.run.state != "running":
-        _enqueue_once(cursor, first_run_id, "", replace(story, incidents=others))
+        _enqueue_once(cursor, channel, first_run_id, name, "", replace(story, incidents=others))
 
 
-def _enqueue_once(cursor: Cursor, first_run_id: str, about: str, story: Story) -> None:
-    key, payload = f"{about}{outbox.alert_key(first_run_id, None)}", message.build(story)
-    cursor.execute(
-        "select from ops.notification where notification_key = %s and sent_version is not null",
-        (key,),
-    )
-    was_told = cursor.rowcount == 1
-    if not was_told:
-        outbox.upsert(cursor, key, first_run_id, None, payload, change=False)
-    elif not story.open:
-        resolved = f"{about}resolved:{first_run_id}:webhook"
-        outbox.upsert(cursor, resolved, first_run_id, None, payload, kind="resolved", change=False)
+def _enqueue_once(
+    cursor: Cursor, channel: Channel, first_run_id: str, name: str | None, about: str, story: Story
+) -> None:
+    key, address = f"{about}{outbox.alert_key(first_run_id, name)}", channel.address(name)
+    built, kind = message.build(story), "alert"
+    payload = channel.with_event(built, "trigger", key)
+    if outbox.is_sent(cursor, key):
+        if story.open:
+            return
+        payload = channel.with_event(built, "resolve", key)
+        key, kind = f"{about}resolved:{first_run_id}:{name or 'webhook'}", "resolved"
+    outbox.upsert(cursor, key, first_run_id, payload=payload, **address, kind=kind, change=False)

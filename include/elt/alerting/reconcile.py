@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from elt.alerting import acknowledge, incidents, warehouse_down
+from elt.alerting.channels import find_channels, find_slack
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.deadline import Deadline
 from elt.alerting.messages.phrases import duration
@@ -24,7 +25,7 @@ from elt.alerting.record_results import describe_error
 from elt.alerting.report import Failure, Report
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
-from elt.alerting.slack.settings import Channel, find_channel
+from elt.alerting.slack.settings import Channel
 from elt.warehouse.rows import value_or_none
 
 log = logging.getLogger(__name__)
@@ -136,8 +137,8 @@ def reconcile(
         now: UTC.
         base_url: where people see Airflow.
     """
-    channel = find_channel()
-    if channel is None:
+    channels = find_channels()
+    if not channels:
         return []
     notified, has_warehouse = _notified_states()
     seen = _look(runs, notified)
@@ -151,11 +152,11 @@ def reconcile(
     warehouse_down.remember_states({**notified, **{run.run_id: run.state for run in known}})
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
-        _plan_lateness(dag_id, channel, seen, now)
-        _plan_acknowledgements(channel)
-        _keep_digest(dag_id, channel, now, base_url, manifest)
-        for error in delivery.deliver(channel, Deadline(SECONDS)):
-            log.error("Slack was not told: %s", error)
+        _plan_lateness(dag_id, channels, seen, now)
+        _plan_acknowledgements(channels)
+        _keep_digest(dag_id, channels, now, base_url, manifest)
+        for error in delivery.deliver(find_slack(channels), Deadline(SECONDS)):
+            log.error("Somebody was not told: %s", error)
     return [run.run_id for run in to_notify]
 
 
@@ -226,7 +227,9 @@ def _skip_old(
             incidents.record_notified(cursor, context)
 
 
-def _plan_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: datetime) -> None:
+def _plan_lateness(
+    dag_id: str, channels: Sequence[Channel], seen: list[RunSeen], now: datetime
+) -> None:
     with outbox.short_transaction() as cursor:
         # while an older publication is pinned nobody waits for a newer one
         cursor.execute(
@@ -246,20 +249,21 @@ def _plan_lateness(dag_id: str, channel: Channel, seen: list[RunSeen], now: date
             # the same as long as nothing is published
             since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
             context = RunContext(dag_id, f"late since {since}")
-            plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channel, {})
+            plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channels, {})
 
 
-def _plan_acknowledgements(channel: Channel) -> None:
+def _plan_acknowledgements(channels: Sequence[Channel]) -> None:
     with outbox.short_transaction() as cursor:
-        acknowledge.plan_replies(cursor, channel)
+        acknowledge.plan_replies(cursor, channels)
 
 
 def _keep_digest(
-    dag_id: str, channel: Channel, now: datetime, base_url: str, manifest: Path | None
+    dag_id: str, channels: Sequence[Channel], now: datetime, base_url: str, manifest: Path | None
 ) -> None:
     runs_url = f"{base_url}/dags/{dag_id}/runs" if base_url else None
     try:
-        keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
+        for channel in channels:
+            keep_digest(channel, now, runs_url=runs_url, manifest=manifest)
     except Exception as error:
         # failures wait to be sent, and weigh more
         log.error("The daily digest of warnings is not made: %s", describe_error(error))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import Variable
 
 from elt.alerting import incidents
+from elt.alerting.channels import send
 from elt.alerting.deadline import Deadline
 from elt.alerting.messages import message
 from elt.alerting.messages.message import Story
@@ -25,20 +26,30 @@ from elt.alerting.slack.settings import Channel
 
 NOTIFIED_VARIABLE = "greenery_alert_told"
 MOST_RUNS = 100
+# for one way to people
+ANSWER_SECONDS = 4
 UNKNOWN = Failure("run", "run:failed", "What failed is not known")
 
 
-def send_report(report: Report, channel: Channel, deadline: Deadline) -> list[str] | None:
-    """Tell of a run that fails, unless Slack shows that already.
+def send_reports(
+    report: Report, channels: Sequence[Channel], deadline: Deadline
+) -> list[str] | None:
+    """Tell of a run that fails by each way to people, unless it is known there already.
 
     Args:
         report: as much as could be learned of the run.
-        channel: where it goes.
+        channels: the ways.
         deadline: of all calls together.
 
     Returns:
-        What Slack said against it; None: the run is none to tell of now.
+        What was said against it; None: the run is none to tell of now.
     """
+    told = [_send_report(report, channel, deadline) for channel in channels]
+    errors = [said for said in told if said is not None]
+    return [error for error in errors if error] if errors else None
+
+
+def _send_report(report: Report, channel: Channel, deadline: Deadline) -> str | None:
     about = report.run
     if about.state == "success":
         return None
@@ -47,10 +58,9 @@ def send_report(report: Report, channel: Channel, deadline: Deadline) -> list[st
         return None
     # nobody knows what was told before
     found = incidents.after(report, []) or [incidents.new(UNKNOWN, about.run_id, report.at)]
-    payload = message.build(Story(report, tuple(found), runbook_url=channel.runbook_url))
     key = outbox.alert_key(about.run_id, channel.name)
-    error = send_unkept(channel, key, payload, deadline)
-    return [error] if error else []
+    payload = message.build(Story(report, tuple(found), runbook_url=channel.runbook_url))
+    return send_unkept(channel, key, channel.with_event(payload, "trigger", key), deadline)
 
 
 def send_unkept(channel: Channel, key: str, payload: Mapping[str, Any], deadline: Deadline) -> str:
@@ -59,9 +69,11 @@ def send_unkept(channel: Channel, key: str, payload: Mapping[str, Any], deadline
     Args:
         channel: where it goes.
         key: the message's; a bot looks for it among those of the last two days.
-        payload: the message as Slack's API takes it.
+        payload: the message as it was built.
         deadline: of all calls together.
     """
+    if not channel.is_slack and channel.name:
+        return send(channel.name, payload, deadline.left(ANSWER_SECONDS)).error or ""
     slack = Slack(channel, deadline)
     if channel.is_bot and channel.name:
         slack_channel, _ = delivery.channel_id(slack, channel.name, None)

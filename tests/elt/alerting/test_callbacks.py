@@ -315,7 +315,7 @@ def test_a_warehouse_that_hangs_afterwards_is_left(warehouse, slack, tmp_path, m
         let_go.set()
         assert was_let_go.wait(20)
     assert took < HASTY.all + 2
-    assert "What Slack lacks is kept and sent later" in caplog.text
+    assert "What was not sent is kept and sent later" in caplog.text
     assert len(slack.messages) == 1
     # nobody knows what became of it: it is looked up, and not sent a second time
     warehouse.run("update ops.notification set state = 'pending', slack_ts = null")
@@ -347,7 +347,7 @@ def test_there_is_time_to_write_down_that_slack_used_up_all_of_it(
     ((state, _, error, _),) = notifications(warehouse)
     assert state == "failed"
     assert "may have arrived" in error
-    assert "What Slack lacks is kept" not in caplog.text, "the sending was left too early"
+    assert "What was not sent is kept" not in caplog.text, "the sending was left too early"
 
 
 def test_a_wrong_token_is_one_plain_line_in_the_log(

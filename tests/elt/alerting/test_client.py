@@ -8,13 +8,13 @@ import pytest
 from slack_sdk import WebClient, WebhookClient
 
 from devtools.fake_slack.server import FakeSlack
+from elt.alerting.channels import somebody_is_told
 from elt.alerting.deadline import Deadline
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import (
     Channel,
-    SlackSettingsError,
+    ChannelError,
     find_channel,
-    slack_is_configured,
 )
 from elt.docker.environment import FAKE_CHANNEL, FAKE_TOKEN
 from tests.support.waiting import wait_until
@@ -199,8 +199,8 @@ def test_no_secret_is_logged(slack, channel, caplog, capfd):
 )
 def test_a_connection_that_can_not_work_is_refused_in_words(monkeypatch, connection, says):
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SLACK", json.dumps(connection))
-    assert slack_is_configured()
-    with pytest.raises(SlackSettingsError, match=says):
+    assert somebody_is_told()
+    with pytest.raises(ChannelError, match=says):
         find_channel()
 
 
@@ -219,4 +219,4 @@ def test_the_extra_says_who_is_told_where(monkeypatch):
 def test_without_a_connection_there_is_no_channel(monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_GREENERY_SLACK", raising=False)
     assert find_channel() is None
-    assert not slack_is_configured()
+    assert not somebody_is_told()

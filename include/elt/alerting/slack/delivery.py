@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.alerting import channels
 from elt.alerting.deadline import Deadline
 from elt.alerting.slack import outbox
 from elt.alerting.slack.client import Outcome, Slack
 from elt.alerting.slack.outbox import Row
-from elt.alerting.slack.settings import Channel
+from elt.alerting.slack.settings import CONNECTION_ID, Channel
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
@@ -134,21 +135,32 @@ MAY_NOT_LOOK = {"missing_scope", "not_allowed_token_type", "method_not_supported
 GONE = {"message_not_found", "cant_update_message"}
 
 
-def deliver(channel: Channel, deadline: Deadline, answer_seconds: float = 4) -> list[str]:
-    """Send what is due until all is sent or the time is over. Return what Slack said against it.
+def deliver(channel: Channel | None, deadline: Deadline, answer_seconds: float = 4) -> list[str]:
+    """Send what is due until all is sent or the time is over. Return what was said against it.
+
+    Args:
+        channel: Slack's; None: there is no Slack, and what is meant for it waits.
+        deadline: of all calls together.
+        answer_seconds: how long one call may take.
 
     Raises:
         psycopg2.Error, WarehouseUnreachableError: if the warehouse can't be asked.
     """
-    slack = Slack(channel, deadline, answer_seconds)
+    slack = Slack(channel, deadline, answer_seconds) if channel else None
     errors: list[str] = []
     with outbox.only_sender(deadline.left(WAIT_FOR_SENDER_SECONDS)):
         tried: set[tuple[str, int]] = set()
-        while row := outbox.next_due(tried):
+        shut = set() if channel else {CONNECTION_ID}
+        while row := outbox.next_due(tried, shut):
             if deadline.left() <= 0:
                 break
             tried.add((row.key, row.version))
-            outcome = _send(slack, channel, row)
+            if slack and channel and row.connection_id == CONNECTION_ID:
+                outcome = _send(slack, channel, row)
+            else:
+                outbox.mark_attempt(row)
+                seconds = deadline.left(answer_seconds)
+                outcome = channels.send(row.connection_id, row.payload, seconds)
             _settle(channel, row, outcome)
             if outcome.error and outcome.error not in errors:
                 errors.append(outcome.error)
@@ -158,7 +170,7 @@ def deliver(channel: Channel, deadline: Deadline, answer_seconds: float = 4) -> 
                 deadline.sleep(wait)
                 tried.discard((row.key, row.version))
             elif outcome.error and (wait is not None or outcome.is_about_us):
-                break
+                shut.add(row.connection_id)
     return errors
 
 
@@ -203,14 +215,14 @@ def _channel_id(slack: Slack, row: Row) -> tuple[str | None, Outcome]:
         return channel_id(slack, row.channel or "", cursor)
 
 
-def _settle(channel: Channel, row: Row, outcome: Outcome) -> None:
+def _settle(channel: Channel | None, row: Row, outcome: Outcome) -> None:
     if not outcome.error:
         note = "Slack took the text alone: it refused the blocks." if outcome.is_plain else None
         outbox.settle_sent(row, outcome.answer.get("channel"), outcome.answer.get("ts"), note)
     elif row.slack_ts and outcome.code in GONE:
         # somebody deleted it, and does not want to see it again
         outbox.settle_sent(row, None, None, outcome.error)
-    elif row.channel != channel.name and outcome.code in ABOUT_THE_CHANNEL:
+    elif channel and row.channel != channel.name and outcome.code in ABOUT_THE_CHANNEL:
         outbox.settle_failed(row, outcome.error, 0, channel.name)
     else:
         wait = outcome.again_after

@@ -1,4 +1,4 @@
-"""What each message in Slack is to show is in ``ops.notification`` before it is sent. Its SQL."""
+"""What each message is to show is in ``ops.notification`` before it is sent. Its SQL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from elt.alerting.slack.settings import CONNECTION_ID
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import rows_as
 
@@ -19,9 +20,11 @@ CONNECT_SECONDS = 2
 
 @dataclass(frozen=True)
 class Row:
-    """A message that Slack lacks, or shows in an older version."""
+    """A message that Slack lacks, or shows in an older version; or one that was not sent."""
 
     key: str
+    # Airflow's
+    connection_id: str
     channel: str | None
     payload: dict[str, Any]
     version: int
@@ -46,6 +49,7 @@ def upsert(
     channel: str | None,
     payload: Mapping[str, Any],
     *,
+    connection_id: str = CONNECTION_ID,
     kind: str = "alert",
     parent_key: str | None = None,
     change: bool = True,
@@ -53,14 +57,26 @@ def upsert(
     """Say what a message is to show from now on; the same as before changes nothing.
 
     Args:
+        cursor: of a transaction as the role loader.
+        key: the same for the same message.
+        run_id: what it is about.
+        channel: Slack's; None: that of the webhook, or another connection's than Slack's.
+        payload: the message as Slack's API takes it; others get the same words.
+        connection_id: the Airflow connection that sends it.
+        kind: what it is for.
+        parent_key: of the message in whose thread it stands.
         change: whether a message that Slack has already is to be changed.
     """
     cursor.execute(
         """
         insert into ops.notification as n
-            (notification_key, run_id, channel, payload, state, kind, parent_key, created_at)
+            (
+                notification_key, run_id, connection_id, channel, payload, state, kind, parent_key,
+                created_at
+            )
         values (
-            %(key)s, %(run_id)s, %(channel)s, %(payload)s, 'pending', %(kind)s, %(parent_key)s,
+            %(key)s, %(run_id)s, %(connection_id)s, %(channel)s, %(payload)s, 'pending', %(kind)s,
+            %(parent_key)s,
             -- replies of one transaction come in their order
             clock_timestamp()
         )
@@ -73,6 +89,7 @@ def upsert(
         {
             "key": key,
             "run_id": run_id,
+            "connection_id": connection_id,
             "channel": channel,
             "payload": Json(payload),
             "kind": kind,
@@ -85,6 +102,15 @@ def upsert(
 def is_kept(cursor: Cursor, key: str) -> bool:
     """Tell whether there is a message of a key, sent or not."""
     cursor.execute("select from ops.notification where notification_key = %s", (key,))
+    return cursor.rowcount == 1
+
+
+def is_sent(cursor: Cursor, key: str) -> bool:
+    """Tell whether people have some version of a message."""
+    cursor.execute(
+        "select from ops.notification where notification_key = %s and sent_version is not null",
+        (key,),
+    )
     return cursor.rowcount == 1
 
 
@@ -109,13 +135,19 @@ def short_transaction() -> Iterator[Cursor]:
         yield cursor
 
 
-def next_due(tried: set[tuple[str, int]]) -> Row | None:
-    """Return a message that is to be sent now, other than these versions of these keys."""
+def next_due(tried: set[tuple[str, int]], shut: set[str]) -> Row | None:
+    """Return a message that is to be sent now.
+
+    Args:
+        tried: versions of keys that are not wanted again.
+        shut: connections by which nothing gets through for now.
+    """
     with short_transaction() as cursor:
         cursor.execute(
             """
             select
                 n.notification_key as key,
+                n.connection_id,
                 n.channel,
                 n.payload,
                 n.version,
@@ -130,6 +162,7 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
             left join ops.notification as parent on n.parent_key = parent.notification_key
             where
                 n.state <> 'sent'
+                and n.connection_id <> all (%s)
                 and (
                     n.next_try_at <= clock_timestamp()
                     -- nothing waits for so long: the clock was set back since
@@ -141,7 +174,7 @@ def next_due(tried: set[tuple[str, int]]) -> Row | None:
             order by n.parent_key is not null, n.created_at, n.notification_key
             limit 1
             """,
-            ([key for key, _ in tried], [version for _, version in tried]),
+            (list(shut), [key for key, _ in tried], [version for _, version in tried]),
         )
         rows = rows_as(cursor, Row)
     return rows[0] if rows else None
