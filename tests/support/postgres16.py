@@ -13,8 +13,8 @@ from tests.support.warehouse import make_template
 
 
 @contextlib.contextmanager
-def postgres_16(state: Path) -> Iterator[Server]:
-    """Yield a Postgres 16 with the template for warehouses. The wheel brings its programs too."""
+def older_programs() -> Iterator[None]:
+    """Have servers that are made and started inside be of version 16: the wheel brings both."""
     newer = postgres._wheel
     run = postgres.run_as_server
 
@@ -30,10 +30,17 @@ def postgres_16(state: Path) -> Iterator[Server]:
         mock.patch.object(postgres, "_wheel", older),
         mock.patch.object(postgres, "run_as_server", run_older),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def postgres_16(state: Path) -> Iterator[Server]:
+    """Yield a Postgres 16 with the template for warehouses."""
+    with older_programs():
         server = postgres.start(state)
     try:
         make_template(server)
         yield server
     finally:
-        with mock.patch.object(postgres, "_wheel", older):
+        with older_programs():
             postgres.remove(state)

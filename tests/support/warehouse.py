@@ -12,8 +12,8 @@ from typing import Any
 
 from psycopg2 import sql
 
-from devtools.local.databases import BOOTSTRAP
 from devtools.local.postgres import Server
+from elt.warehouse.bootstrap import prepare
 from elt.warehouse.migrate import migrate
 
 TEMPLATE = "greenery_template"
@@ -57,8 +57,7 @@ class Warehouse:
 
 def _bootstrap(server: Server, database: str) -> None:
     with contextlib.closing(server.connect("postgres", database)) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute(BOOTSTRAP.read_text())
+        prepare(connection, {})
 
 
 @contextlib.contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
 
-BOOTSTRAP = Path(__file__).parents[2] / "elt" / "warehouse" / "bootstrap.sql"
+from elt.warehouse.bootstrap import prepare
+
 WAREHOUSE = "greenery"
 METADATA = "airflow"
 LOGINS = ("postgres", "greenery", "analyst", METADATA)
@@ -36,11 +36,4 @@ def bootstrap(server: Any) -> None:
                 sql.SQL("revoke all on database {} from public").format(sql.Identifier(METADATA))
             )
     with contextlib.closing(server.connect("postgres")) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute(BOOTSTRAP.read_text())
-            for login in LOGINS[1:]:
-                cursor.execute(
-                    sql.SQL("alter role {} password {}").format(
-                        sql.Identifier(login), sql.Literal(server.passwords[login])
-                    )
-                )
+        prepare(connection, {login: server.passwords[login] for login in LOGINS[1:]})

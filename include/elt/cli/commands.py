@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elt.cli import listings
+from elt.cli.bootstrap import bootstrap
 from elt.cli.group import FAILED, NOT_UNDERSTOOD, Commands
 from elt.cli.terminal import print_table, working
 
@@ -243,6 +244,9 @@ def metric(
         print(found.csv(), end="")
     else:
         print_table(found.names, found.rows, numbers=found.names[-1:])
+
+
+greenery.add_command(bootstrap)
 
 
 def _migrate() -> None:

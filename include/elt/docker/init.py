@@ -14,14 +14,13 @@ import sys
 from pathlib import Path
 
 import psycopg2
-from psycopg2 import sql
 
 from elt.docker import environment
 from elt.errors import EltError
 from elt.warehouse import session
+from elt.warehouse.bootstrap import prepare, set_password
 from elt.warehouse.rows import one_value
 
-BOOTSTRAP = Path(__file__).parents[1] / "warehouse" / "bootstrap.sql"
 WAREHOUSE_SOCKET = "/run/warehouse"
 METADATA_SOCKET = "/run/metadata"
 CHECK_DAGS = (sys.executable, "-m", "elt.docker.checks", "dags")
@@ -103,13 +102,6 @@ def connect(socket: str, database: str) -> psycopg2.extensions.connection:
     return session.connect(host=socket, user="postgres", dbname=database)
 
 
-def set_password(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
-    """Set the password of a log-in."""
-    cursor.execute(
-        sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password))
-    )
-
-
 def set_up_metadata(*, key_is_new: bool) -> None:
     """Let Airflow log in to its own database; a password that was lost or changed is set again.
 
@@ -145,12 +137,12 @@ def set_up_metadata(*, key_is_new: bool) -> None:
 
 def set_up_warehouse() -> None:
     """Make roles and schemas, and set the log-ins' passwords."""
+    passwords = {
+        "greenery": environment.read_secret("warehouse_password"),
+        "analyst": environment.read_secret("analyst_password"),
+    }
     with contextlib.closing(connect(WAREHOUSE_SOCKET, "greenery")) as connection, connection:
-        with connection.cursor() as cursor:
-            cursor.execute(BOOTSTRAP.read_text())
-            for role in ("greenery", "analyst"):
-                name = "warehouse_password" if role == "greenery" else f"{role}_password"
-                set_password(cursor, role, environment.read_secret(name))
+        prepare(connection, passwords)
 
 
 def migrate_metadata() -> None:

@@ -110,7 +110,7 @@ def ask(definitions: Definitions, question: Question) -> Answer:
     except psycopg2.errors.InsufficientPrivilege:
         raise MetricError(
             "The log-in may not read the marts as `reader`. Have an administrator run "
-            "include/elt/warehouse/bootstrap.sql again."
+            "greenery bootstrap again."
         ) from None
     names = (*question.by, question.metric.name)
     return Answer(names, [_row(row) for row in rows])

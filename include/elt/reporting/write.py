@@ -103,8 +103,8 @@ def read_content(shop: Shop, personal: frozenset[str], now: datetime) -> Content
     except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedTable) as error:
         raise ReportError(
             f"The report can't be read from this warehouse: {error.diag.message_primary}. It was "
-            "prepared by an older version, or not at all: an administrator runs "
-            "include/elt/warehouse/bootstrap.sql in its database again, and then there is a run."
+            "prepared by an older version, or not at all: an administrator runs greenery "
+            "bootstrap, and then there is a run."
         ) from None
     return Content(shop.title, now, questions, last_day, cards, answers, state)
 

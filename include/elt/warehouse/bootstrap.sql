@@ -1,9 +1,11 @@
--- Roles and schemas of a warehouse. Run once by an administrator, connected to the warehouse's own
--- database, and again after an update; what is there already stays. Postgres 16 or newer. Passwords
--- are set by the caller.
+-- Roles and schemas of a warehouse. Run by an administrator (`greenery bootstrap`), connected to the
+-- warehouse's own database, and again after an update; what is there already stays. Postgres 16 or newer.
+-- A superuser, or a log-in with CREATEROLE that owns the database and made these roles.
 
 -- whatever a schema of somebody else's holds, the administrator runs none of it
 set search_path = pg_catalog, pg_temp;
+-- an administrator who is no superuser may act for the roles that are made here, as it must below
+set createrole_self_grant = 'set, inherit';
 
 do $$
 declare
@@ -84,7 +86,13 @@ alter default privileges for role transformer in schema marts_build grant select
 revoke create on schema public from public;
 
 -- An analyst reads every schema of ours, and not the catalog's passwords, which pg_read_all_data reads too.
-revoke pg_read_all_data from analyst;
+do $$
+begin
+    if pg_has_role('analyst', 'pg_read_all_data', 'member') then
+        revoke pg_read_all_data from analyst;
+    end if;
+end
+$$;
 do $$
 declare
     owner_name text;
@@ -171,4 +179,5 @@ begin
 end
 $$;
 
+reset createrole_self_grant;
 reset search_path;

@@ -94,7 +94,7 @@ def _require_rights_of_today(cursor: Cursor) -> None:
             raise MigrationError(
                 "This warehouse was prepared by an older version: analysts may still make "
                 "schemas in it, or read the server's passwords. An administrator runs "
-                "include/elt/warehouse/bootstrap.sql in its database again; what is there stays."
+                "greenery bootstrap again; what is there stays."
             )
 
 
@@ -149,7 +149,7 @@ def _become_loader(cursor: Cursor, wait: str) -> None:
     except (errors.InvalidParameterValue, errors.InsufficientPrivilege) as error:
         raise MigrationError(
             f"This warehouse is not prepared: {error.diag.message_primary}. An administrator runs "
-            "include/elt/warehouse/bootstrap.sql in its database once."
+            "greenery bootstrap once."
         ) from None
 
 

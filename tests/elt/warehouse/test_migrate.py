@@ -17,9 +17,9 @@ def bare(server):
 
     with fresh_warehouse(server) as warehouse:
         warehouse.run("drop schema raw, ops, marts, untested cascade")
-        from devtools.local.databases import BOOTSTRAP
+        from elt.warehouse.bootstrap import SCRIPT
 
-        warehouse.run(BOOTSTRAP.read_text())
+        warehouse.run(SCRIPT.read_text())
         yield warehouse
 
 
@@ -79,7 +79,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(bare, folder):
 def test_a_warehouse_without_its_roles_is_said_in_words(bare):
     bare.run("revoke loader from greenery")
     try:
-        with pytest.raises(MigrationError, match=r"not prepared.*bootstrap\.sql"):
+        with pytest.raises(MigrationError, match=r"not prepared.*greenery bootstrap"):
             migrate()
     finally:
         bare.run("grant loader to greenery with inherit false, set true")
@@ -93,7 +93,7 @@ def test_a_warehouse_that_an_older_version_prepared_is_refused(bare, right):
     with bare.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"grant {right.format(database=bare.database)}")
     try:
-        with pytest.raises(MigrationError, match=r"older version.*bootstrap\.sql"):
+        with pytest.raises(MigrationError, match=r"older version.*greenery bootstrap"):
             migrate()
     finally:
         # roles are the whole server's

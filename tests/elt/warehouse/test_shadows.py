@@ -7,12 +7,12 @@ from pathlib import Path
 
 import psycopg2
 
-from devtools.local.databases import BOOTSTRAP
 from elt.loading.sources_yaml import declared_tables
 from elt.privacy.forget import forget
 from elt.publishing.rollback import roll_back
 from elt.transform import overrides
 from elt.transform.rebuild import request_rebuild
+from elt.warehouse.bootstrap import SCRIPT
 from elt.warehouse.connection import transaction
 from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
@@ -70,7 +70,7 @@ def test_nothing_of_an_analysts_is_run_by_the_run_or_by_what_is_done_by_hand(
     warehouse.run("drop schema raw, ops, marts, untested cascade")
     path = '-c search_path="$user",public'
     with contextlib.closing(psycopg2.connect(warehouse.url(), options=path)) as admin, admin:
-        admin.cursor().execute(BOOTSTRAP.read_text())
+        admin.cursor().execute(SCRIPT.read_text())
     assert migrate()
     assert migrate() == []
     with transaction("loader") as cursor:
