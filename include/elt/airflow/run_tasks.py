@@ -37,6 +37,7 @@ from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
+from elt.warehouse.pool import require_sessions
 from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def begin_run() -> int:
     _refuse_backfill()
     rules.check(declared_tables())
     warn_without_slack(log)
+    require_sessions()
     migrate()
     with transaction("loader") as cursor:
         holder = lease.holder(cursor)

@@ -113,9 +113,14 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
     except psycopg2.OperationalError as error:
         first_line = str(error).strip().partition("\n")[0]
         reason = first_line.split("failed: ")[-1].removeprefix("FATAL:").strip()
+        question = f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
+        if "startup parameter" in reason:
+            question = (
+                "That is a pool's answer: PgBouncer needs pool_mode = session and "
+                "ignore_startup_parameters = options."
+            )
         raise WarehouseUnreachableError(
-            f"The warehouse at {where} can't be reached as {settings.login}: {reason}. "
-            f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
+            f"The warehouse at {where} can't be reached as {settings.login}: {reason}. {question}"
         ) from None
 
 
