@@ -52,6 +52,10 @@ def handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
                 names = {i: name for name, i in {**slack.users, **slack.groups}.items()}
                 shown = page(slack.everything, names, MODES, slack.mode)
                 return self._answer(200, shown, kind="text/html")
+            if path.startswith("/files/"):
+                file = slack.files.get(path.rpartition("/")[2])
+                if file and file.is_shown and file.content:
+                    return self._answer(200, file.content, kind="image/png")
             pages = {"/messages": slack.everything, "/requests": slack.requests}
             return self._answer(200 if path in pages else 404, pages.get(path, {"ok": False}))
 
@@ -61,8 +65,12 @@ def handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            kind = self.headers.get("Content-Type", "")
-            body = _parsed(self.rfile.read(length), kind)
+            kind, content = self.headers.get("Content-Type", ""), self.rfile.read(length)
+            if self.path.startswith("/upload/v1/"):
+                slack.heard("/upload/v1")
+                error = slack.take_file(self.path.rpartition("/")[2], content)
+                return self._answer(400 if error else 200, error or f"OK - {len(content)}")
+            body = _parsed(content, kind)
             path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
             if path in ("/behave", "/forget"):
                 return self._control(path, body, from_page="form" in kind)
@@ -112,11 +120,12 @@ def handler(slack: FakeSlack) -> type[BaseHTTPRequestHandler]:
             slowly: bool = False,
             kind: str = "text/plain",
         ) -> None:
-            is_text = isinstance(answer, str)
-            content = (answer if is_text else json.dumps(answer)).encode()
+            is_text = isinstance(answer, str | bytes)
+            content = answer if is_text else json.dumps(answer)
+            content = content.encode() if isinstance(content, str) else content
             with contextlib.suppress(OSError):  # who asked may have gone
                 self.send_response(status)
-                kind_of_text = f"{kind}; charset=utf-8"
+                kind_of_text = kind if isinstance(answer, bytes) else f"{kind}; charset=utf-8"
                 self.send_header("Content-Type", kind_of_text if is_text else "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in (headers or {}).items():

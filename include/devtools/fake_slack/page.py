@@ -79,6 +79,9 @@ def _message(
     for attachment in message["attachments"] or []:
         inner = "".join(_block(block, names) for block in attachment["blocks"])
         shown += f'<div class="attachment" style="border-color:{attachment["color"]}">{inner}</div>'
+    for file in message.get("files") or []:
+        title = html.escape(file["title"] or "")
+        shown += f'<p>{title}</p><img class="file" src="/files/{file["id"]}" alt="{title}">'
     thread = "".join(_message(reply, [], names) for reply in replies)
     if thread:
         count = f"{len(replies)} {'reply' if len(replies) == 1 else 'replies'}"

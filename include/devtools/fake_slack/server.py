@@ -76,6 +76,7 @@ class FakeSlack(Workspace):
     def forget(self) -> None:
         """Empty all channels."""
         self.everything.clear()
+        self.files.clear()
         self.requests.clear()
 
     def serve(self) -> None:

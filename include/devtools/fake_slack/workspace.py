@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from devtools.fake_slack import rules
@@ -12,6 +14,16 @@ from elt.docker.environment import FAKE_TOKEN
 
 PAGE = 100
 Answer = dict[str, Any]
+
+
+@dataclass
+class Upload:
+    """A file: announced, then sent, then shown."""
+
+    name: str
+    length: int
+    content: bytes | None = None
+    is_shown: bool = False
 
 
 class Workspace:
@@ -34,6 +46,9 @@ class Workspace:
         # scopes that the app was not given
         self.missing_scopes: set[str] = set()
         self.hates_blocks = False
+        # where this Slack is, for what it wants uploaded
+        self.address = ""
+        self.files: dict[str, Upload] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -67,6 +82,17 @@ class Workspace:
             if not error:
                 self._keep(body, None)
             return error
+
+    def take_file(self, file_id: str, content: bytes) -> str | None:
+        """Keep what was announced as a file, or return why not."""
+        with self._lock:
+            file = self.files.get(file_id)
+            if file is None or file.content is not None:
+                return "no such upload"
+            if len(content) != file.length:
+                return "not as long as was said"
+            file.content = content
+            return None
 
     def _problem(self, body: Any) -> str | None:
         error = rules.problem(body)
@@ -172,6 +198,38 @@ class Workspace:
         groups = [{"id": i, "handle": handle} for handle, i in self.groups.items()]
         return {"ok": True, "usergroups": groups}
 
+    def _announce(self, body: dict[str, Any]) -> Answer:
+        if "files:write" in self.missing_scopes:
+            return _no("missing_scope")
+        name, length = body.get("filename"), str(body.get("length", ""))
+        if not name or not length.isdigit() or int(length) == 0:
+            return _no("invalid_arguments")
+        file_id = f"F0{next(self._numbers):06d}"
+        self.files[file_id] = Upload(str(name), int(length))
+        url = f"http://{self.address}/upload/v1/{file_id}"
+        return {"ok": True, "upload_url": url, "file_id": file_id}
+
+    def _show_files(self, body: dict[str, Any]) -> Answer:
+        if "files:write" in self.missing_scopes:
+            return _no("missing_scope")
+        try:
+            wanted = [(one["id"], one.get("title")) for one in json.loads(body.get("files") or "")]
+        except (ValueError, TypeError, KeyError):
+            return _no("invalid_arguments")
+        # unlike posting, this wants an id
+        channel, error = self._channel(body.get("channel_id"))
+        if error or body["channel_id"] in self.channels:
+            return _no(error or "channel_not_found")
+        files = [self.files.get(file_id) for file_id, _ in wanted]
+        if not files or not all(one and one.content and not one.is_shown for one in files):
+            return _no("file_not_found")
+        for one in files:
+            one.is_shown = True  # type: ignore[union-attr]  # all are there
+        message = self._keep({}, channel)
+        named = [{"id": file_id, "title": title} for file_id, title in wanted]
+        message |= {"text": body.get("initial_comment") or "", "files": named}
+        return {"ok": True, "files": message["files"]}
+
     def _who(self, _: dict[str, Any]) -> Answer:
         return {"ok": True, "team_id": "T0", "user_id": "U0", "bot_id": "B0"}
 
@@ -182,6 +240,8 @@ class Workspace:
         "conversations.history": _history,
         "conversations.replies": _history,
         "conversations.list": _list,
+        "files.completeUploadExternal": _show_files,
+        "files.getUploadURLExternal": _announce,
         "users.lookupByEmail": _user,
         "usergroups.list": _groups,
     }

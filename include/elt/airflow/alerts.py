@@ -20,7 +20,8 @@ from airflow.sdk import Connection
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from elt.alerting.channels import MAIL_ID, WEBHOOK_ID, somebody_is_told
+from elt.airflow.views import VIEWS
+from elt.alerting.channels import MAIL_ID, WEBHOOK_ID, find_channels, somebody_is_told
 from elt.alerting.deadline import within
 from elt.alerting.messages.blocks import is_url
 from elt.alerting.notify import TIME_LIMITS, TimeLimits, notify_of_run
@@ -188,14 +189,29 @@ FIRST_TASK = "begin_run"
 
 def reconcile_runs(context: Mapping[str, Any]) -> list[str]:
     """Compare the runs with what was told, and tell the rest. Return the ids of the runs told."""
-    ti = context["ti"]
+    ti, now, base_url = context["ti"], datetime.now(UTC), _base_url(context["ti"])
+    manifest = newest_manifest()
+    keep_numbers(now, base_url, manifest)
     return reconcile(
         SHOP.dag_id,
         RunsFromTask(ti, SHOP.dag_id, FIRST_TASK),
-        datetime.now(UTC),
-        base_url=_base_url(ti),
-        manifest=newest_manifest(),
+        now,
+        base_url=base_url,
+        manifest=manifest,
     )
+
+
+def keep_numbers(now: datetime, base_url: str, manifest: Path | None) -> None:
+    """Say what the message of this morning is to show, where somebody wants it. Never raises."""
+    # what a report is made of, which a file of DAGs does without
+    from elt.reporting.morning import keep_morning
+
+    try:
+        channels = find_channels()
+    except ChannelError:
+        return  # said by whoever sends
+    address = f"{base_url.rstrip('/')}{VIEWS[0].address}" if base_url else None
+    keep_morning(channels, now, report_url=address, manifest=manifest)
 
 
 DEAD_MAN_CONNECTION_ID = "greenery_dead_man"

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from elt.alerting import mail, webhook
 from elt.alerting.deadline import within
-from elt.alerting.slack.client import Outcome
+from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import Channel, ChannelError, find_channel, routes
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ def _find(connection_id: str) -> Channel | None:
         routes=routes(extra, connection_id),
         runbook_url=extra.get("runbook_url"),
         warnings_name=extra.get("warnings_connection"),
+        morning_name=extra.get("morning_connection"),
     )
 
 

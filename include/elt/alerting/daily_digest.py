@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.alerting.messages import blocks
+from elt.alerting.messages import blocks, phrases
 from elt.alerting.messages.blocks import instant, line, link
 from elt.alerting.messages.phrases import count, excused, failed_test, name_of
 from elt.alerting.slack import outbox
@@ -48,6 +48,8 @@ class Warned:
     sentence: str
     since: datetime
     owner: str | None = None
+    # whether it is about numbers that are not as usual: such a test says itself what is odd
+    is_unusual: bool = False
 
 
 def build_digest(warned: Collection[Warned], day: date, more_url: str | None) -> dict[str, Any]:
@@ -118,8 +120,14 @@ class _Waiting:
     since: datetime
 
 
-def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[Warned]:
-    """Return the tests and freshness checks whose last result in these runs is a warning."""
+def warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) -> list[Warned]:
+    """Return the tests and freshness checks whose last result in these runs is a warning.
+
+    Args:
+        cursor: of a transaction as the role loader.
+        run_ids: of the runs.
+        nodes: the manifest's; without a node it goes by what its id tells.
+    """
     cursor.execute(
         """
         with latest as (
@@ -160,7 +168,8 @@ def _warned_tests(cursor: Cursor, run_ids: list[str], nodes: Mapping[str, Any]) 
                 one.unique_id, nodes.get(one.unique_id), one.failures, one.sample
             )
             sentence += excused(one.sample)
-        found.append(Warned("test", sentence, one.since, one.owner))
+        is_unusual = phrases.SENTENCE in (one.sample or {}).get("columns", ())
+        found.append(Warned("test", sentence, one.since, one.owner, is_unusual))
     return found
 
 
@@ -249,7 +258,7 @@ def keep_digest(
         nodes = Lineage.read(manifest).nodes if manifest else {}
         warned = [
             *_pins(cursor),
-            *_warned_tests(cursor, run_ids, nodes),
+            *warned_tests(cursor, run_ids, nodes),
             *_warned_loads(cursor, since),
             *_waiting_rows(cursor, since),
         ]

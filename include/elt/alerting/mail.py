@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Connection
 
 from elt.alerting.messages import plain
-from elt.alerting.slack.client import Outcome
+from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import ChannelError, names
 
 

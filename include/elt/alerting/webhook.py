@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 
 from elt.alerting.messages import plain
 from elt.alerting.redact import shorten
-from elt.alerting.slack.client import Outcome, retry_after
+from elt.alerting.slack.outcome import Outcome, retry_after
 from elt.alerting.slack.settings import ChannelError
 from elt.shop import SHOP
 

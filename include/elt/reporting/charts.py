@@ -103,6 +103,36 @@ def sparkline(values: Sequence[float | None], width: int = 120, height: int = 32
     )
 
 
+# of a picture, which has no style sheet: those of the page by day
+_OF_PICTURES = {_TEXT: "#1d2420", _QUIET: "#59635d", _LINE: "#e3e2db", _ACCENT: "#2c7a55"}
+_PANELS_ABREAST = 3
+
+
+def picture(x: str, y: Sequence[str], rows: Sequence[Row], labels: Mapping[str, str]) -> bytes:
+    """Return measures over days as a PNG, a small panel each; nothing if there is nothing to draw.
+
+    Args:
+        x: the column of days.
+        y: the columns of measures.
+        rows: in the order of days, the last 92 of which are drawn.
+        labels: what a column is called.
+    """
+    import altair as alt
+    import vl_convert
+
+    drawn = [_lines(x, one, rows[-MOST_DAYS:], labels[one]) for one in y]
+    panels = [panel.properties(width=220, height=80) for panel in drawn if panel is not None]
+    if not panels:
+        return b""
+    spec = alt.concat(*panels, columns=_PANELS_ABREAST).to_dict()
+    spec["config"] = {**_CONFIG, "background": "#ffffff", "font": "sans-serif", "padding": 16}
+    said = json.dumps(spec)
+    for variable, colour in _OF_PICTURES.items():
+        said = said.replace(variable, colour)
+    png: bytes = vl_convert.vegalite_to_png(said, scale=1.5)
+    return png
+
+
 def _summed(x: str, y: str, rows: Sequence[Row]) -> Sequence[Row]:
     """Return one row for each name, the largest first; rows as they are if no name comes twice."""
     if len({row[x] for row in rows}) == len(rows):

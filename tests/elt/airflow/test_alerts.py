@@ -10,7 +10,9 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import DagRunResult
 
+from elt.airflow import alerts
 from elt.airflow.alerts import RunsFromTask
+from elt.reporting import morning
 
 DUE = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -25,3 +27,10 @@ def test_only_a_scheduled_run_was_due(monkeypatch, run_type, due_at):
     supervisor = SimpleNamespace(send=lambda _: found)
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
     assert RunsFromTask(None, "greenery_elt", "begin_run").look("a run").due_at == due_at
+
+
+def test_the_numbers_of_the_morning_lead_to_the_report_in_airflow(monkeypatch):
+    told = []
+    monkeypatch.setattr(morning, "keep_morning", lambda *_, **more: told.append(more))
+    alerts.keep_numbers(DUE, "http://localhost:8080/", None)
+    assert told == [{"report_url": "http://localhost:8080/plugin/report", "manifest": None}]

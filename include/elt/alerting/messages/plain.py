@@ -14,6 +14,7 @@ EMOJI = {
     ":large_orange_circle:": "🟠",
     ":large_yellow_circle:": "🟡",
     ":white_check_mark:": "✅",
+    ":warning:": "⚠️",
 }
 # Slack's markup; its &, < and > are HTML's
 _MARKUP = re.compile(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import channels
 from elt.alerting.deadline import Deadline
 from elt.alerting.slack import outbox
-from elt.alerting.slack.client import Outcome, Slack
-from elt.alerting.slack.outbox import Row
+from elt.alerting.slack.client import Slack
+from elt.alerting.slack.outbox import PICTURE, Row
+from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import CONNECTION_ID, Channel
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
@@ -177,6 +180,8 @@ def deliver(channel: Channel | None, deadline: Deadline, answer_seconds: float =
 def _send(slack: Slack, channel: Channel, row: Row) -> Outcome:
     if row.slack_ts and row.slack_channel:
         return slack.update(row.slack_channel, row.slack_ts, row.payload, key=row.key)
+    if PICTURE in row.payload:
+        return _show_picture(slack, row)
     if not channel.is_bot:
         outbox.mark_attempt(row)
         return slack.post(None, row.payload)
@@ -196,6 +201,17 @@ def _send(slack: Slack, channel: Channel, row: Row) -> Outcome:
     return slack.post(
         slack_channel or row.channel, row.payload, key=row.key, thread_ts=row.thread_ts
     )
+
+
+def _show_picture(slack: Slack, row: Row) -> Outcome:
+    """Show a picture after its message, in the channel itself: nobody opens a thread to see it."""
+    outbox.mark_attempt(row)
+    picture = base64.b64decode(row.payload[PICTURE])
+    outcome = slack.upload(row.slack_channel or "", picture, "chart.png", row.payload["text"])
+    if outcome.code == "missing_scope":
+        lacks = "Slack shows no chart (missing_scope): give the app the scope files:write."
+        return replace(outcome, error=lacks)
+    return outcome
 
 
 def _find(slack: Slack, row: Row, slack_channel: str) -> Outcome:
@@ -221,6 +237,9 @@ def _settle(channel: Channel | None, row: Row, outcome: Outcome) -> None:
         outbox.settle_sent(row, outcome.answer.get("channel"), outcome.answer.get("ts"), note)
     elif row.slack_ts and outcome.code in GONE:
         # somebody deleted it, and does not want to see it again
+        outbox.settle_sent(row, None, None, outcome.error)
+    elif PICTURE in row.payload and outcome.code and outcome.again_after is None:
+        # the numbers are there; who gives the scope later does not want the charts of a month
         outbox.settle_sent(row, None, None, outcome.error)
     elif channel and row.channel != channel.name and outcome.code in ABOUT_THE_CHANNEL:
         outbox.settle_failed(row, outcome.error, 0, channel.name)

@@ -16,6 +16,8 @@ from elt.warehouse.rows import rows_as
 
 # libpq waits at least so long
 CONNECT_SECONDS = 2
+# of a payload that is no message but a file, in base 64
+PICTURE = "picture"
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,15 @@ def next_due(tried: set[tuple[str, int]], shut: set[str]) -> Row | None:
         )
         rows = rows_as(cursor, Row)
     return rows[0] if rows else None
+
+
+def drop_sent_pictures(cursor: Cursor) -> None:
+    """Keep no picture that Slack has."""
+    cursor.execute(
+        "update ops.notification set payload = payload - %(picture)s "
+        "where state = 'sent' and jsonb_exists(payload, %(picture)s)",
+        {"picture": PICTURE},
+    )
 
 
 def make_due() -> None:

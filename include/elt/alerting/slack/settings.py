@@ -36,6 +36,8 @@ class Channel:
     runbook_url: str | None = None
     # None: the same as for failures
     warnings_name: str | None = None
+    # where the numbers of the morning go; None: nobody wants them
+    morning_name: str | None = None
 
     @property
     def for_warnings(self) -> str | None:
@@ -115,6 +117,7 @@ def find_channel() -> Channel | None:
         owners={key: str(value) for key, value in _table(extra, "owners", CONNECTION_ID).items()},
         runbook_url=extra.get("runbook_url"),
         warnings_name=extra.get("warnings_channel"),
+        morning_name=extra.get("morning_channel"),
     )
 
 
