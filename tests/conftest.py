@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["GREENERY_REPORT"] = ""
     # nobody's real channel
     os.environ.pop("AIRFLOW_CONN_GREENERY_SLACK", None)
+    # nor a replica
+    os.environ.pop("GREENERY_READER_URL", None)
     os.environ["AIRFLOW__COSMOS__CACHE_DIR"] = str(Path(home, "cosmos"))
     # parsed without a warehouse: not for the run of this checkout
     os.environ["GREENERY_DBT_TARGET"] = str(Path(home, "dbt"))

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 
 from elt.metrics.definitions import GRAINS, TIME, Definitions, Metric, MetricError
-from elt.warehouse.connection import transaction
+from elt.warehouse.reader import reading
 
 # what the published series says where there is none
 NONE = "(none)"
@@ -98,8 +98,7 @@ def ask(definitions: Definitions, question: Question) -> Answer:
         MetricError: if nothing is published yet, or the log-in may not read.
     """
     try:
-        with transaction("reader") as cursor:
-            cursor.execute("set transaction read only")
+        with reading() as cursor:
             # the SQL names columns alone, no schema's functions: nothing of it is a parameter
             cursor.execute(sql_of(definitions, question))
             rows = cursor.fetchall()

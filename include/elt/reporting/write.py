@@ -20,7 +20,7 @@ from elt.reporting.page import Content
 from elt.reporting.questions import ReportError, answer, figures, read_kpis, read_questions
 from elt.shop import SHOP, Shop
 from elt.transform.project import newest_manifest
-from elt.warehouse.connection import transaction
+from elt.warehouse.reader import reading, wait_for_replica
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +92,14 @@ def read_content(shop: Shop, personal: frozenset[str], now: datetime) -> Content
     """
     questions = read_questions(shop.report)
     try:
-        with transaction("reader") as cursor:
-            _read_only(cursor)
+        wait_for_replica()
+        with reading() as cursor:
+            _limit(cursor)
             kpis = read_kpis(cursor, shop.kpis)
             last_day, cards = figures(cursor, questions)
             answers = answer(cursor, questions, kpis, personal)
-        with transaction("reader") as cursor:
-            _read_only(cursor)
+        with reading() as cursor:
+            _limit(cursor)
             state = read_state(cursor, now)
     except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UndefinedTable) as error:
         raise ReportError(
@@ -123,8 +124,7 @@ def personal_columns() -> frozenset[str]:
     )
 
 
-def _read_only(cursor: psycopg2.extensions.cursor) -> None:
-    cursor.execute("set transaction isolation level repeatable read, read only")
+def _limit(cursor: psycopg2.extensions.cursor) -> None:
     cursor.execute("select set_config('statement_timeout', %s, true)", (f"{SECONDS}s",))
 
 
