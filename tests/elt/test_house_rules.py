@@ -1,4 +1,4 @@
-"""How the engine's modules are written: short, and a call of many parameters can be looked up."""
+"""How modules are written: short, with what many parameters are, rows read by name."""
 
 from __future__ import annotations
 
@@ -52,6 +52,16 @@ def test_a_module_is_short_and_says_what_many_parameters_are(module):
     source = module.read_text()
     assert source.count("\n") <= MOST_LINES
     assert complaints(source) == []
+
+
+def test_rows_of_queries_are_read_by_name():
+    """Not by place, but for what makes objects and values of them."""
+    by_place = [
+        file.relative_to(ENGINE.parent).as_posix()
+        for file in ENGINE.parent.rglob("*.py")
+        if re.search(r"fetchone\(\)\[|\brow\[\d", file.read_text())
+    ]
+    assert by_place == ["elt/warehouse/rows.py"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 
 from devtools.local.postgres import Server
 from elt.alerting.messages.phrases import count
+from elt.warehouse.rows import one_value
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +24,13 @@ def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SE
     with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("select to_regclass('ops.run_told') is not null")
-        if not cursor.fetchone()[0]:
+        if not one_value(cursor):
             return False
         cursor.execute(
             "select exists (select from ops.incident where state = 'open') "
             "or exists (select from ops.notification where state = 'pending')"
         )
-        if state == "success" and not cursor.fetchone()[0]:
+        if state == "success" and not one_value(cursor):
             return True
         # asked once in any case: to connect may have taken as long
         while True:
@@ -38,7 +39,7 @@ def wait_until_told(server: Server, run_id: str, state: str, seconds: float = SE
                 "and not exists (select from ops.notification where state = 'pending')",
                 (run_id, state),
             )
-            if cursor.fetchone()[0]:
+            if one_value(cursor):
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -85,7 +86,7 @@ def _waiting(server: Server) -> list[str | None]:
     """Return why each message that Slack lacks was not sent, the one tried last first."""
     with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
         cursor.execute("select to_regclass('ops.notification') is not null")
-        if not cursor.fetchone()[0]:
+        if not one_value(cursor):
             return []
         cursor.execute(
             "select error from ops.notification where state <> 'sent' order by next_try_at desc"

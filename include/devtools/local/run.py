@@ -21,6 +21,7 @@ from devtools.local.processes import exit_when_told, forget_terminal
 from devtools.local.services import ServicesError
 from devtools.local.source import choose_source, identity
 from devtools.local.state_folder import Home, environment, warehouse_connection
+from elt.warehouse.rows import one_value
 
 
 def run(
@@ -135,7 +136,7 @@ def _end_as_failed(api: AirflowApi, run_id: str, server: Server) -> None:
     api.fail(run_id)
     with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
         cursor.execute("select to_regclass('ops.run_lease') is not null")
-        if not cursor.fetchone()[0]:
+        if not one_value(cursor):
             return
         cursor.execute("select mart from marts.data_status")
         marts = [mart for (mart,) in cursor]

@@ -13,7 +13,7 @@ from devtools.local.state_folder import Home
 from elt.alerting.messages.phrases import count, listed
 from elt.cli.terminal import print_table
 from elt.shop import SHOP
-from elt.warehouse.rows import rows_as
+from elt.warehouse.rows import first_row, one_row, one_value, rows_as
 
 MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
 WORDS = {"skipped": "skipped"}
@@ -50,13 +50,13 @@ def end_of_run(
     """
     cursor.execute("select to_regclass('ops.publication') is not null")
     publication = None
-    if cursor.fetchone()[0]:
+    if one_value(cursor):
         cursor.execute(
             "select rows_inserted, rows_updated, rows_deleted from ops.publication "
             "where run_id = %s order by publication_id desc limit 1",
             (run_id,),
         )
-        publication = cursor.fetchone()
+        publication = first_row(cursor, SimpleNamespace)
     if state == "success" and publication:
         _success(cursor, publication, seconds)
         _report(home)
@@ -65,29 +65,28 @@ def end_of_run(
         cursor.execute(
             "select max(reason) from marts.data_status where last_run_id = %s", (run_id,)
         )
-        print(f"\nThe run was good ({seconds:.1f} s). {cursor.fetchone()[0]}")
+        print(f"\nThe run was good ({seconds:.1f} s). {one_value(cursor)}")
         _report(home)
         return True
     _failure(cursor, home, run_id, seconds, page)
     return False
 
 
-def _success(cursor: Cursor, publication: tuple[int, int, int], seconds: float) -> None:
-    inserted, updated, deleted = publication
+def _success(cursor: Cursor, publication: SimpleNamespace, seconds: float) -> None:
     cursor.execute(
-        "select min(data_as_of), count(*) from marts.data_status "
-        "where last_run_outcome = 'published'"
+        "select min(data_as_of) as data_as_of, count(*) as marts, min(mart) as first_mart "
+        "from marts.data_status where last_run_outcome = 'published'"
     )
-    as_of, marts = cursor.fetchone()
+    shown = one_row(cursor, SimpleNamespace)
+    as_of = shown.data_as_of
     age = f"Data as of {as_of:%d %b %Y %H:%M} UTC" if as_of else "No data was loaded yet"
     print(
-        f"\nPublished {marts} marts in {seconds:.1f} s: {inserted:,} rows inserted, "
-        f"{updated:,} updated, {deleted:,} deleted. {age}.\n"
+        f"\nPublished {shown.marts} marts in {seconds:.1f} s: "
+        f"{publication.rows_inserted:,} rows inserted, {publication.rows_updated:,} updated, "
+        f"{publication.rows_deleted:,} deleted. {age}.\n"
     )
     _kpis(cursor)
-    cursor.execute("select min(mart) from marts.data_status where last_run_outcome = 'published'")
-    (mart,) = cursor.fetchone()
-    if mart:
+    if mart := shown.first_mart:
         print(
             "\nWhere to look next:\n"
             f"  make psql            ask the marts: select * from marts.{mart} limit 10;\n"
@@ -161,7 +160,7 @@ def _number(value: Any, form: str = ",.10g") -> str:
 def _failure(cursor: Cursor, home: Home, run_id: str, seconds: float, page: str | None) -> None:
     print(f"\nThe run failed after {seconds:.1f} s. Nothing was published.\n")
     cursor.execute("select to_regclass('ops.task_failure') is not null")
-    if cursor.fetchone()[0]:
+    if one_value(cursor):
         cursor.execute(
             "select distinct on (task_id) task_id, message from ops.task_failure "
             "where run_id = %s order by task_id, try_number desc",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from devtools.demo.files import TABLES
 from devtools.demo.generate import write_landing
@@ -18,6 +17,7 @@ from elt.loading.database.source import database_at, is_database_url
 from elt.loading.files.landing import landing_at
 from elt.loading.sources_yaml import declared_tables
 from elt.shop import SHOP
+from elt.warehouse.rows import one_value, value_or_none
 
 
 class OtherSourceError(EltError):
@@ -95,8 +95,7 @@ def refuse_other_source(home: Home, source: str) -> None:
 def _known_source(server: Server) -> str | None:
     with contextlib.closing(server.connect("analyst")) as connection, connection.cursor() as cursor:
         cursor.execute("select to_regclass('ops.source') is not null")
-        if not cursor.fetchone()[0]:
+        if not one_value(cursor):
             return None
         cursor.execute("select url from ops.source")
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row[0] if row else None
+        return value_or_none(cursor, str)

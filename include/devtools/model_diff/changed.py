@@ -22,6 +22,7 @@ from elt.errors import EltError
 from elt.publishing.table_schema import BUILD, MARTS
 from elt.transform.project import GOOD
 from elt.warehouse import session
+from elt.warehouse.rows import one_value
 
 
 class BadSampleError(EltError):
@@ -136,7 +137,7 @@ def _notes(connection: Connection, sample: str | None, everything: bool) -> list
             "select count(*) from ops.load where status = 'loaded' and load_id > coalesce("
             "(select horizon_load_id from ops.publication order by publication_id desc limit 1), 0)"
         )
-        (files,) = cursor.fetchone()
+        files = one_value(cursor, int)
     if files:
         notes.append(
             f"Files loaded since the last publication: {files}. What they bring shows here as well."

@@ -9,6 +9,8 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.warehouse.rows import one_row, one_value
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -74,20 +76,22 @@ def compare(
     is_in_both = sql.SQL("old.{0} is not null and new.{0} is not null").format(
         sql.Identifier(key[0])
     )
-    counts = [
+    changed, *by_column = (
         sql.SQL("count(*) filter (where {} and ({}))").format(is_in_both, condition)
         for condition in (any_differs, *differs.values())
-    ]
+    )
     first = sql.Identifier(key[0])
     cursor.execute(
         sql.SQL(
-            "select count(old.{first}), count(new.{first}),"
-            " count(*) filter (where old.{first} is null),"
-            " count(*) filter (where new.{first} is null), {counts}"
+            "select count(old.{first}) as before, count(new.{first}) as after,"
+            " count(*) filter (where old.{first} is null) as added,"
+            " count(*) filter (where new.{first} is null) as removed,"
+            " {changed} as changed, array[{by_column}]::bigint[] as by_column"
             " from {old} as old full join {new} as new on {same_key}"
         ).format(
             first=first,
-            counts=sql.SQL(", ").join(counts),
+            changed=changed,
+            by_column=sql.SQL(", ").join(by_column),
             old=old,
             new=new,
             same_key=sql.SQL(" and ").join(
@@ -95,9 +99,9 @@ def compare(
             ),
         )
     )
-    before_count, after_count, added, removed, changed, *by_column = cursor.fetchone()
-    told = {c: n for c, n in zip(compared, by_column, strict=True) if n}
-    return Difference(before_count, after_count, added, removed, changed, told, **structure)
+    found = one_row(cursor, dict[str, Any])
+    told = {c: n for c, n in zip(compared, found.pop("by_column"), strict=True) if n}
+    return Difference(**found, by_column=told, **structure)
 
 
 def _columns(cursor: Cursor, table: tuple[str, str]) -> dict[str, str]:
@@ -113,4 +117,4 @@ def _columns(cursor: Cursor, table: tuple[str, str]) -> dict[str, str]:
 
 def _count(cursor: Cursor, table: sql.Identifier) -> int:
     cursor.execute(sql.SQL("select count(*) from {}").format(table))
-    return cursor.fetchone()[0]
+    return one_value(cursor)

@@ -24,6 +24,7 @@ from devtools.local.run import airflow
 from devtools.local.state_folder import Home
 from elt.docker.environment import local_connection
 from elt.errors import EltError
+from elt.warehouse.rows import one_value
 
 # a day is judged by four of its weekday before it, and the first day of a shop is none of them
 DAYS = 30
@@ -123,7 +124,7 @@ class Stage:
         with contextlib.closing(self.server.connect("postgres")) as connection:
             with connection.cursor() as cursor:
                 cursor.execute(query)
-                return cursor.fetchone()[0]
+                return one_value(cursor)
 
     def let_in(self, allowed: bool) -> None:
         """Have the warehouse take connections or not; Airflow's own database goes on."""

@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.publishing.table_schema import BUILD, MARTS, Structure
 from elt.warehouse.connection import AS_USUAL, FEW_BY_KEYS
+from elt.warehouse.rows import value_or_none
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,8 @@ def collect_changed_keys(cursor: Cursor, mart: str, structure: Structure, versio
         "and state.relation_oid = to_regclass(%s)",
         (mart, READER, version, f'{BUILD}."{mart}"'),
     )
-    if (row := cursor.fetchone()) is None:
+    position = value_or_none(cursor, int)
+    if position is None:
         return False
     columns = sql.SQL(", ").join(
         sql.SQL("cast(key ->> {} as {}) as {}").format(
@@ -187,7 +189,7 @@ def collect_changed_keys(cursor: Cursor, mart: str, structure: Structure, versio
             # keys that follow each other are looked up on the same page of an index
             "from ops.model_change where model = %s and version > %s and version <= %s order by {}"
         ).format(columns, sql.SQL(", ").join(map(sql.Identifier, structure.key))),
-        (mart, row[0], version),
+        (mart, position, version),
     )
     cursor.execute("analyze pg_temp.touched")
     return True

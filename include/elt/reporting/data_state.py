@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.alerting.messages.phrases import FAILING, count, name_of
 from elt.reporting.numbers import Row
 from elt.reporting.trust import MartStatus, Trust, trust
-from elt.warehouse.rows import rows_as
+from elt.warehouse.rows import first_row, rows_as
 
 DAYS = 14
 MOST_TESTS = 25
@@ -62,7 +62,7 @@ def read_state(cursor: Cursor, now: datetime) -> DataState:
         "select publication_id, published_at from ops.publication_history"
         " where undone_at is null order by publication_id desc limit 1"
     )
-    publication_id, published_at = cursor.fetchone() or (None, None)
+    shown = first_row(cursor, dict[str, Any]) or {}
     tests = _rows(
         cursor,
         """
@@ -77,8 +77,8 @@ def read_state(cursor: Cursor, now: datetime) -> DataState:
     return DataState(
         trust=trust(marts),
         as_of=min((one.data_as_of for one in marts if one.data_as_of), default=None),
-        publication_id=publication_id,
-        published_at=published_at,
+        publication_id=shown.get("publication_id"),
+        published_at=shown.get("published_at"),
         marts=marts,
         heat=heat(tests),
         failing=tuple(_named(_rows(cursor, _FAILING))),

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.errors import FinalError
 from elt.loading.contract import INSTANTS, Table, resolve_references
 from elt.transform.lineage import Lineage
-from elt.warehouse.rows import rows_as
+from elt.warehouse.rows import rows_as, value_or_none
 
 COST = sql.SQL(
     """
@@ -252,5 +252,4 @@ def _key_type(cursor: Cursor, lineage: Lineage, model: str) -> str | None:
         "where attrelid = to_regclass(%s) and attname = %s",
         (_relation(lineage, model).as_string(cursor), built_by_key(lineage)[model]["key"]),
     )
-    row = cursor.fetchone()
-    return row[0] if row else None
+    return value_or_none(cursor, str)

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -17,6 +18,7 @@ from elt.alerting.slack.client import Slack
 from elt.alerting.slack.outbox import PICTURE, Row
 from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import CONNECTION_ID, Channel
+from elt.warehouse.rows import first_row
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{6,}")
@@ -109,8 +111,8 @@ def _remembered(
         "where name = %s and asked_at > now() - interval '1 day'",
         (name,),
     )
-    if row := cursor.fetchone():
-        known: str | None = row[0]
+    if row := first_row(cursor, dict[str, Any]):
+        known: str | None = row["slack_id"]
         return known
     answer, is_sure = ask()
     if is_sure:
