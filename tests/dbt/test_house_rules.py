@@ -186,6 +186,19 @@ BROKEN = [
      build(ORDERS, depends_on_changes_of=[{"source": "orders", "column": "book_id"}]),
      "fct_orders is touched by raw.orders.book_id, whose changes nobody reports: add it to the"
      " `change_key` of raw.orders."),
+    (by_changes.is_led_to_its_key_by_columns_that_are_there,
+     build(SALES, depends_on_changes_of=[{"model": ORDERS, "through_key": "book_id"}]),
+     "fct_book_sales says `through_key: book_id` and nothing to go through: say `through`, or"),
+    (by_changes.is_led_to_its_key_by_columns_that_are_there,
+     build(SALES, key="isbn", depends_on_changes_of=[
+         {"model": ORDERS, "column": "order_id", "through": ORDERS}
+     ]),
+     "fct_book_sales goes through fct_orders, which has no column isbn: say by `column` and"),
+    (by_changes.is_led_to_its_key_by_columns_that_are_there,
+     build(SALES, key="isbn", depends_on_changes_of=[
+         {"model": ORDERS, "column": "id", "through": ORDERS, "through_key": "book_id"}
+     ]),
+     "fct_book_sales goes through fct_orders, which has no column id: say by `column` and"),
     (by_changes.reads_no_other_column_of_what_it_reads_by_key,
      field(SALES, raw_code="select order_date where {{ only_changed_keys('book_id') }}"),
      "fct_book_sales reads fct_orders.order_date and says `reads: key`: take that away, or add"),

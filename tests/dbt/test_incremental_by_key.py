@@ -145,6 +145,40 @@ def test_touched_keys_are_made_anew_wherever_a_row_was_and_is(small):
     assert small.regulars() == [(1, 2), (2, 1)]
 
 
+def test_a_change_leads_through_a_relation_to_a_key_of_another_name(small):
+    led = "{%s, column: person_id, through: stg_visits, through_key: seconds}"
+    small.edit(
+        "models/about.yml",
+        "  - name: regulars\n",
+        "  - name: lengths\n"
+        "    config:\n"
+        "      unique_key: length\n"
+        "      meta:\n"
+        "        build:\n"
+        "          key: length\n"
+        "          depends_on_changes_of:\n"
+        f"            - {led % 'source: visits'}\n"
+        f"            - {led % 'model: people'}\n"
+        "  - name: regulars\n",
+    )
+    small.write(
+        "models/lengths.sql",
+        "with visits as (select * from {{ ref('stg_visits') }}"
+        " where {{ only_changed_keys('seconds') }})"
+        " select visits.seconds as length, sum(people.visit_count) as visits_of_theirs"
+        " from visits inner join {{ ref('people') }} as people using (person_id) group by 1",
+    )
+    small.build()
+    built = "select length, visits_of_theirs::int from marts_build.lengths order by 1"
+    assert small.warehouse.run(built) == [(10, 2), (20, 2), (30, 1), (40, 1)]
+    small.warehouse.run("update marts_build.lengths set visits_of_theirs = 99 where length = 40")
+    small.load({"5": ("ann", 50)})
+    small.build()
+    assert small.build.built_whole() == set()
+    # a third visit of hers is told to all her lengths, and to nobody else's
+    assert small.warehouse.run(built) == [(10, 3), (20, 3), (30, 1), (40, 99), (50, 3)]
+
+
 def test_keys_are_looked_up_at_the_price_of_pages_in_memory(small):
     small.warehouse.run(
         "create table public.taken (cost text); grant insert on public.taken to transformer;"

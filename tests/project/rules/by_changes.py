@@ -77,6 +77,27 @@ def follows_reported_columns(project: Project) -> Iterator[str]:
                 )
 
 
+def is_led_to_its_key_by_columns_that_are_there(project: Project) -> Iterator[str]:
+    """Else the first change to be followed stops a run, weeks after the model was written."""
+    nodes = {node["name"]: node for node in (*project.models, *project.snapshots)}
+    for model in project.by_changes:
+        for entry in _build(model)["depends_on_changes_of"]:
+            if "through" not in entry:
+                if "through_key" in entry:
+                    yield (
+                        f"{model['name']} says `through_key: {entry['through_key']}` and nothing "
+                        f"to go through: say `through`, or `column` for what {_named(entry)} has."
+                    )
+                continue
+            key = _build(model)["key"]
+            for column in (entry.get("column", key), entry.get("through_key", key)):
+                if column not in nodes[entry["through"]]["columns"]:
+                    yield (
+                        f"{model['name']} goes through {entry['through']}, which has no column "
+                        f"{column}: say by `column` and `through_key` what is there."
+                    )
+
+
 def reads_no_other_column_of_what_it_reads_by_key(project: Project) -> Iterator[str]:
     """It would not hear of a change of that column."""
     models = {model["name"]: model for model in project.by_changes}
@@ -155,6 +176,7 @@ RULES = (
     is_materialized_so,
     names_everything_it_reads,
     follows_reported_columns,
+    is_led_to_its_key_by_columns_that_are_there,
     reads_no_other_column_of_what_it_reads_by_key,
     finds_its_rows_by_an_index,
     has_its_unique_key_tested,
