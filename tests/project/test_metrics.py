@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -226,6 +229,49 @@ def test_without_metricflow_it_says_how_to_install_it(shop, monkeypatch):
         MetricError, match="MetricFlow, which answers metrics by name, is not installed"
     ):
         understand(bare, "orders", ["day"])
+
+
+# what each Python process does at its start, and so those that the command starts
+WATCH = """
+import os, sys
+
+def watch(event, given):
+    if event.partition(".")[2] in ("connect", "getaddrinfo", "gethostbyname", "sendto", "sendmsg"):
+        note(event, *given)
+        raise OSError("there is no network here")
+
+def note(*words):
+    with open(os.environ["CALLS"], "a") as calls:
+        print(*words, file=calls)
+
+note("watched", *sys.orig_argv[1:])
+sys.addaudithook(watch)
+"""
+
+
+def test_it_calls_nobody_but_the_warehouse(shop, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WATCH)
+    calls = tmp_path / "calls"
+    environ = {
+        **{name: value for name, value in os.environ.items() if name != "DO_NOT_TRACK"},
+        **{"PYTHONPATH": str(tmp_path), "CALLS": str(calls)},
+        # the project is to be parsed, too
+        "GREENERY_DBT_TARGET": str(tmp_path / "target"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "elt.cli", "metric", "repeat_rate"],
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "repeat_rate\n     0.7984\n"), done.stderr
+    made = calls.read_text().splitlines()
+    assert [line for line in made if not line.startswith("watched")] == []
+    # libpq, which asks the warehouse, is no Python
+    assert any("-m elt.cli" in line for line in made)
+    assert any("dbt.cli.main" in line and " parse " in line for line in made)
+    # it looks for updates of its own
+    assert importlib.util.find_spec("dbt_metricflow") is None
 
 
 def test_no_dimension_is_personal(shop):
