@@ -6,9 +6,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from elt.airflow import run_tasks
-from elt.reporting import write
+from elt.reporting import dbt_docs, write
 from elt.reporting.folder import VARIABLE
 from elt.reporting.questions import ReportError
+from elt.transform.project import BrokenProjectError
 
 run = run_tasks.write_report.function
 
@@ -17,6 +18,20 @@ def test_the_report_is_written_where_the_variable_says(warehouse, monkeypatch, t
     monkeypatch.setenv(VARIABLE, str(tmp_path / "report"))
     assert run() == str(tmp_path / "report" / "index.html")
     assert "Nothing is published yet" in (tmp_path / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("error", [BrokenProjectError("Mend it so."), ZeroDivisionError("x")])
+def test_without_the_documentation_the_report_is_there(
+    warehouse, monkeypatch, tmp_path, caplog, error
+):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setattr(dbt_docs, "write_docs", fail)
+    assert run() == str(tmp_path / "index.html")
+    assert "The documentation was not written: " in caplog.text
+    assert str(error) in caplog.text
 
 
 def test_without_a_folder_none_is_written(monkeypatch):

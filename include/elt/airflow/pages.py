@@ -1,4 +1,4 @@
-"""Pages in Airflow's UI: the report and the state of the data, as they lie in their folder."""
+"""Pages in Airflow's UI: the report and what belongs to it, as they lie in their folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from elt.reporting.folder import OF_PUBLICATION, VARIABLE, folder_of_reports
 from elt.reporting.page import render_sentence
 from elt.shop import SHOP
 
-# the pages carry all that they need, and name their scripts: these run if both allow it
+# the pages carry all that they need
+POLICY = (
+    "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; "
-    "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'",
+    "Content-Security-Policy": POLICY.format("'unsafe-inline'"),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -40,7 +42,8 @@ def pages() -> FastAPI:
         request: Request, answer: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         response = await answer(request)
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     for view in VIEWS:
@@ -65,7 +68,9 @@ def _newest(view: View) -> Callable[[], Response]:
         content = _read(view.file)
         if content is None:
             return HTMLResponse(render_sentence(view.name, _why_nothing_is_here()))
-        return HTMLResponse(content)
+        return HTMLResponse(
+            content, headers={"Content-Security-Policy": POLICY.format(view.scripts)}
+        )
 
     return page
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -18,7 +19,7 @@ from airflow.sdk.exceptions import (
 from elt.airflow import alerts
 from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
 from elt.airflow.assets import describe_events
-from elt.airflow.dbt_tasks import manifest_path
+from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting.record_results import describe_error, record_task_failure
 from elt.errors import FinalError
@@ -213,11 +214,24 @@ def write_report() -> str:
     if folder is None:
         raise AirflowSkipException(f"Nobody wants a report: {VARIABLE} names no folder.")
     try:
-        return str(write.write_report(folder))
+        page = str(write.write_report(folder))
+        _document(folder)
+        return page
     except (Exception, AirflowTaskTimeout) as error:
         said = describe_error(error)
     log.warning("The report was not written: %s", said)
     raise AirflowSkipException(f"The report was not written: {said}")
+
+
+def _document(folder: Path) -> None:
+    """Have dbt document what is published, if that is another project than before."""
+    from elt.reporting.dbt_docs import write_docs
+
+    try:
+        if write_docs(folder, open_profile):
+            log.info("dbt has documented the project anew.")
+    except (Exception, AirflowTaskTimeout) as error:
+        log.warning("The documentation was not written: %s", describe_error(error))
 
 
 # a daily run may be at work: wait for it

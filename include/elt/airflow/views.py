@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from elt.reporting.folder import REPORT, STATE
+from elt.reporting.folder import DOCS, REPORT, STATE
 
 # where Airflow has the pages, and where its UI has each of them in a frame
 PREFIX = "/elt"
@@ -15,13 +15,16 @@ UI_PREFIX = "/plugin"
 class View:
     """A page in Airflow's navigation.
 
-    ``route`` is its name in the address of the UI; ``icon`` the path of its drawing, 24 wide.
+    ``route`` is its name in the address of the UI; ``icon`` the path of its drawing, 24 wide;
+    ``scripts`` what a browser may run of it, as a Content-Security-Policy says it.
     """
 
     name: str
     file: str
     route: str
     icon: str
+    # they name their own in the page, and both must allow it
+    scripts: str = "'unsafe-inline'"
 
     @property
     def address(self) -> str:
@@ -29,9 +32,11 @@ class View:
         return f"{UI_PREFIX}/{self.route}"
 
 
+BOOK = "M12 7v13M4 5h5a3 3 0 0 1 3 2 3 3 0 0 1 3-2h5v13h-5a3 3 0 0 0-3 2 3 3 0 0 0-3-2H4z"
 VIEWS = (
     View("Report", REPORT, "report", "M5 20v-9M12 20V4M19 20v-6"),
     View("State of the data", STATE, "data-state", "M3 12h4l3-8 4 16 3-8h4"),
+    View("dbt docs", DOCS, "dbt-docs", BOOK, "'unsafe-inline' 'unsafe-eval'"),
 )
 # of a colour that the light navigation shows, and the dark one, and either when it is chosen
 ICON = (

@@ -21,7 +21,7 @@ from elt.transform.project import (
     PROFILE_NAME,
     PROJECT,
     fingerprint,
-    run_parse,
+    run_dbt,
     target_folder,
 )
 
@@ -203,7 +203,7 @@ def _parse(project: Path, scratch: Path) -> None:
         *("--target-path", str(scratch), "--log-path", str(scratch)),
         *("--profile", PROFILE_NAME, "--target", TARGET),
     ]
-    run_parse(project, arguments, {})
+    run_dbt(project, arguments, {})
 
 
 def _without_database(manifest: dict[str, Any]) -> dict[str, Any]:

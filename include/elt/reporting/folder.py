@@ -11,6 +11,7 @@ VARIABLE = "GREENERY_REPORT"
 # the newest ones; the folder of a publication has the report of it, too
 REPORT = "index.html"
 STATE = "state.html"
+DOCS = "docs.html"
 # what people may ask for of a publication: its report, and the CSV files that this leads to
 OF_PUBLICATION = re.compile(r"index\.html|\w[\w-]*\.csv", re.ASCII)
 _PUBLICATION = re.compile(r"\d+", re.ASCII)
@@ -26,3 +27,10 @@ def publications(folder: Path) -> list[str]:
     """Return the numbers of the publications whose reports are kept, newest first."""
     kept = (one.name for one in folder.iterdir() if _PUBLICATION.fullmatch(one.name))
     return sorted(kept, key=int, reverse=True)
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a file so that who looks meanwhile sees the old one or the new one, whole."""
+    new = file.with_name(f".{file.name}-{os.getpid()}")
+    new.write_bytes(content)
+    new.replace(file)

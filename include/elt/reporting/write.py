@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -15,7 +14,14 @@ import psycopg2
 from elt.alerting.record_results import describe_error
 from elt.reporting import page
 from elt.reporting.data_state import read_state
-from elt.reporting.folder import REPORT, STATE, VARIABLE, folder_of_reports, publications
+from elt.reporting.folder import (
+    REPORT,
+    STATE,
+    VARIABLE,
+    folder_of_reports,
+    publications,
+    replace_file,
+)
 from elt.reporting.page import Content
 from elt.reporting.questions import ReportError, answer, figures, read_kpis, read_questions
 from elt.shop import SHOP, Shop
@@ -62,8 +68,8 @@ def write_report(
             **page.csv_files(content.answers),
         }
         _put(to, name, files)
-        _replace(to / STATE, page.render_state(content).encode())
-        _replace(to / REPORT, page.render(content, drawn, former, newest=None).encode())
+        replace_file(to / STATE, page.render_state(content).encode())
+        replace_file(to / REPORT, page.render(content, drawn, former, newest=None).encode())
         for one in others[KEPT - 1 :]:
             shutil.rmtree(to / one, ignore_errors=True)
     except OSError as error:
@@ -142,10 +148,4 @@ def _put(to: Path, name: str, files: dict[str, bytes]) -> None:
         return
     # the page last: what it leads to is there
     for file in sorted(files, key=lambda one: one == REPORT):
-        _replace(to / name / file, files[file])
-
-
-def _replace(file: Path, content: bytes) -> None:
-    new = file.with_name(f".{file.name}-{os.getpid()}")
-    new.write_bytes(content)
-    new.replace(file)
+        replace_file(to / name / file, files[file])

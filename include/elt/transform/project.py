@@ -41,7 +41,7 @@ Profile = AbstractContextManager[tuple[Path, Mapping[str, str]]]
 
 
 class BrokenProjectError(EltError):
-    """dbt can't parse the project; the message is dbt's own."""
+    """dbt can't parse the project, or document it; the message is dbt's own."""
 
 
 def project_name(project: Path = PROJECT) -> str:
@@ -170,8 +170,19 @@ def parse_arguments(
     ]
 
 
-def run_parse(project: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Have dbt parse a project, in a process of its own.
+def run_dbt(
+    project: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    to: str = "parse",
+) -> None:
+    """Have dbt work at a project, in a process of its own.
+
+    Args:
+        project: its folder.
+        arguments: those of dbt's command.
+        environment: what it has besides that of this process.
+        to: what is done, in a word that follows "can't".
 
     Raises:
         BrokenProjectError: if dbt can't.
@@ -185,7 +196,7 @@ def run_parse(project: Path, arguments: Sequence[str], environment: Mapping[str,
     )
     if done.returncode != 0:
         raise BrokenProjectError(
-            f"dbt can't parse {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
+            f"dbt can't {to} {project.name}:\n{(done.stdout + done.stderr).strip()[-3000:]}"
         )
 
 
@@ -194,7 +205,7 @@ def _parse(
 ) -> None:
     with tempfile.TemporaryDirectory(dir=manifest.parent, prefix="parse-") as scratch:
         arguments = parse_arguments(project, profiles_file, Path(scratch))
-        run_parse(project, arguments, environment)
+        run_dbt(project, arguments, environment)
         made = Path(scratch)
         parsed = json.loads((made / "manifest.json").read_text())
         (made / "slim.json").write_text(json.dumps(slim(parsed)))
