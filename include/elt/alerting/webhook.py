@@ -147,7 +147,7 @@ def _post(connection_id: str, url: str, body: Mapping[str, Any], seconds: float)
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise error.reason from None
-        return Outcome(f"The webhook of `{connection_id}` can't be reached.", again_after=1)
+        return Outcome(f"The webhook of `{connection_id}` can't be reached.")
     except HTTPException as error:
         # what it says may repeat the URL
         said = f"The webhook of `{connection_id}` can't be asked: {type(error).__name__}."

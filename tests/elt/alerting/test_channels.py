@@ -151,6 +151,15 @@ def test_slack_that_is_down_holds_up_no_mail(warehouse, slack, mails):
     assert ("greenery_mail", None, "sent") in rows(warehouse)
 
 
+def test_while_slack_wants_to_be_left_alone_mail_goes(warehouse, slack, mails):
+    slack.behave("rate_limited", 0.3, times=1)
+    fails()
+    told = warehouse.run(
+        "select connection_id from ops.notification where parent_key is null order by sent_at"
+    )
+    assert told == [("greenery_mail",), ("greenery_slack",)]
+
+
 def test_what_a_webhook_does_not_take_is_kept_and_sent_later(warehouse, hooks):
     hooks.status, hooks.headers = 429, {"Retry-After": "300"}
     fails()

@@ -156,9 +156,15 @@ def deliver(channel: Channel | None, deadline: Deadline, answer_seconds: float =
     with outbox.only_sender(deadline.left(WAIT_FOR_SENDER_SECONDS)):
         tried: set[tuple[str, int]] = set()
         shut = set() if channel else {CONNECTION_ID}
-        while row := outbox.next_due(tried, shut):
-            if deadline.left() <= 0:
-                break
+        # connection → seconds that it wants to be left alone, while others are served
+        pauses: dict[str, float] = {}
+        while deadline.left() > 0:
+            row = outbox.next_due(tried, shut | pauses.keys())
+            if row is None:
+                if not pauses:
+                    break
+                deadline.sleep(pauses.pop(min(pauses, key=lambda one: pauses[one])))
+                continue
             tried.add((row.key, row.version))
             if slack and channel and row.connection_id == CONNECTION_ID:
                 outcome = _send(slack, channel, row)
@@ -171,10 +177,10 @@ def deliver(channel: Channel | None, deadline: Deadline, answer_seconds: float =
                 errors.append(outcome.error)
             wait = outcome.again_after
             if wait is not None and wait < deadline.left() - 0.5:
-                # nothing else would get through either
-                deadline.sleep(wait)
+                pauses[row.connection_id] = wait
                 tried.discard((row.key, row.version))
             elif outcome.error and (wait is not None or outcome.is_about_us):
+                # nothing else would get through either
                 shut.add(row.connection_id)
     return errors
 
