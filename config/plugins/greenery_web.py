@@ -24,9 +24,16 @@ class GreeneryWeb(AirflowPlugin):
 
     external_views = external_views()
 
+    # every process of Airflow's reads plugins, tasks too; the API server alone asks for these
+
+    @cached_property
+    def operator_extra_links(self):
+        from elt.airflow.links import DocsLink, StateLink
+
+        return [DocsLink(), StateLink()]
+
     @cached_property
     def fastapi_apps(self):
-        # every process of Airflow's reads plugins, tasks too; the API server alone asks for this
         from elt.airflow.pages import pages
 
         return [{"name": "pages", "app": pages(), "url_prefix": PREFIX}]

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from cosmos.exceptions import CosmosDbtRunError
 
 from elt.airflow.dbt_tasks import manifest_path
+from elt.airflow.links import DocsLink, StateLink
 from elt.loading.sources_yaml import declared_tables
 from elt.transform.lineage import Lineage, held_back
 
@@ -174,3 +175,15 @@ def test_only_the_publication_announces_marts(dag, lineage):
     announced = {task.task_id: {asset.name for asset in task.outlets} for task in dag.tasks}
     assert announced.pop("publish_marts") == {f"greenery_elt.marts.{m}" for m in lineage.marts}
     assert not any(announced.values())
+
+
+def test_the_task_of_each_node_leads_to_it_in_the_documentation(dag, lineage):
+    nodes = lineage.of_type("model", "snapshot")
+    assert len(nodes) > 30
+    for node in nodes:
+        task = dag.get_task(f"build.{lineage.nodes[node]['name']}")
+        for link in (DocsLink, StateLink):
+            # Airflow finds the links of a plugin by the name of the task's class
+            assert type(task) in link.operators
+        to = DocsLink().get_link(task, ti_key=SimpleNamespace(task_id=task.task_id))
+        assert to.endswith(f"docs.html#!/{node.partition('.')[0]}/{node}")

@@ -101,7 +101,7 @@ def test_everything_builds_and_passes_on_the_real_data(warehouse, real_data, mon
         "Of 578 visits that looked at a plant 361 ordered.",
     ):
         assert answer in text, answer
-    assert page.count("<article") == page.count('<article id="') + 7
+    assert page.count("<article") == page.count('<article id="') + 6
     assert page.count('class="question"') == len(read_questions(SHOP.report).questions)
     people = warehouse.run(
         "select first_name, last_name, email, phone_number from dev_me_marts_build.dim_users"

@@ -31,13 +31,16 @@ class View:
         """Where people find it, after the address of Airflow."""
         return f"{UI_PREFIX}/{self.route}"
 
+    def inside(self, fragment: str) -> str:
+        """Return where the UI has a part of it, from where the UI begins."""
+        return f"{self.address}{PREFIX}/{self.file}#{fragment}".lstrip("/")
+
 
 BOOK = "M12 7v13M4 5h5a3 3 0 0 1 3 2 3 3 0 0 1 3-2h5v13h-5a3 3 0 0 0-3 2 3 3 0 0 0-3-2H4z"
-VIEWS = (
-    View("Report", REPORT, "report", "M5 20v-9M12 20V4M19 20v-6"),
-    View("State of the data", STATE, "data-state", "M3 12h4l3-8 4 16 3-8h4"),
-    View("dbt docs", DOCS, "dbt-docs", BOOK, "'unsafe-inline' 'unsafe-eval'"),
-)
+REPORT_VIEW = View("Report", REPORT, "report", "M5 20v-9M12 20V4M19 20v-6")
+STATE_VIEW = View("State of the data", STATE, "data-state", "M3 12h4l3-8 4 16 3-8h4")
+DOCS_VIEW = View("dbt docs", DOCS, "dbt-docs", BOOK, "'unsafe-inline' 'unsafe-eval'")
+VIEWS = (REPORT_VIEW, STATE_VIEW, DOCS_VIEW)
 # of a colour that the light navigation shows, and the dark one, and either when it is chosen
 ICON = (
     "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none'"

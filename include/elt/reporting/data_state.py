@@ -21,7 +21,7 @@ from elt.warehouse.rows import first_row, rows_as
 
 DAYS = 14
 MOST_TESTS = 25
-MOST_TASKS = 20
+MOST_TASKS = 100
 GOOD = ("pass", "success")
 
 

@@ -12,6 +12,8 @@ VARIABLE = "GREENERY_REPORT"
 REPORT = "index.html"
 STATE = "state.html"
 DOCS = "docs.html"
+# the part of the state of the data that has the time of each build
+BUILDS = "state-builds"
 # what people may ask for of a publication: its report, and the CSV files that this leads to
 OF_PUBLICATION = re.compile(r"index\.html|\w[\w-]*\.csv", re.ASCII)
 _PUBLICATION = re.compile(r"\d+", re.ASCII)

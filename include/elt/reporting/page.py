@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from elt.reporting import charts, numbers
 from elt.reporting.data_state import DataState
+from elt.reporting.folder import BUILDS
 from elt.reporting.numbers import NOTHING, Row
 from elt.reporting.questions import Answer, Figure, Questions
 
@@ -39,6 +40,17 @@ class Content:
     figures: Sequence[Figure]
     answers: Sequence[Answer]
     state: DataState
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the state of the data, and what is said when it has no row."""
+
+    heading: str
+    rows: Sequence[Row]
+    without: str
+    anchor: str = ""
+    is_wide: bool = False
 
 
 def render(
@@ -124,6 +136,7 @@ def _environment() -> Environment:
             "is_number": numbers.is_number,
             "most_rows": MOST_ROWS,
             "sort_value": sort_value,
+            "told": _told,
             "spark": lambda values: Markup(charts.sparkline(values)),
         }
     )
@@ -199,17 +212,18 @@ def csv_files(answers: Sequence[Answer]) -> dict[str, bytes]:
     }
 
 
-def _parts(state: DataState) -> list[tuple[str, Sequence[Row], str, bool]]:
-    """Return the tables of the state of the data: heading, rows, what to say without any, width."""
-    tables: list[tuple[str, Sequence[Row], str, bool]] = [
-        ("What fails, and since when", state.failing, "Nothing fails.", False),
-        ("Rows in quarantine", state.quarantine, "No row waits in quarantine.", False),
-        ("Loads and freshness", state.loads, "Nothing was loaded yet.", True),
-        ("Marts", [vars(one) for one in state.marts], "Nothing is published yet.", True),
-        ("Time of each build, against its usual", state.tasks, "Nothing was built yet.", False),
-        ("Overrides and rollbacks", state.decisions, "Nobody had to decide anything.", False),
+def _parts(state: DataState) -> list[Part]:
+    marts = [vars(one) for one in state.marts]
+    return [
+        Part("What fails, and since when", state.failing, "Nothing fails."),
+        Part("Rows in quarantine", state.quarantine, "No row waits in quarantine."),
+        Part("Loads and freshness", state.loads, "Nothing was loaded yet.", is_wide=True),
+        Part("Marts", marts, "Nothing is published yet.", is_wide=True),
+        Part(
+            "Time of each build, against its usual", state.tasks, "Nothing was built yet.", BUILDS
+        ),
+        Part("Overrides and rollbacks", state.decisions, "Nobody had to decide anything."),
     ]
-    return [(heading, _told(rows), without, wide) for heading, rows, without, wide in tables]
 
 
 def _told(rows: Sequence[Row]) -> Sequence[Row]:

@@ -174,16 +174,18 @@ def test_what_airflow_reads_of_the_plugin_leads_to_the_pages():
         apps = [app["url_prefix"] for app in plugins_manager.get_fastapi_plugins()[0]]
         told = plugins_manager.get_plugin_info(["external_views"])
         views = [view for plugin in told for view in plugin["external_views"]]
-        print(json.dumps([early, apps, views]))
+        links = [link.name for link in plugins_manager.get_operator_extra_links()]
+        print(json.dumps([early, apps, views, links]))
     """
     environment = {**os.environ, "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS)}
     done = subprocess.run(
         [sys.executable, "-c", show], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
-    is_early, apps, views = json.loads(done.stdout.splitlines()[-1])
+    is_early, apps, views, links = json.loads(done.stdout.splitlines()[-1])
     assert not is_early
     assert PREFIX in apps
+    assert {"dbt docs", "Time of builds"} <= {*links}
     known = routes()
     assert [f"/{view['href']}" in known for view in views] == [True] * len(VIEWS)
     assert {view["url_route"] for view in views} == {view.route for view in VIEWS}

@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from elt.reporting import write
+from elt.reporting.folder import BUILDS
 from elt.reporting.questions import EMPTY, ReportError
 from elt.reporting.write import write_report
 from tests.elt.reporting.conftest import QUESTIONS
@@ -167,6 +168,8 @@ def test_the_state_of_the_data_is_a_page_of_its_own_too(shop):
     assert "Published, and no test failed" in page
     assert re.findall("<h3>.*", page) == of_report
     assert len(of_report) == 7
+    # the links of tasks lead there
+    assert f'<article id="{BUILDS}">' in page
     assert "$5.00" not in page
     assert page.count("<h2") == 1
 
