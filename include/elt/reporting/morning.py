@@ -138,7 +138,7 @@ def build(
         report_url: where the report can be read.
     """
     lines = [_card(one) for one in shown[:MOST_CARDS]]
-    unusual = [_odd(odd)] if odd else ["All numbers are as usual."]
+    unusual = [_odd(odd)] if odd else ["No number that is watched is out of its usual range."]
     return {
         "text": blocks.fallback(headline, [*unusual, *lines]),
         "blocks": [

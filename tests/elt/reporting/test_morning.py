@@ -67,7 +67,7 @@ def test_the_message_has_the_numbers_with_their_change_and_a_chart(shop, slack):
     assert header["text"]["text"] == "Bookshop, 28 Mar 2026"
     assert numbers["text"]["text"].splitlines() == [
         "*Sales* $370.00 (+2.8 % on the day before, +23.3 % on the week before)",
-        "All numbers are as usual.",
+        "No number that is watched is out of its usual range.",
     ]
     assert buttons["elements"][0]["url"] == REPORT
     (file,) = chart["files"]
