@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from elt.reporting.folder import REPORT, STATE
 from elt.reporting.write import write_report
 from tests.elt.reporting.conftest import ReportedShop
 from tests.support.warehouse import fresh_warehouse
@@ -57,10 +58,10 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture
 def opened(chromium, shop):
-    """Open the report; what it said, fetched and asked is there at the end of the test."""
-    contexts, trouble, fetched = [], [], []
+    """Open the report, or a page beside it; what it said, fetched and asked is tried at the end."""
+    contexts, trouble, fetched, asked = [], [], [], set()
 
-    def open_page(width: int = 1280, **settings):
+    def open_page(width: int = 1280, file: str = REPORT, **settings):
         context = chromium.new_context(viewport={"width": width, "height": 900}, **settings)
         contexts.append(context)
         page = context.new_page()
@@ -68,28 +69,31 @@ def opened(chromium, shop):
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(dialog.message))
         page.on("request", lambda request: fetched.append(request.url))
-        page.goto((shop.to / "index.html").as_uri())
+        asked.add((shop.to / file).as_uri())
+        page.goto((shop.to / file).as_uri())
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert trouble == []
-    assert set(fetched) == {(shop.to / "index.html").as_uri()}
+    assert set(fetched) == asked
 
 
+@pytest.mark.parametrize("file", [REPORT, STATE])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_from_a_phone_to_a_wall_screen(opened, width):
-    page = opened(width)
+def test_it_fits_from_a_phone_to_a_wall_screen(opened, width, file):
+    page = opened(width, file)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("file", [REPORT, STATE])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_axe_finds_nothing(opened, scheme, width):
+def test_axe_finds_nothing(opened, scheme, width, file):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = opened(width, color_scheme=scheme)
+    page = opened(width, file, color_scheme=scheme)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     found = axe.Axe().run(page).response["violations"]
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
