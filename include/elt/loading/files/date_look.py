@@ -130,8 +130,11 @@ class Watched:
         return not data and self._are_odd(self._rest)
 
     def _is_odd_up_to_last_end(self, data: bytes) -> bool:
-        is_open = QUOTE in data and data.count(QUOTE) % 2 == 1
-        stop = last_end(data, self._end[-1:], is_open=is_open)
+        end = self._end[-1:]
+        stop = data.rfind(end) + 1
+        if QUOTE in data and data.count(QUOTE, 0, stop) % 2 == 1:
+            # that line end is inside of quotes
+            stop = last_end(data, end, is_open=data.count(QUOTE) % 2 == 1)
         self._rest = data[stop:]
         return self._are_odd(data[:stop])
 

@@ -16,6 +16,7 @@ from elt.loading.errors import RefusedFileError
 QUOTE = b'"'
 STEP_BYTES = 1 << 20
 _FIRST_STEP = 1 << 14
+PARTS_BYTES = 1 << 16
 NEVER_CLOSED = "a quote opens here and is never closed"
 DOUBLE_IT = 'write it as "" and put the field into quotes'
 RECORD_BYTES = 64 << 20
@@ -44,6 +45,10 @@ class QuoteCheck:
             is_right = self._before != QUOTE or data[0] in self._beside
             self._before = data[-1:]
             return is_right
+        if len(data) > PARTS_BYTES:
+            # what stays in the processor's cache is split in three quarters of the time
+            steps = range(0, len(data), PARTS_BYTES)
+            return all([self.accepts(data[step : step + PARTS_BYTES]) for step in steps])
         parts = data.split(QUOTE)
         was_open = self.is_open
         outside = parts[was_open::2]
