@@ -28,14 +28,29 @@ sessions as (
 
 product_days as (
 
-    select * from {{ ref('fct_daily_performance_by_product') }}
+    select
+        date_day as metric_date,
+        'product' as dimension,
+        product_id as dimension_value,
+        page_view_count as page_views,
+        add_to_cart_count as add_to_carts,
+        order_count as orders,
+        unit_count as units,
+        revenue_usd as revenue
+    from {{ ref('fct_daily_performance_by_product') }}
     where {{ only_changed_keys('date_day') }}
 
 ),
 
 product_sessions as (
 
-    select * from {{ ref('fct_daily_product_sessions') }}
+    select
+        started_date as metric_date,
+        'product' as dimension,
+        product_id as dimension_value,
+        viewed_session_count as sessions,
+        purchased_session_count as converted_sessions
+    from {{ ref('fct_daily_product_sessions') }}
     where {{ only_changed_keys('started_date') }}
 
 ),
@@ -43,9 +58,10 @@ product_sessions as (
 events_of_no_product as (
 
     select
-        event_date,
-        count(*) filter (where event_type = 'page_view') as page_view_count,
-        count(*) filter (where event_type = 'add_to_cart') as add_to_cart_count
+        event_date as metric_date,
+        '(none)' as product_id,
+        count(*) filter (where event_type = 'page_view') as page_views,
+        count(*) filter (where event_type = 'add_to_cart') as add_to_carts
     from {{ ref('fct_events') }}
     where {{ only_changed_keys('event_date') }} and event_date is not null and product_id is null
     group by 1
@@ -55,36 +71,26 @@ events_of_no_product as (
 events_by_product as (
 
     select
-        date_day,
-        product_id,
-        page_view_count,
-        add_to_cart_count
+        metric_date,
+        dimension_value as product_id,
+        page_views,
+        add_to_carts
     from product_days
     union all
-    select
-        event_date as date_day,
-        null as product_id,
-        page_view_count,
-        add_to_cart_count
-    from events_of_no_product
+    select * from events_of_no_product
 
 ),
 
 events_counted as (
 
     select
-        events_by_product.date_day as metric_date,
+        events_by_product.metric_date,
         dimensions.dimension,
         dimensions.dimension_value,
-        sum(events_by_product.page_view_count) as page_views,
-        sum(events_by_product.add_to_cart_count) as add_to_carts
+        sum(events_by_product.page_views) as page_views,
+        sum(events_by_product.add_to_carts) as add_to_carts
     from events_by_product
-    cross join
-        lateral (
-            values
-            ('all', 'all'),
-            ('product', coalesce(events_by_product.product_id, '(none)'))
-        ) as dimensions (dimension, dimension_value)
+    {{ split_by({'product': 'events_by_product.product_id'}) }}
     group by 1, 2, 3
 
 ),
@@ -111,14 +117,11 @@ orders_counted as (
         count(*) filter (where orders.order_number = 2) as repeat_buyers
     from orders
     left join users on orders.user_id = users.user_id
-    cross join
-        lateral (
-            values
-            ('all', 'all'),
-            ('state', {{ dimension_value('users.state') }}),
-            ('shipping_service', {{ dimension_value('orders.shipping_service') }}),
-            ('promo', {{ dimension_value('orders.promo_id') }})
-        ) as dimensions (dimension, dimension_value)
+    {{ split_by({
+        'state': dimension_value('users.state'),
+        'shipping_service': dimension_value('orders.shipping_service'),
+        'promo': dimension_value('orders.promo_id'),
+    }) }}
     group by 1, 2, 3
 
 ),
@@ -134,87 +137,44 @@ sessions_counted as (
         sum(sessions.duration_seconds) as on_site_seconds
     from sessions
     left join users on sessions.user_id = users.user_id
-    cross join
-        lateral (
-            values
-            ('all', 'all'),
-            ('state', {{ dimension_value('users.state') }})
-        ) as dimensions (dimension, dimension_value)
+    {{ split_by({'state': dimension_value('users.state')}) }}
     group by 1, 2, 3
 
 ),
 
 metrics as (
 
-    -- one line per metric; without a denominator its value is the numerator
-    select
-        counted.metric_date,
-        counted.dimension,
-        counted.dimension_value,
-        metrics.*
-    from orders_counted as counted
-    cross join
-        lateral (
-            values
-            ('repeat_rate', counted.repeat_buyers, counted.buyers),
-            ('orders', counted.orders, null),
-            ('revenue', counted.revenue, null),
-            ('average_order', counted.revenue, counted.revenue_orders),
-            ('units', counted.units, null),
-            ('delivery_time', counted.delivery_seconds, counted.delivered_orders),
-            ('on_time_rate', counted.on_time_orders, counted.judged_orders),
-            ('promo_share', counted.promo_orders, counted.sold_orders)
-        ) as metrics (metric, numerator, denominator)
+    {{ metrics_of('orders_counted', {
+        'repeat_rate': ['repeat_buyers', 'buyers'],
+        'orders': ['orders'],
+        'revenue': ['revenue'],
+        'average_order': ['revenue', 'revenue_orders'],
+        'units': ['units'],
+        'delivery_time': ['delivery_seconds', 'delivered_orders'],
+        'on_time_rate': ['on_time_orders', 'judged_orders'],
+        'promo_share': ['promo_orders', 'sold_orders'],
+    }) }}
     union all
-    select
-        counted.metric_date,
-        counted.dimension,
-        counted.dimension_value,
-        metrics.*
-    from sessions_counted as counted
-    cross join
-        lateral (
-            values
-            ('sessions', counted.sessions, null),
-            ('conversion_rate', counted.converted_sessions, counted.sessions),
-            ('session_length', counted.on_site_seconds, counted.sessions)
-        ) as metrics (metric, numerator, denominator)
+    {{ metrics_of('sessions_counted', {
+        'sessions': ['sessions'],
+        'conversion_rate': ['converted_sessions', 'sessions'],
+        'session_length': ['on_site_seconds', 'sessions'],
+    }) }}
     union all
-    select
-        counted.metric_date,
-        counted.dimension,
-        counted.dimension_value,
-        metrics.*
-    from events_counted as counted
-    cross join
-        lateral (
-            values
-            ('page_views', counted.page_views, cast(null as bigint)),
-            ('add_to_carts', counted.add_to_carts, null)
-        ) as metrics (metric, numerator, denominator)
+    {{ metrics_of('events_counted', {
+        'page_views': ['page_views'],
+        'add_to_carts': ['add_to_carts'],
+    }) }}
     union all
-    select
-        counted.date_day as metric_date,
-        'product' as dimension,
-        counted.product_id as dimension_value,
-        metrics.*
-    from product_days as counted
-    cross join
-        lateral (
-            values
-            ('orders', counted.order_count, cast(null as bigint)),
-            ('revenue', counted.revenue_usd, null),
-            ('units', counted.unit_count, null)
-        ) as metrics (metric, numerator, denominator)
+    {{ metrics_of('product_days', {
+        'orders': ['orders'],
+        'revenue': ['revenue'],
+        'units': ['units'],
+    }) }}
     union all
-    select
-        started_date as metric_date,
-        'product' as dimension,
-        product_id as dimension_value,
-        'conversion_rate' as metric,
-        purchased_session_count as numerator,
-        viewed_session_count as denominator
-    from product_sessions
+    {{ metrics_of('product_sessions', {
+        'conversion_rate': ['converted_sessions', 'sessions'],
+    }) }}
 
 ),
 
