@@ -48,7 +48,7 @@ class QuoteCheck:
         if len(data) > PARTS_BYTES:
             # what stays in the processor's cache is split in three quarters of the time
             steps = range(0, len(data), PARTS_BYTES)
-            return all([self.accepts(data[step : step + PARTS_BYTES]) for step in steps])
+            return all(self.accepts(data[step : step + PARTS_BYTES]) for step in steps)
         parts = data.split(QUOTE)
         was_open = self.is_open
         outside = parts[was_open::2]
