@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.util
 import io
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.local.postgres import Server
 from elt.cli.commands import greenery
 from elt.metrics import definitions
 from elt.metrics.ask import NONE, Answer, ask, understand
@@ -68,16 +70,15 @@ class Shop:
         return ask(self.definitions, question)
 
 
-@pytest.fixture(scope="module")
-def shop(server, real_data, tmp_path_factory) -> Iterator[Shop]:
+@contextlib.contextmanager
+def built(server: Server, real_data: Path, target: Path, *options: str) -> Iterator[Shop]:
+    """Build the real data and show it to readers."""
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(server) as warehouse:
-        target = tmp_path_factory.mktemp("metrics")
         patch.setenv("GREENERY_DBT_TARGET", str(target / "definitions"))
         load(real_data, patch)
-        built = run_dbt(
-            warehouse, target, "build", "--resource-type=model", "--resource-type=snapshot"
-        )
-        assert {result["status"] for result in built.values()} == {"success"}
+        kinds = ("--resource-type=model", "--resource-type=snapshot")
+        results = run_dbt(warehouse, target, "build", *kinds, *options)
+        assert {result["status"] for result in results.values()} == {"success"}
         for (mart,) in warehouse.run(
             "select tablename from pg_tables where schemaname = 'dev_me_marts_build'"
         ):
@@ -87,6 +88,40 @@ def shop(server, real_data, tmp_path_factory) -> Iterator[Shop]:
             )
         manifest = json.loads((target / "manifest.json").read_text())
         yield Shop(warehouse, definitions.read_definitions(PROJECT), manifest)
+
+
+@pytest.fixture(scope="module")
+def shop(server, real_data, tmp_path_factory) -> Iterator[Shop]:
+    with built(server, real_data, tmp_path_factory.mktemp("metrics")) as shop:
+        yield shop
+
+
+@pytest.mark.slow
+def test_days_are_those_of_the_business_wherever_that_is(server, real_data, tmp_path):
+    zone = "America/New_York"
+    variables = json.dumps({"business_timezone": zone})
+    with built(server, real_data, tmp_path, "--vars", variables) as shop:
+        ordered = dict(
+            shop.warehouse.run(
+                "select (created_at at time zone %s)::date, count(*) from raw.orders group by 1",
+                [zone],
+            )
+        )
+        assert len(ordered) > len(
+            shop.warehouse.run(
+                "select distinct (created_at at time zone 'UTC')::date from raw.orders"
+            )
+        )
+        assert dict(shop.ask("orders", "day").rows) == ordered
+        assert (
+            dict(
+                shop.warehouse.run(
+                    "select metric_date, numerator::int from marts.fct_metric_daily"
+                    " where metric = 'orders' and dimension = 'all'"
+                )
+            )
+            == ordered
+        )
 
 
 def rounded(value: Decimal | int | None) -> Decimal:
