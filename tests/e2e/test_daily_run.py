@@ -47,6 +47,12 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
     assert len(tests) > 100
     assert ran == Counter(tests)
 
+    links = "/dags/greenery_elt/dagRuns/{}/taskInstances/build.fct_kpis/links"
+    assert installation.api.call("GET", links.format(first))["extra_links"] == {
+        "Time of builds": "plugin/data-state/elt/state.html#state-builds",
+        "dbt docs": "plugin/dbt-docs/elt/docs.html#!/model/model.greenery.fct_kpis",
+    }
+
     before = shop.marts()
     assert len(before) == 22
     announced = installation.api.pages(
