@@ -34,7 +34,7 @@ class Managed:
         return f"postgresql://{login}:{password}@127.0.0.1:{self.port}/{database}"
 
     def run(self, statement: str, database: str = "postgres", login: str = "postgres") -> list:
-        url = self._server.url("postgres", database)
+        url = self._managed.url("postgres", database)
         if login != "postgres":
             url = self.url(login, quote(PASSWORDS[login]), database)
         with contextlib.closing(session.connect(url)) as connection:
@@ -45,7 +45,7 @@ class Managed:
 
 
 @pytest.fixture(scope="module", params=[18, 16], ids=["postgres 18", "postgres 16"])
-def server(
+def managed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Managed]:
     folder = tmp_path_factory.mktemp("managed")
@@ -63,15 +63,15 @@ def server(
             postgres.remove(folder)
 
 
-def test_all_is_made_once_and_runs(server: Managed, monkeypatch):
+def test_all_is_made_once_and_runs(managed: Managed, monkeypatch):
     """In one test, since roles are the whole server's."""
-    admin = server.url("cloud")
+    admin = managed.url("cloud")
     dry = bootstrap(admin, "shop", PASSWORDS, is_dry=True)
     assert dry.lines() == ["+ database shop", "+ all roles, schemas and rights in it"]
-    assert server.run("select from pg_database where datname = 'shop'") == []
+    assert managed.run("select from pg_database where datname = 'shop'") == []
 
     with pytest.raises(BootstrapError, match=r"other_cloud may not .*create role.* CREATEROLE"):
-        bootstrap(server.url("other_cloud"), "other", {})
+        bootstrap(managed.url("other_cloud"), "other", {})
 
     done = bootstrap(admin, "shop", PASSWORDS)
     assert {
@@ -88,34 +88,34 @@ def test_all_is_made_once_and_runs(server: Managed, monkeypatch):
     again = bootstrap(admin, "shop", PASSWORDS)
     assert (again.made, again.taken_back, again.database) == ([], [], "")
 
-    server.run("drop schema staging", "shop")
-    server.run("grant create on schema marts to analyst", "shop")
+    managed.run("drop schema staging", "shop")
+    managed.run("grant create on schema marts to analyst", "shop")
     dry = bootstrap(admin, "shop", {"greenery": "another"}, is_dry=True)
     assert "+ schema staging, which belongs to transformer" in dry.lines()
-    assert server.run("select from pg_namespace where nspname = 'staging'", "shop") == []
+    assert managed.run("select from pg_namespace where nspname = 'staging'", "shop") == []
     bootstrap(admin, "shop", {})
-    assert server.run("select count(*) from pg_namespace where nspname = 'staging'", "shop") == [
+    assert managed.run("select count(*) from pg_namespace where nspname = 'staging'", "shop") == [
         (1,)
     ]
 
     # it is a warehouse: the run's log-in brings it up to date and becomes each role
-    url = server.url("greenery", quote(PASSWORDS["greenery"]), "shop")
+    url = managed.url("greenery", quote(PASSWORDS["greenery"]), "shop")
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_WAREHOUSE", url)
     migrate()
     for role, schema in (("loader", "raw"), ("transformer", "staging"), ("publisher", "marts")):
         with transaction(role) as cursor:
             cursor.execute(f"create table {schema}.made (a int)")
-    assert server.run("select * from marts.made", "shop", "analyst") == []
-    server.run("call sandbox.create_schema('dev_ann')", "shop", "analyst")
+    assert managed.run("select * from marts.made", "shop", "analyst") == []
+    managed.run("call sandbox.create_schema('dev_ann')", "shop", "analyst")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        server.run("create schema mine", "shop", "analyst")
+        managed.run("create schema mine", "shop", "analyst")
 
     with pytest.raises(BootstrapError, match=r"other_cloud may not .*made these roles itself: gre"):
-        bootstrap(server.url("other_cloud"), "shop", {})
+        bootstrap(managed.url("other_cloud"), "shop", {})
 
 
-def test_the_command_says_what_it_did_and_no_password(server: Managed, monkeypatch, capsys):
-    monkeypatch.setenv("GREENERY_ADMIN_URL", server.url("cloud"))
+def test_the_command_says_what_it_did_and_no_password(managed: Managed, monkeypatch, capsys):
+    monkeypatch.setenv("GREENERY_ADMIN_URL", managed.url("cloud"))
     monkeypatch.setenv("GREENERY_ANALYST_PASSWORD", "for people")
     assert greenery.run(["bootstrap", "--database", "told", "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "Nothing was changed."
@@ -143,9 +143,9 @@ def test_the_command_says_what_it_did_and_no_password(server: Managed, monkeypat
     ],
 )
 def test_a_server_that_can_t_be_reached_is_said_without_the_url(
-    server: Managed, url, words, capsys
+    managed: Managed, url, words, capsys
 ):
-    url = url.format(port=server.port)
+    url = url.format(port=managed.port)
     assert greenery.run(["bootstrap", "--admin-url", url]) == 1
     said = capsys.readouterr().err
     assert re.search(words, said)
