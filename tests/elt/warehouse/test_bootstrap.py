@@ -34,7 +34,7 @@ class Managed:
         return f"postgresql://{login}:{password}@127.0.0.1:{self.port}/{database}"
 
     def run(self, statement: str, database: str = "postgres", login: str = "postgres") -> list:
-        url = self._managed.url("postgres", database)
+        url = self._server.url("postgres", database)
         if login != "postgres":
             url = self.url(login, quote(PASSWORDS[login]), database)
         with contextlib.closing(session.connect(url)) as connection:
