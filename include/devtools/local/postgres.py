@@ -83,14 +83,7 @@ def start(state: Path) -> Server:
                 f"The data folder {server.home} of the local Postgres is gone. "
                 "`make reset` starts over with an empty warehouse."
             )
-        process = postmaster.running(_data(server))
-        if process and postmaster.wait_until_ready(process, _data(server)):
-            # who started it may have been killed before the port was noted
-            server = replace(server, port=postmaster.port(_data(server)))
-            _write(state, server)
-        else:
-            postmaster.clear(_data(server))
-            server = _start_on_a_free_port(state, server)
+        server = _find_running(state, server) or _start_on_a_free_port(state, server)
         bootstrap(server)
     return server
 
@@ -277,14 +270,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _find_running(state: Path, server: Server) -> Server | None:
+    """Return the server as it runs: who started it may have been killed before noting the port."""
+    process = postmaster.running(_data(server))
+    if not (process and postmaster.wait_until_ready(process, _data(server))):
+        return None
+    server = replace(server, port=postmaster.port(_data(server)))
+    _write(state, server)
+    return server
+
+
 def _start_on_a_free_port(state: Path, server: Server) -> Server:
+    postmaster.clear(_data(server))
     # the same name as for docker compose
     memory = {"shared_buffers": os.environ.get("GREENERY_SHARED_BUFFERS", "256MB")}
     settings = SERVER_SETTINGS | memory
     # the port of last time if it is still free, so that bookmarks keep working
     for port in [server.port or free_port(), free_port(), free_port()]:
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        started = _pg_ctl(
+        _pg_ctl(
             server,
             "start",
             "--wait",
@@ -292,9 +296,8 @@ def _start_on_a_free_port(state: Path, server: Server) -> Server:
             f"--options={options} -c port={port}",
             check=False,
         )
-        if started.returncode == 0:
-            server = replace(server, port=port)
-            _write(state, server)
-            return server
+        # a start that was refused may have met what a killed starter had begun
+        if found := _find_running(state, server):
+            return found
     log = Path(server.home, "log").read_text().splitlines()[-15:]
     raise PostgresError("The local Postgres does not start. Its log ends:\n" + "\n".join(log))
