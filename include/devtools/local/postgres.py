@@ -26,7 +26,13 @@ import psycopg2
 from devtools.local import machine, postmaster
 from devtools.local.databases import LOGINS, WAREHOUSE, bootstrap
 from devtools.local.plain_paths import OUTSIDE, is_plain
-from devtools.local.server_account import PostgresError, is_reachable, run_as_server, server_account
+from devtools.local.server_account import (
+    PostgresError,
+    is_reachable,
+    remove_folder,
+    run_as_server,
+    server_account,
+)
 from elt.docker.environment import write_private
 from elt.warehouse import session
 
@@ -112,7 +118,7 @@ def remove(state: Path) -> None:
         return
     stop(state)
     for home in _homes(state):
-        shutil.rmtree(home, ignore_errors=True)
+        remove_folder(home)
     for file in (_settings_file(state), state / ELSEWHERE):
         file.unlink(missing_ok=True)
 
@@ -254,7 +260,7 @@ def _remove_unfinished(state: Path) -> None:
                 f"{home} holds a warehouse, but {_settings_file(state)} with its passwords is "
                 "gone. Put that file back, or `make reset` to start over with an empty warehouse."
             )
-        shutil.rmtree(home, ignore_errors=True)
+        remove_folder(home)
 
 
 def _pg_ctl(

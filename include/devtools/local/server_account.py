@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from elt.errors import EltError
+
+ORPHAN_SECONDS = 10
 
 
 class PostgresError(EltError):
@@ -59,3 +63,15 @@ def is_reachable(path: Path) -> bool:
         return run_as_server(Path("/"), "test", "-x", str(path), check=False).returncode == 0
     except PermissionError:
         return False
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder of the server's account.
+
+    A program whose starter was killed may write there still, until it finds nothing any more.
+    """
+    end = time.monotonic() + ORPHAN_SECONDS
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+        shutil.rmtree(folder, ignore_errors=True)
