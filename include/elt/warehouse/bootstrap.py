@@ -20,7 +20,6 @@ from psycopg2.extensions import encrypt_password, parse_dsn
 
 from elt.errors import FinalError
 from elt.warehouse import session
-from elt.warehouse.connection import ALL_SCHEMAS
 from elt.warehouse.rows import all_values, value_or_none
 
 SCRIPT = Path(__file__).with_suffix(".sql")
@@ -194,6 +193,9 @@ def _connected(admin_url: str, database: str | None = None) -> Iterator[Connecti
 
 
 def _state(cursor: Cursor) -> set[str]:
+    # it imports Airflow, whose secrets a container's init has yet to make when it calls prepare
+    from elt.warehouse.connection import ALL_SCHEMAS
+
     schemas = [*ALL_SCHEMAS, "sandbox", "public"]
     cursor.execute(_STATE, {"roles": list(_ROLES), "schemas": schemas})
     return set(all_values(cursor, str))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,8 @@ def test_a_shop_s_database_that_does_not_answer_is_told_without_its_password(cap
 
 def test_only_what_the_alerts_remember_may_be_lost_with_the_key():
     assert init.OWN_VARIABLE == warehouse_down.NOTIFIED_VARIABLE
+
+
+def test_it_comes_before_airflow_whose_secrets_it_makes():
+    loaded = "import sys, elt.docker.init; sys.exit('airflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
