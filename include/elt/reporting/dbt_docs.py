@@ -52,7 +52,7 @@ def write_docs(to: Path, profile: Callable[[], Profile], project: Path = PROJECT
     ):
         (Path(scratch) / "profiles.yml").write_text(_as_reader(profiles_file.read_text()))
         settings = [
-            *("--quiet", "--no-use-colors", "--project-dir", str(project)),
+            *("--log-level", "warn", "--no-use-colors", "--project-dir", str(project)),
             *("--profiles-dir", scratch, "--target-path", scratch, "--log-path", scratch),
             *("--profile", PROFILE_NAME, "--target", TARGET),
         ]

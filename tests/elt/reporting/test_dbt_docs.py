@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from elt.airflow import dbt_tasks
 from elt.airflow.dbt_tasks import open_profile
 from elt.reporting.dbt_docs import write_docs
 from elt.reporting.folder import DOCS
@@ -32,6 +34,16 @@ MODELS = {
         }
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def profile_of_now(monkeypatch) -> None:
+    """Cosmos keeps the connection that a profile met first, be it another test's."""
+    of_run = dbt_tasks.PROFILE
+    mapping = type(of_run.profile_mapping)(
+        of_run.profile_mapping.conn_id, profile_args=of_run.profile_mapping.profile_args
+    )
+    monkeypatch.setattr(dbt_tasks, "PROFILE", replace(of_run, profile_mapping=mapping))
 
 
 @pytest.fixture
