@@ -15,6 +15,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+@contextlib.contextmanager
+def _serving(server: socketserver.TCPServer) -> Iterator[int]:
+    """Have a server answer, and yield its port."""
+    with server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
 @dataclass
 class MailServer:
     """What arrived, and what is refused."""
@@ -61,14 +72,10 @@ def mail_server() -> Iterator[MailServer]:
                 else:
                     self.say("250 fine")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
-        server.daemon_threads = True
-        state.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+    server.daemon_threads = True
+    with _serving(server) as state.port:
+        yield state
 
 
 @dataclass
@@ -149,10 +156,5 @@ def webhooks() -> Iterator[Webhooks]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        state.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
+    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Receiver)) as state.port:
+        yield state
