@@ -42,7 +42,9 @@ def trust(marts: Sequence[MartStatus]) -> Trust:
         return Trust("red", "Nothing is published yet", _sentences(marts, "reason"))
     since = instant(max(published))
     failed = [one for one in marts if one.last_run_outcome == "failed"]
-    pinned = [one for one in marts if one.pinned or one.last_run_outcome == "held back"]
+    # a release ends the pin, and shows nothing newer yet
+    older = ("rolled back", "held back")
+    pinned = [one for one in marts if one.pinned or one.last_run_outcome in older]
     warned = [one for one in marts if one.warnings]
     # of a pinned mart both are the same
     reasons = tuple(
