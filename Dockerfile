@@ -4,15 +4,19 @@ ARG PYTHON_VERSION=3.11
 ARG AIRFLOW_IMAGE=apache/airflow:${AIRFLOW_VERSION}-python${PYTHON_VERSION}
 FROM ${AIRFLOW_IMAGE}
 
+# what not everybody needs, parted by blanks: celery, s3
+ARG EXTRAS=""
 # asyncpg: Airflow's API asks its own Postgres by it
-COPY --chown=airflow:0 requirements.txt constraints.txt overrides.txt /tmp/requirements/
-RUN uv pip install --no-cache --requirement /tmp/requirements/requirements.txt asyncpg \
-        --constraint /tmp/requirements/constraints.txt --override /tmp/requirements/overrides.txt \
+COPY --chown=airflow:0 requirements.txt requirements-celery.txt requirements-s3.txt \
+        constraints.txt overrides.txt /tmp/requirements/
+RUN cd /tmp/requirements && for extra in $EXTRAS; do set -- "$@" --requirement "requirements-$extra.txt"; done \
+    && uv pip install --no-cache --requirement requirements.txt "$@" asyncpg \
+        --constraint constraints.txt --override overrides.txt \
     && rm -r /tmp/requirements
 
 # a new volume takes over the owner of the folder that it is mounted on
 USER root
-RUN install -d -o airflow -g 0 -m 0770 /run/greenery /landing /landing/demo /opt/airflow/logs \
+RUN install -d -o airflow -g 0 -m 0770 /run/greenery /run/greenery-broker /run/greenery-worker /landing /landing/demo /opt/airflow/logs \
         /opt/greenery /opt/greenery/cosmos /opt/greenery/report /opt/greenery/tmp
 COPY include/elt/docker/greenery /usr/local/bin/greenery
 USER airflow

@@ -156,5 +156,6 @@ $(SET_UP): requirements.txt requirements-dev.txt constraints.txt overrides.txt
 
 lock: $(SET_UP) ## renew constraints.txt from the requirements
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-	    --no-header --no-annotate --override overrides.txt requirements-dev.txt requirements-s3-test.txt requirements-browser-test.txt \
+	    --no-header --no-annotate --override overrides.txt requirements-dev.txt requirements-s3-test.txt requirements-celery.txt \
+	    requirements-browser-test.txt \
 	    --output-file constraints.txt

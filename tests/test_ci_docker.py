@@ -95,7 +95,7 @@ def test_without_an_engine_one_is_made_used_and_ended(checkout, stand_ins):
     assert (done.returncode, done.stderr) == (0, "")
     assert (checkout / "made").read_text() == "test-docker\n"
     assert (checkout / "images").read_text() == (
-        "postgres=postgres:18 airflow=apache/airflow:3.3.2-python3.11\n"
+        "postgres=postgres:18 airflow=apache/airflow:3.3.2-python3.11 redis=redis:7\n"
     )
     assert ended(checkout)
 

@@ -56,3 +56,14 @@ def test_what_goes_wrong_is_told_and_fails_nothing(monkeypatch, tmp_path, caplog
     assert "The report was not written" in caplog.text
     # nor does it what an operator has decided
     write.refresh_report()
+
+
+@pytest.mark.parametrize(
+    ("executors", "named"),
+    [("CeleryExecutor,LocalExecutor", "LocalExecutor"), ("LocalExecutor", None), ("Other", None)],
+)
+def test_it_is_written_beside_the_scheduler_where_workers_are_elsewhere(
+    monkeypatch, executors, named
+):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executors)
+    assert run_tasks.executor_with_the_report() == named

@@ -24,6 +24,8 @@ FILES = (
     "Dockerfile",
     ".dockerignore",
     "requirements.txt",
+    "requirements-celery.txt",
+    "requirements-s3.txt",
     "constraints.txt",
     "overrides.txt",
 )

@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from elt.airflow.dbt_tasks import manifest_path
-from elt.airflow.run_tasks import final
+from elt.airflow.run_tasks import executor_with_the_report, final
 from elt.publishing import rollback
 from elt.publishing.rollback import roll_back
 from elt.reporting.write import refresh_report
@@ -21,7 +21,7 @@ from elt.warehouse.migrate import migrate
 log = logging.getLogger(__name__)
 
 
-@task
+@task(executor=executor_with_the_report())
 @final
 def roll_back_marts() -> str:
     """Show the publication before the last one again, once that is confirmed."""
@@ -37,7 +37,7 @@ def roll_back_marts() -> str:
     return outcome
 
 
-@task
+@task(executor=executor_with_the_report())
 @final
 def release_marts() -> str:
     """Let the next run publish again."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import XComArg, get_current_context, task
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSkipException,
@@ -200,7 +201,16 @@ def end_run() -> None:
         change_log.prune(cursor, lineage.built_by_changes)
 
 
-@task
+def executor_with_the_report() -> str | None:
+    """Return the executor of tasks that write into the report's folder, which no worker has.
+
+    It is the scheduler's own, if Airflow has that beside one whose workers are elsewhere.
+    """
+    _, *others = conf.get("core", "executor", fallback="").split(",")
+    return "LocalExecutor" if "LocalExecutor" in others else None
+
+
+@task(executor=executor_with_the_report())
 def write_report() -> str:
     """Write the report of what readers see now, and return where it is.
 

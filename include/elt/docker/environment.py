@@ -41,6 +41,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "metadata_password": _token,
     "warehouse_password": _token,
     "analyst_password": _token,
+    "broker_password": _token,
 }
 # what can be new at any start, since nothing is encrypted with it
 ROTATED = tuple(name for name in MAKERS if name != "fernet_key")
@@ -156,6 +157,8 @@ def component_environment(variables: Mapping[str, str], folder: Path) -> dict[st
         made["AIRFLOW_CONN_GREENERY_SLACK"] = slack_connection(slack)
     if dead_man := variables.get("GREENERY_DEAD_MAN", "").strip():
         made["AIRFLOW_CONN_GREENERY_DEAD_MAN"] = dead_man_connection(dead_man)
+    if logs := variables.get("GREENERY_LOGS", "").strip():
+        made |= remote_logs(logs)
     # what the user has set by hand wins
     return {name: value for name, value in made.items() if not variables.get(name)}
 
@@ -253,6 +256,21 @@ def dead_man_connection(url: str) -> str:
     if not re.fullmatch(r"https?://\S+", url):
         raise SettingsError("GREENERY_DEAD_MAN is no URL (https://hc-ping.com/…).")
     return json.dumps({"conn_type": "generic", "password": url})
+
+
+def remote_logs(url: str) -> dict[str, str]:
+    """Return the settings of task logs that are kept in a store, and nowhere else.
+
+    Raises:
+        SettingsError: if it is no URL.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]+://\S+", url):
+        raise SettingsError(f"GREENERY_LOGS is {url}, which is no URL (s3://bucket/logs).")
+    return {
+        "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+        "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": url,
+        "AIRFLOW__LOGGING__DELETE_LOCAL_LOGS": "True",
+    }
 
 
 def log_in(address: str) -> dict[str, str]:

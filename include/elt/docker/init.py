@@ -23,6 +23,11 @@ from elt.warehouse.rows import one_value
 
 WAREHOUSE_SOCKET = "/run/warehouse"
 METADATA_SOCKET = "/run/metadata"
+# what other containers are given of the secrets, each in a volume of its own
+HANDED_OUT = {
+    Path("/run/greenery-broker"): ("broker_password",),
+    Path("/run/greenery-worker"): ("broker_url", "metadata_url", "warehouse_password"),
+}
 CHECK_DAGS = (sys.executable, "-m", "elt.docker.checks", "dags")
 NEEDED_MEMORY_GB = 3.5
 # what the alerts remember beside the warehouse; it is made anew by itself
@@ -71,6 +76,7 @@ def make_ready(*, rotate: bool) -> None:
         print(f"Made new secrets: {', '.join(made)}.", flush=True)
     connections = environment.component_environment(os.environ, environment.SECRETS_FOLDER)
     set_up_metadata(key_is_new="fernet_key" in made)
+    hand_out_secrets()
     check = subprocess.Popen(CHECK_DAGS, env={**os.environ, **connections})
     set_up_warehouse()
     migrate_metadata()
@@ -133,6 +139,15 @@ def set_up_metadata(*, key_is_new: bool) -> None:
     environment.write_secret(
         "metadata_url", f"postgresql+psycopg2://airflow:{password}@metadata:5432/airflow"
     )
+
+
+def hand_out_secrets() -> None:
+    """Give broker and workers the secrets that they need, and no other."""
+    password = environment.read_secret("broker_password")
+    environment.write_secret("broker_url", f"redis://:{password}@broker:6379/0")
+    for folder, names in HANDED_OUT.items():
+        for name in names:
+            environment.write_secret(name, environment.read_secret(name), folder)
 
 
 def set_up_warehouse() -> None:

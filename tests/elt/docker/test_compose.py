@@ -21,10 +21,10 @@ def test_no_container_can_become_more_than_it_is(name):
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     added = service.get("cap_add", [])
-    assert not added or name in ("warehouse", "metadata")
+    assert not added or name in ("warehouse", "metadata", "broker")
 
 
-@pytest.mark.parametrize("name", ["warehouse", "metadata", "slack"])
+@pytest.mark.parametrize("name", ["warehouse", "metadata", "slack", "broker"])
 def test_what_needs_no_file_of_its_own_has_a_root_that_nobody_writes_to(name):
     assert SERVICES[name]["read_only"] is True
     assert SERVICES[name]["tmpfs"] == ["/tmp"]
@@ -71,3 +71,22 @@ def test_the_api_server_shows_the_report_that_tasks_write():
     assert written == shown
     assert scheduler["report"] == written
     assert api_server["report"] == f"{shown}:ro"
+
+
+def test_a_worker_writes_where_no_other_container_does_and_has_no_secret_of_airflow_s():
+    worker = SERVICES["worker"]
+    assert worker["volumes"]
+    assert all(volume.endswith(":ro") for volume in worker["volumes"])
+    assert "worker-secrets:/run/greenery:ro" in worker["volumes"]
+    for secret in ("fernet_key", "jwt_secret", "api_secret_key", "ui_password"):
+        assert secret not in str(worker["environment"])
+
+
+def test_the_image_gets_what_not_everybody_needs_by_one_argument():
+    arguments = SERVICES["init"]["build"]["args"]
+    assert arguments["EXTRAS"] == "${GREENERY_EXTRAS:-}"
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for extra in ("celery", "s3"):
+        assert f"requirements-{extra}.txt" in dockerfile
+        assert f"!requirements-{extra}.txt" in ignored

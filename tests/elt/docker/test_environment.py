@@ -180,3 +180,14 @@ def test_a_dead_man_switch_is_one_variable_and_a_secret(tmp_path):
     with pytest.raises(SettingsError, match="GREENERY_DEAD_MAN") as refused:
         dead_man_connection("hc-ping.com/secret")
     assert "secret" not in str(refused.value)
+
+
+def test_logs_go_to_a_store_and_stay_nowhere_else(tmp_path):
+    environment.make_missing_secrets(tmp_path)
+    made = component_environment({"GREENERY_LOGS": "s3://bucket/logs"}, tmp_path)
+    assert made["AIRFLOW__LOGGING__REMOTE_LOGGING"] == "True"
+    assert made["AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"] == "s3://bucket/logs"
+    assert made["AIRFLOW__LOGGING__DELETE_LOCAL_LOGS"] == "True"
+    assert not [name for name in component_environment({}, tmp_path) if "LOGGING" in name]
+    with pytest.raises(SettingsError, match=r"GREENERY_LOGS is /var/log, which is no URL"):
+        component_environment({"GREENERY_LOGS": "/var/log"}, tmp_path)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from elt.alerting import warehouse_down
-from elt.docker import init
+from elt.docker import environment, init
 
 
 @pytest.mark.parametrize(("needed", "words"), [(10**6, "A run needs about"), (0, "")])
@@ -45,3 +45,22 @@ def test_only_what_the_alerts_remember_may_be_lost_with_the_key():
 def test_it_comes_before_airflow_whose_secrets_it_makes():
     loaded = "import sys, elt.docker.init; sys.exit('airflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
+
+
+def test_broker_and_workers_are_given_their_own_secrets_and_no_other(tmp_path, monkeypatch):
+    own, worker, broker = (tmp_path / name for name in ("own", "worker", "broker"))
+    given = dict(zip((broker, worker), init.HANDED_OUT.values(), strict=True))
+    monkeypatch.setattr(init, "HANDED_OUT", given)
+    for function in (environment.write_secret, environment.read_secret):
+        monkeypatch.setattr(function, "__defaults__", (own,))
+    environment.make_missing_secrets(own)
+    environment.write_secret("metadata_url", "postgresql://…", own)
+    init.hand_out_secrets()
+    password = environment.read_secret("broker_password", own)
+    assert {file.name for file in broker.iterdir()} == {"broker_password"}
+    assert {file.name: file.read_text() for file in worker.iterdir()} == {
+        "broker_url": f"redis://:{password}@broker:6379/0",
+        "metadata_url": "postgresql://…",
+        "warehouse_password": environment.read_secret("warehouse_password", own),
+    }
+    assert {file.stat().st_mode & 0o777 for file in worker.iterdir()} == {0o600}
