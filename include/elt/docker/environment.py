@@ -155,8 +155,9 @@ def component_environment(variables: Mapping[str, str], folder: Path) -> dict[st
     }
     if slack := variables.get("GREENERY_SLACK", "").strip():
         made["AIRFLOW_CONN_GREENERY_SLACK"] = slack_connection(slack)
-    if dead_man := variables.get("GREENERY_DEAD_MAN", "").strip():
-        made["AIRFLOW_CONN_GREENERY_DEAD_MAN"] = dead_man_connection(dead_man)
+    for name, schemes in SECRET_URLS.items():
+        if url := variables.get(f"GREENERY_{name}", "").strip():
+            made[f"AIRFLOW_CONN_GREENERY_{name}"] = secret_url(f"GREENERY_{name}", url, schemes)
     if logs := variables.get("GREENERY_LOGS", "").strip():
         made |= remote_logs(logs)
     # what the user has set by hand wins
@@ -247,15 +248,23 @@ def slack_connection(text: str) -> str:
     )
 
 
-def dead_man_connection(url: str) -> str:
-    """Return the connection of a dead-man switch, whose whole URL is a secret.
+SECRET_URLS = {"DEAD_MAN": "https?", "MAIL": "smtp", "WEBHOOK": "https?"}
+
+
+def secret_url(name: str, text: str, schemes: str) -> str:
+    """Return the connection to a URL that holds a secret, or what is said of it as JSON.
 
     Raises:
-        SettingsError: if it is no URL. The message does not repeat it.
+        SettingsError: if it is neither. The message does not repeat it, only the variable's name.
     """
-    if not re.fullmatch(r"https?://\S+", url):
-        raise SettingsError("GREENERY_DEAD_MAN is no URL (https://hc-ping.com/…).")
-    return json.dumps({"conn_type": "generic", "password": url})
+    if text.startswith("{"):
+        return _json(name, text)
+    if not re.fullmatch(rf"{schemes}://\S+", text):
+        scheme = schemes.replace("?", "")
+        raise SettingsError(f"{name} is neither a URL ({scheme}://…) nor a connection as JSON.")
+    # a mail server's is read by Airflow itself
+    is_mail = text.startswith("smtp:")
+    return text if is_mail else json.dumps({"conn_type": "generic", "password": text})
 
 
 def remote_logs(url: str) -> dict[str, str]:

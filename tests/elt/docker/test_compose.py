@@ -54,6 +54,14 @@ def test_a_ui_without_its_database_or_that_answers_to_any_name_is_ill(
     assert (subprocess.run(["sh", "-c", check], env=environ).returncode == 0) == is_healthy
 
 
+def test_each_variable_that_is_offered_reaches_a_service():
+    offered = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert {"GREENERY_SLACK", "GREENERY_MAIL", "GREENERY_WEBHOOK"} <= {*offered}
+    # which docker compose reads itself
+    assert {name for name in offered if f"${{{name}:-" not in compose} == {"COMPOSE_PROFILES"}
+
+
 def test_each_action_is_named_by_its_commit():
     text = "".join(file.read_text() for file in (ROOT / ".github/workflows").glob("*.yml"))
     used = re.findall(r"uses: (\S+)", text)

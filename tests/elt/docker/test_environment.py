@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from airflow.sdk import Connection
 
+from elt.alerting import channels
 from elt.docker import environment
 from elt.docker.environment import (
     SettingsError,
     component_environment,
-    dead_man_connection,
     log_in,
     slack_connection,
     source,
@@ -172,14 +173,39 @@ def test_a_shop_has_one_source():
         source("postgresql://db.shop/shop", "/landing/data")
 
 
-def test_a_dead_man_switch_is_one_variable_and_a_secret(tmp_path):
+@pytest.mark.parametrize("name", ["DEAD_MAN", "WEBHOOK"])
+def test_a_url_that_is_a_secret_is_one_variable(tmp_path, name):
     environment.make_missing_secrets(tmp_path)
-    made = component_environment({"GREENERY_DEAD_MAN": " https://hc-ping.com/5f1c "}, tmp_path)
-    connection = json.loads(made["AIRFLOW_CONN_GREENERY_DEAD_MAN"])
-    assert connection == {"conn_type": "generic", "password": "https://hc-ping.com/5f1c"}
-    with pytest.raises(SettingsError, match="GREENERY_DEAD_MAN") as refused:
-        dead_man_connection("hc-ping.com/secret")
-    assert "secret" not in str(refused.value)
+
+    def connection(text: str) -> dict:
+        made = component_environment({f"GREENERY_{name}": text}, tmp_path)
+        return json.loads(made[f"AIRFLOW_CONN_GREENERY_{name}"])
+
+    url = "https://hc-ping.com/5f1c"
+    assert connection(f" {url} ") == {"conn_type": "generic", "password": url}
+    pager = {"conn_type": "http", "password": "key", "extra": {"form": "pagerduty"}}
+    assert connection(json.dumps(pager)) == pager
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"conn_type": "smtp", "host": "mail.shop.example", "port": 587, "password": "p@ss",'
+        ' "extra": {"from_email": "elt@shop.example", "to": "data@shop.example"}}',
+        "smtp://elt:p%40ss@mail.shop.example:587"
+        "/?from_email=elt%40shop.example&to=data%40shop.example",
+    ],
+    ids=["json", "url"],
+)
+def test_mail_is_one_variable_as_airflow_reads_it(tmp_path, monkeypatch, text):
+    environment.make_missing_secrets(tmp_path)
+    made = component_environment({"GREENERY_MAIL": text}, tmp_path)
+    monkeypatch.setenv("AIRFLOW_CONN_GREENERY_MAIL", made["AIRFLOW_CONN_GREENERY_MAIL"])
+    (channel,) = channels.find_channels()
+    assert channel.kind == "mail"
+    read = Connection.get(channels.MAIL_ID)
+    assert (read.host, read.port, read.password) == ("mail.shop.example", 587, "p@ss")
+    assert read.extra_dejson["to"] == "data@shop.example"
 
 
 def test_logs_go_to_a_store_and_stay_nowhere_else(tmp_path):
@@ -191,3 +217,12 @@ def test_logs_go_to_a_store_and_stay_nowhere_else(tmp_path):
     assert not [name for name in component_environment({}, tmp_path) if "LOGGING" in name]
     with pytest.raises(SettingsError, match=r"GREENERY_LOGS is /var/log, which is no URL"):
         component_environment({"GREENERY_LOGS": "/var/log"}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["DEAD_MAN", "MAIL", "WEBHOOK"])
+@pytest.mark.parametrize("wrong", ["shop.example/secret", "{secret", "ftp://secret"])
+def test_a_wrong_url_is_refused_without_repeating_it(tmp_path, name, wrong):
+    environment.make_missing_secrets(tmp_path)
+    with pytest.raises(SettingsError, match=f"GREENERY_{name} ") as refused:
+        component_environment({f"GREENERY_{name}": wrong}, tmp_path)
+    assert "secret" not in str(refused.value)
