@@ -49,7 +49,7 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
 
     links = "/dags/greenery_elt/dagRuns/{}/taskInstances/build.fct_kpis/links"
     assert installation.api.call("GET", links.format(first))["extra_links"] == {
-        "Time of builds": "plugin/data-state/elt/state.html#state-builds",
+        "Time and tests": "plugin/data-state/elt/state.html#state-builds-fct_kpis",
         "dbt docs": "plugin/dbt-docs/elt/docs.html#!/model/model.greenery.fct_kpis",
     }
 

@@ -29,11 +29,11 @@ class DocsLink(BaseOperatorLink):
 
 
 class StateLink(BaseOperatorLink):
-    """To how long builds take, beside their usual time."""
+    """To how long its last build took beside its usual time, and what its tests found."""
 
-    name = "Time of builds"
+    name = "Time and tests"
     operators = [DbtBuildLocalOperator]  # noqa: RUF012, Airflow wants a list
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return an address that begins where Airflow's UI does."""
-        return STATE_VIEW.inside(BUILDS)
+        return STATE_VIEW.inside(f"{BUILDS}-{ti_key.task_id.rpartition('.')[2]}")

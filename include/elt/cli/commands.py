@@ -170,12 +170,15 @@ def forget(person_id: str) -> int:
 def ack(incident: int, by: str | None, note: str) -> None:
     """Say who looks at an incident, by the number that its message gives it."""
     from elt.alerting import acknowledge
+    from elt.reporting.write import refresh_report
 
     if not (by or "").strip():
         raise click.UsageError("Say who looks at it: --by NAME.")
     _migrate()
     print(acknowledge.acknowledge(incident, by or "", note))
     print(acknowledge.tell())
+    with working("Writing the report"):
+        refresh_report()
 
 
 @greenery.command()

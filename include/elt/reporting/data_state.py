@@ -147,7 +147,7 @@ def _rows(cursor: Cursor, query: str, *values: Any) -> list[Row]:
     return rows_as(cursor, dict[str, Any])
 
 
-# what failed when it was last tried, and since when it has
+# what failed when it was last tried, and since when it has; and what else people were told of
 _FAILING = """
     with tried as (
         select
@@ -156,19 +156,34 @@ _FAILING = """
             max(moment) filter (where status in ('pass', 'success')) over (partition by unique_id)
                 as last_good
         from ops.node_history
+    ),
+
+    failing as (
+        select
+            unique_id,
+            kind,
+            min(finished_at) as since_at,
+            count(distinct run_id) as run_count,
+            max(failures) filter (where place = 1) as failing_row_count,
+            max(owner) as owner
+        from tried
+        where moment > coalesce(last_good, 0) and status in ('fail', 'error', 'runtime error')
+        group by unique_id, kind
+        having min(place) = 1
     )
 
     select
-        unique_id as name,
-        kind,
-        min(finished_at) as since_at,
-        count(distinct run_id) as run_count,
-        max(failures) filter (where place = 1) as failing_row_count,
-        max(owner) as owner
-    from tried
-    where moment > coalesce(last_good, 0) and status in ('fail', 'error', 'runtime error')
-    group by unique_id, kind
-    having min(place) = 1
+        incident.number as incident_number,
+        coalesce(failing.unique_id, incident.task_id, incident.unique_id, incident.kind) as name,
+        coalesce(failing.kind, incident.kind) as kind,
+        coalesce(failing.since_at, incident.first_seen) as since_at,
+        coalesce(failing.run_count, incident.runs) as run_count,
+        coalesce(failing.failing_row_count, incident.failures) as failing_row_count,
+        coalesce(failing.owner, incident.owner) as owner,
+        incident.acknowledged_by as looked_at_by,
+        incident.note
+    from failing
+    full join ops.open_incident as incident on incident.unique_id = failing.unique_id
     order by since_at, name
 """
 
@@ -225,22 +240,45 @@ _QUARANTINE = """
 _TASKS = f"""
     with runs as (
         select
-            unique_id,
-            execution_seconds,
+            *,
             row_number() over (partition by unique_id order by moment desc) as place
         from ops.node_history
         where kind in ('model', 'snapshot') and status = 'success'
+    ),
+
+    usual as (
+        select
+            unique_id,
+            percentile_cont(0.5) within group (order by execution_seconds) as seconds,
+            count(*) as run_count
+        from runs
+        where place between 2 and 15
+        group by 1
     )
 
     select
-        unique_id as name,
-        max(execution_seconds) filter (where place = 1) as last_seconds,
-        percentile_cont(0.5) within group (order by execution_seconds)
-            filter (where place between 2 and 15) as usual_seconds,
-        count(*) filter (where place between 2 and 15) as compared_run_count
-    from runs
-    where place <= 15
-    group by 1
+        built.unique_id as name,
+        built.execution_seconds as last_seconds,
+        usual.seconds as usual_seconds,
+        coalesce(usual.run_count, 0) as compared_run_count,
+        tests.*
+    from runs as built
+    left join usual on usual.unique_id = built.unique_id
+    cross join lateral (
+        -- those that ran in the task that built it
+        select
+            count(*) filter (where status = 'pass') as passed_count,
+            count(*) filter (where status = 'warn') as warned_count,
+            count(*) filter (where status in ('fail', 'error')) as failed_count,
+            coalesce(sum(abs(failures)) filter (where status <> 'pass'), 0) as odd_row_count
+        from ops.node_history as test
+        where
+            kind = 'test'
+            and test.run_id = built.run_id
+            and test.task_id = built.task_id
+            and test.try_number = built.try_number
+    ) as tests
+    where built.place = 1
     order by last_seconds desc nulls last, name
     limit {MOST_TASKS}
 """

@@ -27,5 +27,6 @@ def test_a_task_leads_to_its_node_in_the_documentation(task_id, node):
     assert link(DocsLink, task_id) == f"plugin/dbt-docs/elt/docs.html#!/{node}"
 
 
-def test_a_task_leads_to_how_long_builds_take():
-    assert link(StateLink, "build.fct_kpis") == "plugin/data-state/elt/state.html#state-builds"
+def test_a_task_leads_to_its_time_and_its_tests():
+    row = "plugin/data-state/elt/state.html#state-builds-fct_kpis"
+    assert link(StateLink, "build.fct_kpis") == row

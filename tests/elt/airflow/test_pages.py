@@ -185,7 +185,7 @@ def test_what_airflow_reads_of_the_plugin_leads_to_the_pages():
     is_early, apps, views, links = json.loads(done.stdout.splitlines()[-1])
     assert not is_early
     assert PREFIX in apps
-    assert {"dbt docs", "Time of builds"} <= {*links}
+    assert {"dbt docs", "Time and tests"} <= {*links}
     known = routes()
     assert [f"/{view['href']}" in known for view in views] == [True] * len(VIEWS)
     assert {view["url_route"] for view in views} == {view.route for view in VIEWS}

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from elt.alerting import acknowledge
 from elt.cli.commands import greenery
 from elt.publishing import rollback
 from elt.reporting import write
@@ -43,14 +44,16 @@ def test_a_fault_of_the_engine_is_shown_whole(monkeypatch):
         greenery.run(["release", "--by", "ada"])
 
 
-@pytest.mark.parametrize("verb", ["rollback", "release"])
-def test_the_report_says_at_once_what_was_decided(monkeypatch, verb):
+@pytest.mark.parametrize("words", [["rollback"], ["release"], ["ack", "12"]])
+def test_the_report_says_at_once_what_was_decided(monkeypatch, words):
     done = []
     monkeypatch.setattr(migrations, "migrate", lambda: None)
     monkeypatch.setattr(rollback, "roll_back", lambda *_: done.append("decided"))
     monkeypatch.setattr(rollback, "release", lambda *_: done.append("decided"))
+    monkeypatch.setattr(acknowledge, "acknowledge", lambda *_: done.append("decided"))
+    monkeypatch.setattr(acknowledge, "tell", lambda: "")
     monkeypatch.setattr(write, "refresh_report", lambda: done.append("written"))
-    assert greenery.run([verb, "--by", "ada"]) == 0
+    assert greenery.run([*words, "--by", "ada"]) == 0
     assert done == ["decided", "written"]
 
 

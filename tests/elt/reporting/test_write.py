@@ -147,6 +147,15 @@ def test_the_state_of_the_data_tells_loads_tests_and_quarantine_and_no_row(shop)
         " values ('r', 't', 1, 'test.shop.is_good.1', 'test', 'pass', 0, null, 1, 'secret', 'ada'),"
         " ('r', 'u', 1, 'test.shop.breaks.2', 'test', 'fail', 12, 'secret', 1, 'secret', 'ada'),"
         " ('r', 'v', 1, 'model.shop.fct_sales', 'model', 'success', null, null, 75, null, 'ada');"
+        "insert into ops.incident (fingerprint, first_run_id, kind, sentence, unique_id, task_id,"
+        " first_seen, last_seen, run_ids, state, acknowledged_by, acknowledged_at, note) values"
+        " ('a', 'r', 'test', 'secret', 'test.shop.breaks.2', 'u', now(), now(), '{r}', 'open',"
+        " 'grace', now(), 'asks the shop'),"
+        " ('b', 'r', 'load', 'secret', null, 'load_books', now(), now(), '{r, s}', 'open',"
+        " null, null, null),"
+        " ('c', 'r', 'load', 'secret', null, 'load_mended', now(), now(), '{r}', 'open',"
+        " null, null, null);"
+        "update ops.incident set state = 'resolved', resolved_at = now() where fingerprint = 'c';"
         "insert into ops.override (unique_id, reason, made_by, until)"
         " values ('test.shop.breaks.2', 'known', 'ada', now() + interval '1 day');"
         "update marts.data_status set warnings = '2 rows of books are in quarantine.'"
@@ -154,10 +163,43 @@ def test_the_state_of_the_data_tells_loads_tests_and_quarantine_and_no_row(shop)
     page = written(shop)
     for said in (
         *("1 of 2 failed", "failed 12", "column price: no number", "1 min 15 s", "known"),
-        *("2 rows of books are in quarantine.", 'class="trust amber"'),
+        *("2 rows of books are in quarantine.", 'class="trust amber"', "load_books"),
     ):
         assert said in page, said
     assert "secret" not in page
+    assert "load_mended" not in page
+    (row,) = re.findall(r"<tr><td[^>]*>1<.*?breaks.*?</tr>", page)
+    assert re.findall("<bdi>(.*?)</bdi>", row)[-2:] == ["grace", "asks the shop"]
+
+
+def test_each_build_is_told_with_its_time_and_what_the_tests_of_its_task_found(shop):
+    shop.warehouse.run(
+        "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
+        " failures, execution_seconds)"
+        " select 'r' || n, 'build.fct_sales', 1, 'model.shop.fct_sales', 'model', 'success',"
+        " null, n from generate_series(1, 4) as n;"
+        "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
+        " failures) values"
+        " ('r4', 'build.fct_sales', 1, 'test.shop.a.1', 'test', 'pass', 0),"
+        " ('r4', 'build.fct_sales', 1, 'test.shop.b.1', 'test', 'pass', 0),"
+        " ('r4', 'build.fct_sales', 1, 'test.shop.c.1', 'test', 'warn', -5),"
+        " ('r4', 'build.fct_sales', 1, 'test.shop.d.1', 'test', 'fail', 12),"
+        # of a build before, and of another task
+        " ('r3', 'build.fct_sales', 1, 'test.shop.a.1', 'test', 'fail', 1),"
+        " ('r4', 'build.other', 1, 'test.shop.e.1', 'test', 'fail', 1)"
+    )
+    page = written(shop)
+    (row,) = re.findall(rf'<tr id="{BUILDS}-fct_sales">.*?</tr>', page)
+    assert re.findall('data-v="(.*?)"', row) == [
+        "fct_sales",
+        "4.0",
+        "2.0",
+        "3",
+        "2",
+        "1",
+        "1",
+        "17",
+    ]
 
 
 def test_the_state_of_the_data_is_a_page_of_its_own_too(shop):
@@ -169,7 +211,7 @@ def test_the_state_of_the_data_is_a_page_of_its_own_too(shop):
     assert re.findall("<h3>.*", page) == of_report
     assert len(of_report) == 7
     # the links of tasks lead there
-    assert f'<article id="{BUILDS}">' in page
+    assert f'<article id="{BUILDS}"' in page
     assert "$5.00" not in page
     assert page.count("<h2") == 1
 
@@ -253,7 +295,8 @@ def test_a_reader_sees_counts_of_ops_and_none_of_its_tables(warehouse):
     may = sorted(name for name, is_readable in found.items() if is_readable)
     assert len(found) > 20
     assert may == [
-        *("decision_history", "load_history", "node_history", "publication_history"),
+        *("decision_history", "load_history", "node_history", "open_incident"),
+        "publication_history",
         "quarantine_waiting",
     ]
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
