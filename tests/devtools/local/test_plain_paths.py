@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.local import postgres
+from devtools.local import postgres, postgres_wheel
 from devtools.local.databases import LOGINS
 from devtools.local.state_folder import Home, environment
 from tests.support.installation import ROOT
@@ -92,9 +92,10 @@ def test_links_that_are_gone_or_lead_elsewhere_are_made_anew(home, tmp_path):
 @pytest.mark.parametrize("home", [WEIRD], ids=["weird"], indirect=True)
 def test_postgres_is_made_and_started(home, monkeypatch):
     """Its programs lie in the checkout as well."""
-    postgres._copy_wheel(home.root / ".venv")
-    programs = home.root / ".venv" / postgres._wheel().relative_to(postgres._wheel().parents[1])
-    monkeypatch.setattr(postgres, "_wheel", lambda: programs)
+    postgres_wheel.copy(home.root / ".venv")
+    wheel = postgres_wheel.folder()
+    programs = home.root / ".venv" / wheel.relative_to(wheel.parents[1])
+    monkeypatch.setattr(postgres_wheel, "folder", lambda: programs)
     server = postgres.start(home.state)
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.cursor().execute("select 1")
