@@ -41,6 +41,15 @@ class Lineage:
         return [i for i, node in self.nodes.items() if node["resource_type"] in resource_types]
 
     @cached_property
+    def children(self) -> dict[str, list[str]]:
+        """Return what depends directly on each node."""
+        found: dict[str, list[str]] = {unique_id: [] for unique_id in self.nodes}
+        for unique_id, parents in self.parents.items():
+            for parent in parents:
+                found[parent].append(unique_id)
+        return found
+
+    @cached_property
     def marts(self) -> dict[str, str]:
         """Names of the marts' tables and their unique ids."""
         return {
@@ -60,14 +69,11 @@ class Lineage:
 
     def ancestors(self, unique_ids: Iterable[str]) -> set[str]:
         """Return everything that the given nodes depend on, near and far, without themselves."""
-        found: set[str] = set()
-        todo = list(unique_ids)
-        while todo:
-            for parent in self.parents[todo.pop()]:
-                if parent not in found:
-                    found.add(parent)
-                    todo.append(parent)
-        return found
+        return reached(unique_ids, self.parents)
+
+    def descendants(self, unique_ids: Iterable[str]) -> set[str]:
+        """Return everything that depends on any of the given nodes, near and far."""
+        return reached(unique_ids, self.children)
 
     def tested(self, test: str) -> list[str]:
         """Return what a test tests: the model it hangs on, or for a test in a file what it reads.
@@ -99,7 +105,16 @@ class Lineage:
         }
 
 
-# GONE
+def reached(starts: Iterable[str], arrows: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return all that arrows lead to from the starts; a start only if one leads back to it."""
+    found: set[str] = set()
+    todo = list(starts)
+    while todo:
+        for following in arrows[todo.pop()]:
+            if following not in found:
+                found.add(following)
+                todo.append(following)
+    return found
 
 
 def held_back(test: str, lineage: Lineage) -> set[str]:
@@ -108,11 +123,10 @@ def held_back(test: str, lineage: Lineage) -> set[str]:
     Its parents and what they are built from can't wait for it.
     """
     cannot_wait = {*lineage.parents[test], *lineage.ancestors([test])}
-    tested = set(lineage.tested(test))
     return {
-        model
-        for model in lineage.of_type("model", "snapshot")
-        if model not in cannot_wait and tested & lineage.ancestors([model])
+        node
+        for node in lineage.descendants(lineage.tested(test)) - cannot_wait
+        if lineage.nodes[node]["resource_type"] in ("model", "snapshot")
     }
 
 
@@ -122,25 +136,12 @@ def models_after_tests(tests: Iterable[str], lineage: Lineage) -> dict[str, list
     Two tests can each want to precede what the other one waits for; the later one gives way there.
     """
     waits_for = {unique_id: set(parents) for unique_id, parents in lineage.parents.items()}
-
-    def reaches(start: str, goal: str) -> bool:
-        seen, todo = set(), [start]
-        while todo:
-            node = todo.pop()
-            if node == goal:
-                return True
-            if node not in seen:
-                seen.add(node)
-                todo.extend(waits_for[node])
-        return False
-
     found: dict[str, list[str]] = {}
     for test in sorted(tests):
-        found[test] = []
-        for model in sorted(held_back(test, lineage)):
-            if not reaches(test, model):
-                waits_for[model].add(test)
-                found[test].append(model)
+        # no arrow to the test that is added below makes this more
+        found[test] = sorted(held_back(test, lineage) - reached([test], waits_for))
+        for model in found[test]:
+            waits_for[model].add(test)
     return found
 
 
@@ -149,6 +150,5 @@ def put_tests_before_what_depends(tasks: Mapping[str, Any], lineage: Lineage) ->
     tests = [unique_id for unique_id in tasks if unique_id.startswith("test.")]
     for test, models in models_after_tests(tests, lineage).items():
         # the nearest are enough: what depends on them waits with them
-        for model in models:
-            if not lineage.ancestors([model]) & set(models):
-                tasks[test] >> tasks[model]
+        for model in sorted({*models} - lineage.descendants(models)):
+            tasks[test] >> tasks[model]

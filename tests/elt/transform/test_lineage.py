@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elt.transform.lineage import Lineage, held_back, models_after_tests
+from elt.transform.lineage import (
+    Lineage,
+    held_back,
+    models_after_tests,
+    put_tests_before_what_depends,
+)
 
 
 def lineage(
@@ -92,3 +97,40 @@ def test_the_arrows_never_make_a_circle(data):
 def test_only_what_is_a_descendant_is_held_back(test):
     shop = lineage({"a": [], "b": [], "c": ["a"], "d": ["b"]}, {"t1": ("a", ["a", "b"])})
     assert models_after_tests([test], shop) == {"t1": ["c"]}
+
+
+class Counted(dict):
+    """A dictionary that counts how often it is asked."""
+
+    def __init__(self, inner: dict[str, list[str]], asked: list[str]) -> None:
+        super().__init__(inner)
+        self.asked = asked
+
+    def __getitem__(self, key: str) -> list[str]:
+        self.asked.append(key)
+        return super().__getitem__(key)
+
+
+def test_to_put_a_test_before_many_models_looks_at_each_a_few_times():
+    count, group = 200, 10
+    models = {
+        f"m{i:03}": [f"m{i // group * group - 1:03}"] if i >= group else [] for i in range(count)
+    }
+    tests = {
+        f"test.{i:03}": (f"m{i:03}", [*models[f"m{i:03}"], f"m{i:03}"])
+        for i in range(group - 1, count, group)
+    }
+    shop = lineage(models, tests)
+    asked: list[str] = []
+    shop.children = Counted(shop.children, asked)
+    shop.parents = Counted(shop.parents, asked)
+
+    class Task(set):
+        def __rshift__(self, other: Task) -> None:
+            self.add(id(other))
+
+    tasks = {node: Task() for node in shop.nodes}
+    put_tests_before_what_depends(tasks, shop)
+    # each test before the ten models of the group that comes next
+    assert [len(tasks[test]) for test in sorted(tests)] == [group] * (count // group - 1) + [0]
+    assert len(asked) < 3 * len(shop.nodes) * len(tests)
