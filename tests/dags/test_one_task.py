@@ -74,8 +74,6 @@ def test_a_test_with_a_task_of_its_own_is_read_without_its_models(whole, monkeyp
     ("dag_id", "task_id"),
     [
         ("greenery_elt", ""),
-        ("greenery_elt", "begin_run"),
-        ("greenery_elt", "fct_orders"),
         ("greenery_elt", "build.fct_orders_test"),
         ("greenery_elt", "build.no_such_model"),
         ("rebuild", "build.fct_orders"),
@@ -87,6 +85,24 @@ def test_all_of_dbt_is_read_unless_it_is_clear_what_is_needed(whole, monkeypatch
     assert read_then.task_ids == whole.task_ids
     for task in read_then.tasks:
         assert task.upstream_task_ids == whole.get_task(task.task_id).upstream_task_ids
+
+
+def test_a_task_that_is_not_dbts_is_the_same_when_it_is_read_without_dbt(whole, monkeypatch):
+    others = {*whole.task_ids} - built(whole)
+    assert len(others) > 10
+    for task_id in others:
+        alone = read(monkeypatch, "greenery_elt", task_id)
+        assert {*alone.task_ids} == others
+        (then, there) = alone.get_task(task_id), whole.get_task(task_id)
+        for field in (
+            "retries",
+            "retry_policy",
+            "trigger_rule",
+            "execution_timeout",
+            "is_teardown",
+        ):
+            assert getattr(then, field) == getattr(there, field), (task_id, field)
+        assert (then.outlets, then.inlets) == (there.outlets, there.inlets)
 
 
 def test_what_is_not_dbts_is_there_whichever_task_is_read(whole, monkeypatch):

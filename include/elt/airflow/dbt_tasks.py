@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context, get_parsing_context
+from airflow.sdk import BaseOperator, Context, TaskGroup, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from cosmos import (
     DbtTaskGroup,
@@ -153,14 +153,19 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
     )
 
 
-def dbt_task_group(dag_id: str) -> DbtTaskGroup:
+def dbt_task_group(dag_id: str) -> TaskGroup:
     """Return the task group with one task per model, its tests inside.
 
     A test with two parents has a task of its own, before every model that it must hold back.
 
     Airflow reads the DAG's file again in the process of each task, where nobody asks what comes
-    before or after it: that of a node's task has this one alone.
+    before or after it: that of a node's task has this one alone, and that of a task that is not
+    dbt's has none.
     """
+    running = get_parsing_context()
+    if running.dag_id == dag_id and running.task_id:
+        if not running.task_id.startswith(f"{TASK_GROUP}."):
+            return TaskGroup(TASK_GROUP)
     manifest = manifest_path()
     lineage = Lineage.read(manifest)
     only = _node_of_this_task(dag_id, TASK_GROUP, lineage)

@@ -22,6 +22,8 @@ MODULES = (
     "dbt.task.build",
     "dbt.task.freshness",
     "openlineage.common.provider.dbt.local",
+    # what Cosmos' plugin imports, for which Airflow looks when Cosmos opens the manifest
+    "fastapi",
 )
 
 # goes most of the way of a task's command, without a model and without asking the warehouse
