@@ -177,8 +177,8 @@ def warn_of_silent_database(connection: str) -> None:
     # they import Airflow, which nothing else here needs
     from airflow.sdk import Connection
 
-    from elt.loading.database.source import SourceUnreachableError, database_of, open_snapshot
-    from elt.loading.errors import SourceError
+    from elt.loading.database.source import database_of, open_snapshot
+    from elt.loading.errors import SourceError, SourceUnreachableError
 
     try:
         with open_snapshot(database_of(Connection.from_json(connection))):

@@ -17,6 +17,10 @@ class SourceError(FinalError):
     """
 
 
+class SourceUnreachableError(RetryLaterError):
+    """The shop's database or bucket does not answer or lets nobody in; trying again may help."""
+
+
 class FileInMotionError(RetryLaterError):
     """The file changed while it was read: leave it for the next run."""
 

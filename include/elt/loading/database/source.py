@@ -14,8 +14,7 @@ from airflow.sdk import Connection
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
-from elt.errors import RetryLaterError
-from elt.loading.errors import SourceError
+from elt.loading.errors import SourceError, SourceUnreachableError
 from elt.warehouse import session
 from elt.warehouse.rows import one_row
 from elt.warehouse.session import TLS
@@ -23,10 +22,6 @@ from elt.warehouse.time_limit import statement_timeout
 
 SCHEMES = ("postgres", "postgresql")
 DEFAULT_SCHEMA = "public"
-
-
-class SourceUnreachableError(RetryLaterError):
-    """The shop's database does not answer or does not let us in; trying again may help."""
 
 
 @dataclass(frozen=True)
