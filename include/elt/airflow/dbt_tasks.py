@@ -43,9 +43,13 @@ from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH
 from elt.warehouse.time_limit import task_limit
 
+# Of a project of many models a task builds one. Without these dbt looks for what the schema of each
+# is, and at every pair of a test and what depends on it.
+FOR_ONE = ("--cache-selected-only", "--use-fast-test-edges")
+
 OPERATOR_ARGS: dict[str, Any] = {
     "callback": dbt_events.record_collected,
-    "dbt_cmd_global_flags": [*dbt_events.NO_LOG, *dbt_events.NO_FILES],
+    "dbt_cmd_global_flags": [*dbt_events.NO_LOG, *dbt_events.NO_FILES, *FOR_ONE],
     "dbt_runner_callbacks": [
         dbt_events.log_event,
         dbt_events.keep_manifest,
@@ -163,9 +167,9 @@ def dbt_task_group(dag_id: str) -> TaskGroup:
     dbt's has none.
     """
     running = get_parsing_context()
-    if running.dag_id == dag_id and running.task_id:
-        if not running.task_id.startswith(f"{TASK_GROUP}."):
-            return TaskGroup(TASK_GROUP)
+    task_id = running.task_id if running.dag_id == dag_id else None
+    if task_id and not task_id.startswith(f"{TASK_GROUP}."):
+        return TaskGroup(TASK_GROUP)
     manifest = manifest_path()
     lineage = Lineage.read(manifest)
     only = _node_of_this_task(dag_id, TASK_GROUP, lineage)
