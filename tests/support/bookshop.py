@@ -12,7 +12,8 @@ from airflow.sdk import Connection
 from elt.airflow.load_tasks import as_loader
 from elt.loading.contract import Table
 from elt.loading.files import load_table as load
-from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import CONNECTION_ID, open_landing
 from elt.loading.load_context import Loader
 from elt.loading.load_log import LoadResult
 from elt.loading.sources_yaml import read_contracts

@@ -14,7 +14,8 @@ from benchmarks.load.clients.timing import timed
 from elt.loading.database import load_tables
 from elt.loading.database.load_tables import DatabaseLoader
 from elt.loading.database.source import database_at, is_database_url, open_snapshot
-from elt.loading.files.landing import find_files, landing_at
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import landing_at
 from elt.loading.files.load_table import load_table
 from elt.loading.load_context import Loader
 from elt.loading.sources_yaml import declared_tables

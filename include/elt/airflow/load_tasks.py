@@ -13,7 +13,8 @@ from airflow.sdk import Connection
 from elt.loading.database.load_tables import DatabaseLoader, load_with_all
 from elt.loading.database.source import database_of, is_database, open_snapshot
 from elt.loading.files import load_table as load
-from elt.loading.files.landing import CONNECTION_ID, find_files, open_landing
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import CONNECTION_ID, open_landing
 from elt.loading.load_context import Loader, Transaction
 from elt.loading.load_log import LoadResult
 from elt.loading.sources_yaml import declared_tables

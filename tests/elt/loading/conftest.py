@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from elt.loading.contract import Column, Table
-from elt.loading.files.landing import find_files, landing_at
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import landing_at
 from elt.loading.files.load_table import load_table
 from elt.loading.load_context import Clock, Loader
 from elt.loading.load_log import LoadResult

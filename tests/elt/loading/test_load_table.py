@@ -15,7 +15,8 @@ import pytest
 from elt.loading import load_log, raw_table
 from elt.loading.contract import Column
 from elt.loading.errors import SourceError
-from elt.loading.files.landing import SourceFile, find_files
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import SourceFile
 from elt.loading.files.load_table import load_table
 from elt.loading.staging_table import StagingTable
 from elt.warehouse import connection

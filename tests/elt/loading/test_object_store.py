@@ -12,7 +12,8 @@ import pytest
 
 from elt.airflow import load_tasks
 from elt.loading.errors import SourceError
-from elt.loading.files.landing import find_files, landing_at
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import landing_at
 
 from .conftest import Shop
 

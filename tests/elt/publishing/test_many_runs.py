@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from elt.loading.files.landing import find_files, landing_at
+from elt.loading.files.find_files import find_files
+from elt.loading.files.landing import landing_at
 from elt.loading.files.load_table import load_table
 from elt.loading.load_context import Loader
 from elt.publishing.publish import close_run

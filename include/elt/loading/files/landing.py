@@ -1,13 +1,12 @@
-"""The landing folder: which files there are, and which table each belongs to."""
+"""The landing folder: where it is, and its files one by one."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,18 +17,8 @@ from fsspec.implementations.local import LocalFileSystem
 from elt.loading.errors import SourceError
 from elt.loading.files import local_files
 from elt.loading.files.file_names import (
-    Stray,
-    closest_table,
-    describe_strays,
-    is_csv,
-    is_hidden,
     original,
-    place,
-    printable,
-    without_extension,
 )
-from elt.loading.files.local_files import NO_ACCESS
-from elt.shop import SHOP
 
 CONNECTION_ID = "greenery_source"
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
@@ -74,9 +63,9 @@ class Landing:
             RefusedFileError: if it is no regular file.
         """
         if self.is_local:
-            return _seen_locally(path, local_files.look(self._place_of(path), path))
+            return seen_locally(path, local_files.look(self._place_of(path), path))
         self.root.fs.invalidate_cache()
-        return _seen(path, self.root.fs.info(self._place_of(path)))
+        return seen(path, self.root.fs.info(self._place_of(path)))
 
     @contextlib.contextmanager
     def opened(self, file: SourceFile) -> Iterator[Readable]:
@@ -91,7 +80,7 @@ class Landing:
         # the path's own open() asks Airflow's plugins for lineage: half a CPU second a process
         opened = (
             local_files.opened(
-                path, file.path, lambda known: _seen_locally(file.path, known) == file
+                path, file.path, lambda known: seen_locally(file.path, known) == file
             )
             if self.is_local
             else self.root.fs.open(path, "rb")
@@ -101,31 +90,6 @@ class Landing:
 
     def _place_of(self, path: str) -> str:
         return f"{self.root.path.rstrip('/')}/{original(path)}"
-
-
-@dataclass
-class Found:
-    """What lies in the landing folder.
-
-    ``files`` are the files of each table in the order in which they are to be loaded, ``strays``
-    what is not read of it; ``others`` are strays of no table, one of each folder. ``faults`` says
-    in words why no file of a table can be loaded.
-    """
-
-    files: dict[str, list[SourceFile]]
-    strays: dict[str, list[Stray]]
-    others: dict[str, Stray] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
-
-    def of(self, table: str) -> list[SourceFile]:
-        """Return the files of a table.
-
-        Raises:
-            SourceError: if something must be mended before any can be loaded.
-        """
-        if fault := self.faults.get(table):
-            raise SourceError(fault)
-        return self.files[table]
 
 
 def open_landing(connection: Connection) -> Landing:
@@ -160,136 +124,19 @@ def landing_at(path: str, conn_id: str | None = None) -> Landing:
     return Landing(root, url.rstrip("/"))
 
 
-def find_files(landing: Landing, tables: Collection[str]) -> Found:
-    """Return what lies in the landing folder, by table.
-
-    Raises:
-        SourceError: if the folder is missing, holds no CSV file, or holds one of no declared table.
-    """
-    try:
-        entries = list(_walk_locally(landing) if landing.is_local else _walk(landing))
-    except (FileNotFoundError, NotADirectoryError):
-        raise SourceError(
-            f"The landing folder {landing.url} does not exist. Is `path` in the extra of the "
-            f"Airflow connection `{CONNECTION_ID}` right?"
-        ) from None
-    except PermissionError:
-        raise SourceError(
-            f"The landing folder {landing.url} may not be read. Are the credentials right, in the "
-            f"connection that `conn_id` names in the extra of `{CONNECTION_ID}`?"
-        ) from None
-    return sort_by_table(entries, tables, landing.url)
-
-
-def sort_by_table(
-    entries: Iterable[SourceFile | Stray], tables: Collection[str], url: str
-) -> Found:
-    """Give each file to its table: the single file first, then the drops in natural order."""
-    found = Found({table: [] for table in tables}, {table: [] for table in tables})
-    owners: dict[str, str | None] = {}
-    for entry in entries:
-        top = entry.path.partition("/")[0]
-        name = top if "/" in entry.path else without_extension(top)
-        if name not in owners:
-            owners[name] = name if name in tables else closest_table(name, tables)
-        owner = owners[name]
-        if isinstance(entry, Stray):
-            _keep_stray(found, entry, owner)
-        elif name == owner:
-            found.files[owner].append(entry)
-        elif owner:
-            found.faults.setdefault(owner, _misplaced(entry.path, owner, url))
-        else:
-            raise SourceError(
-                f"{entry.path} in {url} belongs to no declared table. Declare `{name}` in "
-                f"{SHOP.contracts.name}, or put an underscore before the name to have it ignored."
-            )
-    for table, files in found.files.items():
-        files.sort(key=lambda file: place(file.path))
-        if len(files) > 1 and "/" not in files[1].path:
-            found.faults[table] = (
-                f"{files[0].path} and {files[1].path} in {url} are two full files of one table. "
-                "Keep one, or put an underscore before the other's name."
-            )
-    if not any(found.files.values()) and not found.faults:
-        strays = [*found.others.values(), *itertools.chain(*found.strays.values())]
-        listed = "".join(f" {message}" for _, message in describe_strays(strays)[:3])
-        raise SourceError(
-            f"The landing folder {url} holds no CSV file. "
-            f"Expected <table>.csv, <table>.csv.gz or a folder <table> with such files.{listed}"
-        )
-    return found
-
-
-def _keep_stray(found: Found, stray: Stray, owner: str | None) -> None:
-    if owner is None:
-        found.others.setdefault(stray.path.partition("/")[0], stray)
-        return
-    found.strays[owner].append(stray)
-    if stray.what == NO_ACCESS:
-        found.faults.setdefault(
-            owner,
-            f"{stray.path} is {stray.what}. Nothing of the table `{owner}` was loaded. "
-            "Give us the right to read it and run again.",
-        )
-
-
-def _misplaced(path: str, table: str, url: str) -> str:
-    return (
-        f"{path} in {url} belongs to no declared table. If it is of `{table}`, put it into "
-        f"{table}/; if it is a table of its own, declare that in {SHOP.contracts.name}; else put "
-        f"an underscore before the name to have it ignored. Nothing of `{table}` was loaded."
-    )
-
-
-def _walk_locally(landing: Landing) -> Iterator[SourceFile | Stray]:
-    for entry in local_files.walk(landing.root.path):
-        if is_csv(entry.path) and not entry.what:
-            yield SourceFile(entry.path, entry.size, _instant(entry.modified))
-        else:
-            yield Stray(entry.path, entry.what)
-
-
-def _walk(landing: Landing) -> Iterator[SourceFile | Stray]:
-    """Yield what lies in a store that may be far away: one listing, and one of each folder in it.
-
-    So a hidden folder costs nothing, and a store of objects tells 1,000 of them with each call.
-    """
-    fs, root = landing.root.fs, landing.root.path.rstrip("/")
-    fs.invalidate_cache()
-    for entry in fs.ls(landing.root.path, detail=True):
-        name = _below(entry["name"], root)
-        if not name or is_hidden(name):  # the folder itself has an entry in some stores
-            continue
-        if entry["type"] != "directory":
-            yield _file(name, entry)
-            continue
-        for inner, info in fs.find(entry["name"], detail=True).items():
-            path = _below(inner, root)
-            is_folder = info["type"] == "directory" or inner.endswith("/")
-            if not is_folder and not any(map(is_hidden, path.split("/"))):
-                yield _file(path, info)
-
-
-def _below(name: str, root: str) -> str:
-    return name.strip("/")[len(root.strip("/")) :].strip("/")
-
-
-def _file(path: str, info: dict[str, Any]) -> SourceFile | Stray:
-    shown = printable(path)
-    return _seen(shown, info) if is_csv(path) else Stray(shown)
-
-
-def _seen(path: str, info: dict[str, Any]) -> SourceFile:
+def seen(path: str, info: dict[str, Any]) -> SourceFile:
+    """Return a file of a store as that tells of it."""
     modified = next((info[key] for key in _MODIFIED if info.get(key) is not None), None)
-    return SourceFile(path, int(info.get("size") or 0), _instant(modified))
+    return SourceFile(path, int(info.get("size") or 0), instant(modified))
 
 
-def _seen_locally(path: str, known: os.stat_result) -> SourceFile:
-    return SourceFile(path, known.st_size, _instant(known.st_mtime))
+def seen_locally(path: str, known: os.stat_result) -> SourceFile:
+    """Return a file of this machine."""
+    return SourceFile(path, known.st_size, instant(known.st_mtime))
 
 
-def _instant(modified: datetime | float | str | None) -> datetime | None:
+def instant(modified: datetime | float | str | None) -> datetime | None:
+    """Return when a file was changed, in UTC, however its store tells that."""
     if modified is None:
         return None
     if isinstance(modified, int | float):
