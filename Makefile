@@ -84,9 +84,9 @@ test: lint ## lint and the tests of every change (real data in GREENERY_DATA, de
 test-slow: $(SET_UP) $(VENV)/set-up-s3 $(VENV)/set-up-browser ## the long tests; ALL=1: those too that are not run before each landing
 	@$(PYTEST) -m "slow$(if $(value ALL),, and not rare)"
 
-test-docker: $(SET_UP) ## build the image and try docker-compose.yml on a real engine
+test-docker: $(SET_UP) $(VENV)/set-up-s3 ## build the image and try docker-compose.yml on a real engine; ALL=1: with workers, and kills of them
 	@docker info >/dev/null || { echo "No Docker engine answers." >&2; exit 1; }
-	@$(BIN)/python -m pytest tests/docker --timeout=1200 --durations=0 --durations-min=5
+	@$(BIN)/python -m pytest tests/docker $(if $(value ALL),,-m "not rare") --timeout=1200 --durations=0 --durations-min=5
 
 bench-marts: $(SET_UP) ## CPU of one more day and of a full refresh; ARGS="1000000 5000000 20000000"
 	@AIRFLOW_HOME="$$PWD/.local/airflow" $(WITH_ARGS) benchmarks.marts

@@ -39,6 +39,8 @@ def stack(folders) -> Iterator[Stack]:
         "GREENERY_SLACK": "local",
         "GREENERY_SLACK_PORT": str(free_port()),
         "COMPOSE_PROFILES": "slack",
+        # for test_workers.py; others have an image without it
+        "GREENERY_EXTRAS": "celery",
     }
     with running(PROJECT, folders / "demo", **variables) as stack:
         yield stack

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -43,20 +44,26 @@ class Stack:
     variables: dict[str, str]
 
     def compose(self, *arguments: str, check: bool = True, **more) -> subprocess.CompletedProcess:
-        ours = ("GREENERY_", "AIRFLOW_", "COMPOSE_")
+        done = subprocess.run(**self._command(*arguments), capture_output=True, **more)
+        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command that is told more meanwhile."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(**self._command(*arguments), **pipes)
+
+    def _command(self, *arguments: str) -> dict[str, Any]:
+        ours = ("GREENERY_", "AIRFLOW_", "AWS_", "COMPOSE_")
         outer = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         if image := os.environ.get("AIRFLOW_IMAGE"):
             outer["AIRFLOW_IMAGE"] = image
-        done = subprocess.run(
-            ["docker", "compose", "--project-name", self.project, *arguments],
-            cwd=self.folder,
-            env={**outer, "GREENERY_PORT": str(self.port), **self.variables},
-            capture_output=True,
-            text=True,
-            **more,
-        )
-        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
-        return done
+        return {
+            "args": ["docker", "compose", "--project-name", self.project, *arguments],
+            "cwd": self.folder,
+            "env": {**outer, "GREENERY_PORT": str(self.port), **self.variables},
+            "text": True,
+        }
 
     def up(self, *arguments: str) -> None:
         done = self.compose(

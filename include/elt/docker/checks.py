@@ -11,6 +11,7 @@ call everything ill when only that is.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ DAGS = "/opt/airflow/dags"
 LIMIT_SECONDS = 60
 LAST_BEAT = """
     select extract(epoch from clock_timestamp() - max(latest_heartbeat))
-    from public.job where job_type = %s and state = 'running'
+    from public.job where job_type = %s and hostname = %s and state = 'running'
 """
 
 
@@ -73,7 +74,8 @@ def check_beat(job_type: str) -> str | None:
         host="metadata", dbname="airflow", user="airflow", password=password, timeout_seconds=5
     )
     with connection.cursor() as cursor:
-        cursor.execute(LAST_BEAT, (job_type,))
+        # of this container: another one of its kind may be well
+        cursor.execute(LAST_BEAT, (job_type, socket.gethostname()))
         age = one_value(cursor)
     connection.close()
     if age is None:

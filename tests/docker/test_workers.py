@@ -1,0 +1,176 @@
+"""Tasks on workers of Celery, which share nothing but the databases and the broker.
+
+They take minutes each, those that kill for a missed heartbeat: `make test-docker ALL=1`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from devtools.local.postgres import free_port
+from elt.shop import SHOP
+from tests.docker.stack import Stack
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.rare
+# everything is built anew: what was published before by another executor must not change
+ANEW = {"full_refresh": ["all"]}
+
+
+@pytest.fixture(scope="module")
+def bucket(stack) -> Iterator[dict[str, str]]:
+    """A server of S3's kind where containers reach it, with an empty bucket for logs."""
+    boto3 = pytest.importorskip("boto3", reason="requirements-s3-test.txt is not installed")
+    moto = pytest.importorskip("moto.server", reason="requirements-s3-test.txt is not installed")
+    hosts = stack.in_service("scheduler", "getent", "hosts", "host.docker.internal")
+    gateway = hosts.split()[0]
+    port = free_port()
+    server = moto.ThreadedMotoServer(ip_address=gateway, port=port, verbose=False)
+    server.start()
+    who = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "mine"}
+    boto3.client(
+        "s3",
+        endpoint_url=f"http://{gateway}:{port}",
+        region_name="us-east-1",
+        **{name.lower(): value for name, value in who.items()},
+    ).create_bucket(Bucket="logs")
+    yield {
+        **who,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}",
+        "GREENERY_LOGS": "s3://logs/greenery",
+    }
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def workers(stack, first_marts, bucket) -> Iterator[Stack]:
+    """The same installation, with three workers."""
+    celery = {
+        "COMPOSE_PROFILES": "slack,celery",
+        "GREENERY_EXECUTOR": "CeleryExecutor,LocalExecutor",
+        "GREENERY_PARALLELISM": "6",
+        "GREENERY_WORKERS": "3",
+    }
+    workers = dataclasses.replace(stack, variables={**stack.variables, **celery, **bucket})
+    workers.up()
+    yield workers
+    workers.compose("rm", "--stop", "--force", "worker", "broker")
+    stack.up()
+
+
+def test_three_workers_publish_the_same_and_their_logs_outlive_them(workers, first_marts):
+    ids = ids_of_workers(workers)
+    run_id = workers.api.trigger(ANEW)
+    assert workers.wait(run_id) == "success", workers.explain(run_id)
+    assert workers.marts() == first_marts
+    hosts = {task["task_id"]: task["hostname"] for task in workers.api.tasks(run_id)}
+    scheduler = workers.inspect("scheduler")["Config"]["Hostname"]
+    assert hosts.pop("write_report") == scheduler
+    assert set(hosts.values()) == {container[:12] for container in ids}
+    for container in json.loads(subprocess.check_output(["docker", "inspect", *ids])):
+        assert container["Mounts"]
+        assert not any(mount["RW"] for mount in container["Mounts"])
+
+    gone = hosts["build.fct_orders"]
+    subprocess.run(["docker", "rm", "--force", gone], check=True, capture_output=True)
+    log = workers.api.call(
+        "GET",
+        f"/dags/{SHOP.dag_id}/dagRuns/{run_id}/taskInstances/build.fct_orders/logs/1",
+        headers={"Accept": "application/json"},
+    )
+    assert "s3://logs/greenery" in json.dumps(log)
+    assert "fct_orders" in json.dumps(log)
+    workers.up("--no-deps", "worker")
+
+
+def test_a_changed_model_reaches_every_worker_with_the_next_run(workers):
+    path = "dbt/greenery/models/marts/core/dim_users.sql"
+    before = (workers.folder / path).read_text()
+    after = before.replace("users.first_name,", "lower(users.first_name) as first_name,")
+    assert after != before
+    with workers.changed(path, after):
+        workers.run()
+    assert workers.ask("select bool_and(first_name = lower(first_name)) from marts.dim_users") == [
+        ["t"]
+    ]
+
+
+@contextlib.contextmanager
+def held(stack: Stack, table: str) -> Iterator[None]:
+    """Let nobody write to a table of the warehouse meanwhile."""
+    psql = stack.start(
+        "exec", "-T", "warehouse", "psql", "-U", "postgres", "-d", "greenery", "-qAt"
+    )
+    assert psql.stdin is not None
+    assert psql.stdout is not None
+    psql.stdin.write(f"begin; lock table {table} in exclusive mode; select 'held';\n")
+    psql.stdin.flush()
+    assert psql.stdout.readline() == "held\n"
+    try:
+        yield
+    finally:
+        psql.communicate()
+
+
+def kill(container: str) -> None:
+    """Kill a container's processes, as a machine that dies would; the engine starts it again."""
+    state = json.loads(subprocess.check_output(["docker", "inspect", container]))[0]["State"]
+    os.kill(state["Pid"], signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
+@pytest.mark.parametrize(
+    ("task_id", "table"),
+    [
+        ("load_users", "raw.users"),
+        ("build.dim_users", "marts_build.dim_users"),
+        ("publish_marts", "marts.dim_users"),
+    ],
+)
+def test_a_worker_killed_in_the_middle_of_a_task_costs_a_try_of_it(workers, task_id, table):
+    before = workers.marts()
+    # what is in the landing folder counts as new
+    landing = ("--entrypoint", "sh", "init", "-c", "touch /landing/demo/users/*.csv")
+    workers.compose("run", "--rm", "--no-deps", "-T", *landing)
+    waits = f"select from pg_locks where not granted and relation = '{table}'::regclass"
+    with held(workers, table):
+        run_id = workers.api.trigger(ANEW)
+        wait_until(lambda: workers.ask(f"select exists ({waits})") == [["t"]], task_id, 300)
+        (task,) = (one for one in workers.api.tasks(run_id) if one["task_id"] == task_id)
+        kill(task["hostname"])
+    assert workers.wait(run_id, 900) == "success", workers.explain(run_id)
+    tries = {one["task_id"]: one["try_number"] for one in workers.api.tasks(run_id)}
+    assert tries[task_id] == 2
+    assert workers.marts() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
+def test_a_broker_and_one_of_two_schedulers_are_killed_during_a_run(workers):
+    before = workers.marts()
+    workers.up("--no-deps", "--no-recreate", "--scale", "scheduler=2", "scheduler")
+    first, _second = workers.compose("ps", "--quiet", "scheduler").stdout.split()
+    run_id = workers.api.trigger(ANEW)
+    wait_until(lambda: started(workers, run_id) > 3, "some tasks", 120)
+    kill(workers.compose("ps", "--quiet", "broker").stdout.strip())
+    wait_until(lambda: started(workers, run_id) > 10, "more tasks", 300)
+    kill(first)
+    assert workers.wait(run_id, 900) == "success", workers.explain(run_id)
+    assert workers.marts() == before
+    workers.up("--no-deps", "--scale", "scheduler=1", "scheduler")
+
+
+def ids_of_workers(stack: Stack) -> list[str]:
+    return stack.compose("ps", "--quiet", "worker").stdout.split()
+
+
+def started(stack: Stack, run_id: str) -> int:
+    return sum(task["start_date"] is not None for task in stack.api.tasks(run_id))
