@@ -82,7 +82,7 @@ def load_table(
         confirm_shrunk,
         settle_seconds=float(os.environ.get("GREENERY_SETTLE_SECONDS", "2")),
     )
-    found = find_files(landing, tables)
+    found = find_files(landing, tables, only=table_name)
     results = load.load_table(
         loader, tables[table_name], found.of(table_name), found.strays[table_name]
     )

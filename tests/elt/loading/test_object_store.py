@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elt.airflow import load_tasks
-from elt.loading.errors import SourceError
+from elt.loading.errors import SourceError, SourceUnreachableError
 from elt.loading.files.find_files import find_files
 from elt.loading.files.landing import landing_at
 
@@ -56,8 +56,10 @@ def bucket(endpoint: str, shop: Shop, monkeypatch) -> Iterator[Any]:
     made.delete()
 
 
-def connect(monkeypatch, endpoint: str, path: str = "s3://shop/landing") -> None:
-    source = {"conn_type": "generic", "extra": {"path": path, "conn_id": "shop_s3"}}
+def connect(
+    monkeypatch, endpoint: str, path: str = "s3://shop/landing", conn_id: str = "shop_s3"
+) -> None:
+    source = {"conn_type": "generic", "extra": {"path": path, "conn_id": conn_id}}
     store = {
         "conn_type": "aws",
         "login": "anybody",
@@ -65,7 +67,7 @@ def connect(monkeypatch, endpoint: str, path: str = "s3://shop/landing") -> None
         "extra": {"endpoint_url": endpoint, "region_name": "us-east-1"},
     }
     monkeypatch.setenv("AIRFLOW_CONN_GREENERY_SOURCE", json.dumps(source))
-    monkeypatch.setenv("AIRFLOW_CONN_SHOP_S3", json.dumps(store))
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(store))
 
 
 def put(bucket: Any, path: str, text: str | bytes) -> None:
@@ -122,6 +124,87 @@ def test_folders_of_a_bucket_are_listed_by_the_thousand_and_hidden_ones_not_at_a
     # the top, two pages of events, one of promos
     assert len(calls) <= 6
     assert load_tasks.load_table("promos", run_id="1")["rows_inserted"] == 2
+
+
+def know_all(shop: Shop, table: str) -> int:
+    """Have all files of a table count as loaded, as they lie there, and return how many."""
+    files = find_files(landing_at("s3://shop/landing", "shop_s3"), [table, "users"]).of(table)
+    shop.warehouse.run(
+        "insert into ops.load (run_id, table_name, source_file, file_size, file_modified_at, "
+        "file_sha256, started_at, finished_at, status) "
+        "select '0', %s, path, size, modified_at, '', now(), now(), 'loaded' "
+        "from unnest(%s, %s::bigint[], %s::timestamptz[]) as file (path, size, modified_at)",
+        (
+            table,
+            [file.path for file in files],
+            [file.size for file in files],
+            [file.modified_at for file in files],
+        ),
+    )
+    return len(files)
+
+
+@pytest.fixture
+def requests(monkeypatch) -> list[str]:
+    """The names of the calls to the store, as they are made."""
+    from aiobotocore.client import AioBaseClient
+
+    made: list[str] = []
+    call = AioBaseClient._make_api_call
+
+    async def counted(self: Any, operation: str, arguments: Any) -> Any:
+        made.append(operation)
+        return await call(self, operation, arguments)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", counted)
+    return made
+
+
+def test_a_new_drop_costs_the_same_beside_many_and_other_tables_cost_nothing(
+    shop: Shop, bucket, requests
+):
+    put(bucket, "promos/0.csv", PROMOS)
+    assert load_tasks.load_table("promos", run_id="1")["files"]["loaded"] == 1
+    put(bucket, "promos/1.csv", PROMOS)
+    requests.clear()
+    assert load_tasks.load_table("promos", run_id="2")["files"]["loaded"] == 1
+    alone = [*requests]
+    for number in range(2, 30):
+        put(bucket, f"promos/{number}.csv", PROMOS)
+    put(bucket, "users/1.csv", PROMOS)
+    assert know_all(shop, "promos") == 30
+    requests.clear()
+    assert load_tasks.load_table("promos", run_id="3")["files"]["skipped"] == 30
+    # the top, and this table's folder
+    assert requests == ["ListObjectsV2"] * 2
+    put(bucket, "promos/30.csv", PROMOS)
+    requests.clear()
+    files = load_tasks.load_table("promos", run_id="4")["files"]
+    assert (files["loaded"], files["skipped"]) == (1, 30)
+    assert sorted(requests) == sorted(alone)
+    # a new drop is looked at before and after it is read
+    heads = ["HeadObject"] * 3
+    assert sorted(alone) == ["GetObject", *heads, "ListObjectsV2", "ListObjectsV2"]
+
+
+def test_a_bucket_that_is_down_is_said_in_a_sentence_and_nothing_is_lost(
+    shop: Shop, bucket, endpoint, monkeypatch
+):
+    put(bucket, "promos/1.csv", PROMOS)
+    load_tasks.load_table("promos", run_id="1")
+    put(bucket, "promos/2.csv", PROMOS.replace("B", "C"))
+    with monkeypatch.context() as down:
+        # a client of its own: the other one is kept by its connection's name
+        connect(down, "http://127.0.0.1:1", conn_id="shop_down")
+        for ask in (load_tasks.check_source, lambda: load_tasks.load_table("promos", run_id="2")):
+            with pytest.raises(SourceUnreachableError) as error:
+                ask()
+            said = str(error.value)
+            assert said.startswith("The landing folder s3://shop/landing can't be reached")
+            assert SECRET not in said
+    assert shop.rows("select count(*) from ops.load where status = 'failed'") == [(0,)]
+    assert load_tasks.load_table("promos", run_id="3")["rows_inserted"] == 1
+    assert shop.rows("select count(*) from raw.promos") == [(3,)]
 
 
 @pytest.mark.parametrize("path", ["s3://nowhere/landing", "s3://shop/nothing"])

@@ -23,6 +23,8 @@ from elt.loading.files.landing import CONNECTION_ID, Landing, SourceFile, instan
 from elt.loading.files.local_files import NO_ACCESS
 from elt.shop import SHOP
 
+NOT_LISTED = "a folder of another table"
+
 
 @dataclass
 class Found:
@@ -49,14 +51,23 @@ class Found:
         return self.files[table]
 
 
-def find_files(landing: Landing, tables: Collection[str]) -> Found:
+def find_files(landing: Landing, tables: Collection[str], only: str | None = None) -> Found:
     """Return what lies in the landing folder, by table.
+
+    Args:
+        landing: the folder.
+        tables: the names of those that are declared.
+        only: the one that is asked for. The folders of others are not listed then where that may
+            take many calls, and nothing is said of what lies in them.
 
     Raises:
         SourceError: if the folder is missing, holds no CSV file, or holds one of no declared table.
+        SourceUnreachableError: if the store does not answer.
     """
+    others = {name for name in tables if only and name != only}
     try:
-        entries = list(_walk_locally(landing) if landing.is_local else _walk(landing))
+        with landing.answering():
+            entries = list(_walk_locally(landing) if landing.is_local else _walk(landing, others))
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(
             f"The landing folder {landing.url} does not exist. Is `path` in the extra of the "
@@ -100,8 +111,9 @@ def sort_by_table(
                 f"{files[0].path} and {files[1].path} in {url} are two full files of one table. "
                 "Keep one, or put an underscore before the other's name."
             )
-    if not any(found.files.values()) and not found.faults:
-        strays = [*found.others.values(), *itertools.chain(*found.strays.values())]
+    strays = [*found.others.values(), *itertools.chain(*found.strays.values())]
+    is_seen_whole = all(stray.what != NOT_LISTED for stray in strays)
+    if is_seen_whole and not any(found.files.values()) and not found.faults:
         listed = "".join(f" {message}" for _, message in describe_strays(strays)[:3])
         raise SourceError(
             f"The landing folder {url} holds no CSV file. "
@@ -139,10 +151,11 @@ def _walk_locally(landing: Landing) -> Iterator[SourceFile | Stray]:
             yield Stray(entry.path, entry.what)
 
 
-def _walk(landing: Landing) -> Iterator[SourceFile | Stray]:
+def _walk(landing: Landing, others: Collection[str]) -> Iterator[SourceFile | Stray]:
     """Yield what lies in a store that may be far away: one listing, and one of each folder in it.
 
-    So a hidden folder costs nothing, and a store of objects tells 1,000 of them with each call.
+    So a hidden folder costs nothing, and a store of objects tells 1,000 of them with each call. Of
+    the folder of another table nothing is told but that it is there.
     """
     fs, root = landing.root.fs, landing.root.path.rstrip("/")
     fs.invalidate_cache()
@@ -152,6 +165,9 @@ def _walk(landing: Landing) -> Iterator[SourceFile | Stray]:
             continue
         if entry["type"] != "directory":
             yield _file(name, entry)
+            continue
+        if name in others:
+            yield Stray(name, NOT_LISTED)
             continue
         for inner, info in fs.find(entry["name"], detail=True).items():
             path = _below(inner, root)

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from airflow.sdk import Connection, ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
-from elt.loading.errors import SourceError
+from elt.errors import EltError
+from elt.loading.errors import SourceError, SourceUnreachableError
 from elt.loading.files import local_files
 from elt.loading.files.file_names import (
     original,
@@ -61,11 +62,13 @@ class Landing:
         Raises:
             FileNotFoundError: if it is gone.
             RefusedFileError: if it is no regular file.
+            SourceUnreachableError: if the store does not answer.
         """
         if self.is_local:
             return seen_locally(path, local_files.look(self._place_of(path), path))
         self.root.fs.invalidate_cache()
-        return seen(path, self.root.fs.info(self._place_of(path)))
+        with self.answering():
+            return seen(path, self.root.fs.info(self._place_of(path)))
 
     @contextlib.contextmanager
     def opened(self, file: SourceFile) -> Iterator[Readable]:
@@ -75,18 +78,40 @@ class Landing:
             FileNotFoundError: if it is gone.
             FileInMotionError: if it is another file by now, as far as the store can tell.
             RefusedFileError: if it is no regular file.
+            SourceUnreachableError: if the store does not answer.
         """
         path = self._place_of(file.path)
         # the path's own open() asks Airflow's plugins for lineage: half a CPU second a process
-        opened = (
-            local_files.opened(
-                path, file.path, lambda known: seen_locally(file.path, known) == file
+        with self.answering():
+            opened = (
+                local_files.opened(
+                    path, file.path, lambda known: seen_locally(file.path, known) == file
+                )
+                if self.is_local
+                else self.root.fs.open(path, "rb")
             )
-            if self.is_local
-            else self.root.fs.open(path, "rb")
-        )
         with opened as raw:
             yield raw
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Say in one sentence that a store does not answer: each library has errors of its own.
+
+        Raises:
+            SourceUnreachableError: if it does not.
+        """
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, PermissionError, EltError):
+            raise
+        except Exception as error:
+            if self.is_local:
+                raise
+            raise SourceUnreachableError(
+                f"The landing folder {self.url} can't be reached ({type(error).__name__}); what "
+                "was loaded stays, and trying again may help. Is the store up, and is the "
+                f"connection right that `conn_id` names in the extra of `{CONNECTION_ID}`?"
+            ) from None
 
     def _place_of(self, path: str) -> str:
         return f"{self.root.path.rstrip('/')}/{original(path)}"
