@@ -63,7 +63,11 @@ events_of_no_product as (
         count(*) filter (where event_type = 'page_view') as page_views,
         count(*) filter (where event_type = 'add_to_cart') as add_to_carts
     from {{ ref('fct_events') }}
-    where {{ only_changed_keys('event_date') }} and event_date is not null and product_id is null
+    where
+        {{ only_changed_keys('event_date') }} and event_date is not null
+        -- as the index of fct_events says it
+        and product_id is null
+        and event_type not in ('checkout', 'package_shipped')
     group by 1
 
 ),
