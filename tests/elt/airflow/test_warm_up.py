@@ -58,8 +58,8 @@ def test_the_scheduler_of_this_machine_alone_is_told_to(monkeypatch, tmp_path):
     assert given == {"api-server": None, "scheduler": "1", "dag-processor": None}
 
 
-def test_the_scheduler_in_a_container_alone_is_told_to_and_no_other_command_in_it():
+def test_in_a_container_what_forks_tasks_is_told_to_and_no_other_command_in_it():
     found = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     told = [name for name, one in found.items() if f"{VARIABLE}=1" in one.get("entrypoint", [])]
-    assert told == ["scheduler"]
+    assert told == ["scheduler", "worker"]
     assert not [name for name, one in found.items() if VARIABLE in one.get("environment", {})]

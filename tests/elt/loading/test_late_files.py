@@ -156,7 +156,7 @@ def test_files_that_byte_order_took_wrongly_once_are_put_right_if_they_are_there
     for number in (9, 10, 11):
         shop.write(f"visits/{number}.csv", f"{HEADER}a,{number},5\n")
     with monkeypatch.context() as before:
-        for module in ("landing", "load_order"):
+        for module in ("find_files", "load_order"):
             before.setattr(f"elt.loading.files.{module}.place", by_bytes)
         shop.load()
     assert shop.visits() == [("a", "9", 5)]
@@ -171,7 +171,7 @@ def test_files_that_byte_order_took_wrongly_once_are_named_if_they_are_gone(
     for number in (9, 10):
         shop.write(f"visits/{number}.csv", f"{HEADER}a,{number},5\n")
     with monkeypatch.context() as before:
-        for module in ("landing", "load_order"):
+        for module in ("find_files", "load_order"):
             before.setattr(f"elt.loading.files.{module}.place", by_bytes)
         shop.load()
     (shop.folder / "visits/10.csv").unlink()
