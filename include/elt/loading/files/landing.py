@@ -17,9 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from elt.errors import EltError
 from elt.loading.errors import SourceError, SourceUnreachableError
 from elt.loading.files import local_files
-from elt.loading.files.file_names import (
-    original,
-)
+from elt.loading.files.file_names import original
 
 CONNECTION_ID = "greenery_source"
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
