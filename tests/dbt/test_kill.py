@@ -17,7 +17,7 @@ from elt.warehouse.connection import WarehouseUnreachableError
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
-from tests.support.fault_points import FaultPoints, killed_at
+from tests.support.fault_points import STEPS, FaultPoints, killed_at
 from tests.support.killable import KillableServer, killable_server
 from tests.support.readers import QUERY
 from tests.support.waiting import wait_until
@@ -142,7 +142,8 @@ def wait_until_stuck(child: int, somebody_waits: Callable[[], bool]) -> None:
     wait_until(is_stuck, "the model that is written")
 
 
-def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
+@STEPS
+def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real, step):
     news = News(shop, real)
     shop.run()
     tables = [
@@ -152,7 +153,7 @@ def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
     ]
     assert len(tables) > 15
     published = picture(shop)
-    for table in tables:
+    for table in tables[::step]:
         news.arrive()
         shop.begin()
         with stuck_at(shop.warehouse, table.partition(".")[2]) as somebody_waits:
@@ -166,14 +167,15 @@ def test_a_build_killed_in_the_middle_of_each_model_and_done_again(shop, real):
     assert picture(shop) != published
 
 
-def test_a_publication_killed_at_any_step_and_done_again(shop, real):
+@STEPS
+def test_a_publication_killed_at_any_step_and_done_again(shop, real, step):
     news = News(shop, real)
     shop.run()
     before = picture(shop)
     news.arrive()
     shop.begin()
     shop.build("run")
-    for fatal in itertools.count(1):
+    for fatal in itertools.count(1, step):
         was_killed = killed_at(fatal, shop.publish)
         if picture(shop) != before:
             break
@@ -198,11 +200,7 @@ def test_a_server_killed_in_the_middle_of_a_model_or_a_publication(
         news = News(shop, real)
         shop.run()
         published = picture(shop)
-        for table in (
-            "marts_build.fct_events",
-            "marts_build.dim_users",
-            "intermediate.int_page_views",
-        ):
+        for table in STUCK_AT:
             news.arrive()
             shop.begin()
             with stuck_at(warehouse, table) as somebody_waits:

@@ -96,7 +96,9 @@ def test_the_real_data_gives_the_known_answers_and_again_nothing_new(installatio
     assert shop.marts() == before
 
 
+# tests/docker tries it in the containers
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_changed_and_a_new_model_are_in_the_next_run(installation, shop):
     marts = installation.checkout / "dbt/greenery/models/marts/core"
     model, about = marts / "dim_states.sql", marts / "_dim_states.yml"

@@ -120,6 +120,7 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert len(slack.requests) == before, "nothing is told of a run that went well"
 
 
+@pytest.mark.rare
 def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     orders = shop.landing / "orders.csv"
     right = orders.read_text()

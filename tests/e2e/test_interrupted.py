@@ -99,6 +99,7 @@ def test_up_after_a_killed_run_has_the_daily_schedule(home):
     assert is_clean(home)
 
 
+@pytest.mark.rare
 def test_a_run_tells_the_slack_it_was_asked_to_though_another_was_killed(home):
     with Run(home) as run:
         run.process.kill()
@@ -121,7 +122,7 @@ def test_a_run_tells_the_slack_it_was_asked_to_though_another_was_killed(home):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("down", r"has ended|was stopped meanwhile"),
+        pytest.param("down", r"has ended|was stopped meanwhile", marks=pytest.mark.rare),
         ("postgres", r"The local Postgres has ended meanwhile"),
     ],
 )

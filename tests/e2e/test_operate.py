@@ -134,6 +134,7 @@ def test_a_test_that_is_let_through_is_published_and_told(installation, shop, sl
     assert slack.messages[0]["text"].startswith("Greenery published")
 
 
+@pytest.mark.rare
 def test_what_the_full_test_finds_is_mended_by_building_its_day_anew(shop, slack):
     first, state = shop.run()
     assert state == "success", shop.explain(first)

@@ -12,10 +12,15 @@ from typing import Any
 from unittest import mock
 
 import psycopg2
+import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 KILLED = 137
+# how far from one fault point that is tried to the next: a sample before each landing, all at night
+STEPS = pytest.mark.parametrize(
+    "step", [pytest.param(4, id="sample"), pytest.param(1, id="each", marks=pytest.mark.rare)]
+)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 
 from elt.loading.errors import SourceUnreachableError
 from elt.warehouse.connection import WarehouseUnreachableError
-from tests.support.fault_points import FaultPoints, killed_at
+from tests.support.fault_points import STEPS, FaultPoints, killed_at
 from tests.support.killable import KillableServer, killable_server
 from tests.support.warehouse import fresh_warehouse
 
@@ -116,13 +116,14 @@ def wipe(shop: Shop) -> None:
         file.unlink()
 
 
+@STEPS
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_load_of_files_killed_at_any_step_and_done_again(shop: Shop, scenario):
+def test_a_load_of_files_killed_at_any_step_and_done_again(shop: Shop, scenario, step):
     scenario(shop)()
     tables = tables_of(shop.warehouse)
     expected = state(shop.warehouse, tables)
     assert any(expected[table] for table in tables)
-    for fatal in itertools.count(1):
+    for fatal in itertools.count(1, step):
         wipe(shop)
         load = scenario(shop)
         was_killed = killed_at(fatal, load)
@@ -151,14 +152,17 @@ def later_read(database: ShopDatabase) -> Callable[[], object]:
     return lambda: database.load("orders", run_id="next run")
 
 
+@STEPS
 @pytest.mark.parametrize("scenario", [first_read, later_read])
-def test_a_read_of_a_database_killed_at_any_step_and_done_again(database: ShopDatabase, scenario):
+def test_a_read_of_a_database_killed_at_any_step_and_done_again(
+    database: ShopDatabase, scenario, step
+):
     warehouse = database.shop.warehouse
     scenario(database)()
     tables = tables_of(warehouse)
     assert len(tables) == 3
     expected = state(warehouse, tables, is_file=False)
-    for fatal in itertools.count(1):
+    for fatal in itertools.count(1, step):
         wipe(database.shop)
         load = scenario(database)
         was_killed = killed_at(fatal, load)
@@ -176,9 +180,10 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableSer
         yield server
 
 
+@STEPS
 @pytest.mark.parametrize("scenario", [merge, bad_rows_later, later_read])
 def test_a_server_killed_at_any_step_and_started_again(
-    own_server: KillableServer, tmp_path: Path, monkeypatch, scenario
+    own_server: KillableServer, tmp_path: Path, monkeypatch, scenario, step
 ):
     with contextlib.ExitStack() as stack:
         warehouse = stack.enter_context(fresh_warehouse(own_server.server))
@@ -191,7 +196,7 @@ def test_a_server_killed_at_any_step_and_started_again(
         scenario(place)()
         tables = tables_of(warehouse)
         expected = state(warehouse, tables, is_file=not is_database)
-        for fatal in itertools.count(1):
+        for fatal in itertools.count(1, step):
             wipe(shop)
             load = scenario(place)
             points = FaultPoints(fatal, own_server.kill)
