@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import quote
 
 import pytest
 
+from tests.e2e.told import wait_for_message, wait_for_reply
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
 from tests.support.waiting import wait_until
@@ -16,28 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 MODELS = ORDERS_AND_KPIS
-
-
-def wait_for_message(slack, *says: str) -> str:
-    """Return the one message that Slack shows, as text, once it says all of this."""
-
-    def found() -> str | None:
-        shown = [json.dumps(message, ensure_ascii=False) for message in slack.messages]
-        if len(shown) == 1 and all(words in shown[0] for words in says):
-            return shown[0]
-        return None
-
-    try:
-        return wait_until(found, f"a single message with {says}")
-    except AssertionError as in_vain:
-        in_vain.add_note(f"Slack shows: {slack.messages}")
-        raise
-
-
-def wait_for_reply(slack) -> str:
-    """Return the one reply in the message's thread, which is sent after it, as text."""
-    (reply,) = wait_until(lambda: slack.replies, "a reply in the thread")
-    return json.dumps(reply)
 
 
 def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, slack):
@@ -71,7 +49,7 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert "order_items" in status[1]
     assert "1 row" in status[1]
 
-    message = wait_for_message(slack, "Greenery run failed: 1 test failed")
+    message = wait_for_message(shop, slack, "Greenery run failed: 1 test failed")
     assert "product_id" in message
     assert "1 row" in message
     assert "fct_orders" in message
@@ -86,7 +64,9 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert shop.wait(failed) == "failed"
     again, state = shop.run()
     assert state == "failed"
-    wait_for_message(slack, "failed again: 1 test failed", "still failing, 2 runs since", again)
+    wait_for_message(
+        shop, slack, "failed again: 1 test failed", "still failing, 2 runs since", again
+    )
     assert len(slack.replies) == 1
 
     # the shop sends the missing plant: the same rows are right now
@@ -113,7 +93,9 @@ def test_a_failed_test_holds_back_what_depends_on_it_and_slack_hears_once(shop, 
     assert shop.warehouse.run("select distinct last_run_outcome from marts.data_status") == [
         ("published",)
     ]
-    wait_for_message(slack, ":white_check_mark: Resolved after ", ", 2 runs: 1 test failed")
+    wait_for_message(shop, slack, ":white_check_mark: Resolved after ", ", 2 runs: 1 test failed")
+    waits = "select count(*) from ops.notification where state <> 'sent'"
+    wait_until(lambda: shop.warehouse.run(waits) == [(0,)], "what is told of the run to be sent")
     before = len(slack.requests)
     good, state = shop.run()
     assert state == "success", shop.explain(good)
@@ -137,7 +119,7 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     assert states["build.stg_greenery__users"] == "upstream_failed"
     # its table was to be made in the same transaction
     assert shop.warehouse.run("select to_regclass('raw.orders')") == [(None,)]
-    message = wait_for_message(slack, "Greenery run failed: 1 load failed")
+    message = wait_for_message(shop, slack, "Greenery run failed: 1 load failed")
     assert "orders.csv has 10 bad rows of 361" in message
     assert "The first: line 6: column order_cost" in message
     assert "marts are empty" in message
@@ -147,4 +129,4 @@ def test_a_bad_file_stops_the_run_before_anything_is_built(shop, slack):
     shop.api.clear(failed, ["load_orders"], downstream=True)
     assert shop.wait(failed) == "success", shop.explain(failed)
     assert shop.warehouse.run("select count(*) from marts.fct_orders") == [(361,)]
-    wait_for_message(slack, ":white_check_mark: Resolved after ")
+    wait_for_message(shop, slack, ":white_check_mark: Resolved after ")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from elt.cli.commands import greenery
-from tests.e2e.test_failing_run import wait_for_message
+from tests.e2e.told import trigger, wait_for_message
 from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
 from tests.support.waiting import wait_until
@@ -16,22 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 MODELS = ORDERS_AND_KPIS
-
-
-def trigger(shop, dag_id: str, **conf) -> str:
-    """Run another DAG to its end and return its state."""
-    runs = f"/dags/{dag_id}/dagRuns"
-    run = shop.api.call("POST", runs, json={"logical_date": None, "conf": conf})
-    path = f"{runs}/{run['dag_run_id']}"
-    return wait_until(
-        lambda: (
-            state
-            if (state := shop.api.call("GET", path)["state"]) in ("success", "failed")
-            else None
-        ),
-        f"the end of {dag_id}",
-        seconds=300,
-    )
 
 
 def total(shop) -> object:
@@ -106,7 +90,7 @@ def test_a_test_that_is_let_through_is_published_and_told(installation, shop, sl
     shop.drop("order_items", "2.csv", f"order_id,product_id,quantity\n{order_id},no-such-plant,1\n")
     failed, state = shop.run()
     assert state == "failed"
-    wait_for_message(slack, "Greenery run failed")
+    wait_for_message(shop, slack, "Greenery run failed")
     tests = shop.warehouse.run(
         "select unique_id from ops.node_result where run_id = %s and status = 'fail'", (failed,)
     )
@@ -129,7 +113,9 @@ def test_a_test_that_is_let_through_is_published_and_told(installation, shop, sl
     assert shop.warehouse.run(
         "select warnings from marts.data_status where mart = 'dim_users'"
     ) == [(None,)]
-    message = wait_for_message(slack, "Greenery published with", "by ada: that plant is known")
+    message = wait_for_message(
+        shop, slack, "Greenery published with", "by ada: that plant is known"
+    )
     assert "no-such-plant" not in message
     assert slack.messages[0]["text"].startswith("Greenery published")
 
@@ -144,7 +130,7 @@ def test_what_the_full_test_finds_is_mended_by_building_its_day_anew(shop, slack
         " (select min(order_id) from marts_build.fct_orders) returning ordered_date::text"
     )
     assert trigger(shop, "full_test") == "failed"
-    wait_for_message(slack, "`fct_orders.order_cost_usd` must not be empty: 1 row")
+    wait_for_message(shop, slack, "`fct_orders.order_cost_usd` must not be empty: 1 row")
 
     assert trigger(shop, "rebuild", day=day, confirm=True) == "success"
     second, state = shop.run()
@@ -154,4 +140,4 @@ def test_what_the_full_test_finds_is_mended_by_building_its_day_anew(shop, slack
     assert shop.warehouse.run(wrong.format("marts_build")) == [(0,)]
     assert shop.warehouse.run(wrong.format("marts")) == [(0,)]
     assert trigger(shop, "full_test") == "success"
-    wait_for_message(slack, "Resolved")
+    wait_for_message(shop, slack, "Resolved")

@@ -211,8 +211,7 @@ def running_installation(checkout: Path) -> Iterator[Installation]:
     for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
         # these come from Airflow's own database here, so that each test can have its own
         environ.pop(f"AIRFLOW_CONN_{name}", None)
-    environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
-    environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
+    environ |= services.FOR_ONE_RUN
     try:
         services.migrate_metadata(environ, home)
         services.start(home, environ, source="unused")

@@ -122,7 +122,7 @@ class AirflowApi:
         }
         self.call("POST", f"/dags/{self._dag_id}/clearTaskInstances", json=body)
 
-    def follow(self, run_id: str, interval: float = 0.5) -> Iterator[dict[str, Any]]:
+    def follow(self, run_id: str, interval: float = 1) -> Iterator[dict[str, Any]]:
         """Yield each task instance once, when it has ended, until the run has ended.
 
         Raises:

@@ -89,10 +89,8 @@ def airflow(
         services.stop(home)
         home.leave_taken_port()
         environ = {**environment(home, server, source), **(more or {})}
-        # a run is asked for here; the daily schedule belongs to `make up`
-        environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "False"
-        # looking for what can go on next every second would add up to half a minute
-        environ["AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"] = "0.1"
+        # the daily schedule belongs to `make up`
+        environ |= services.FOR_ONE_RUN
         services.migrate_metadata(environ, home)
         services.start(home, environ, identity(source))
         try:

@@ -30,6 +30,13 @@ COMPONENTS = {
 }
 # what tasks are forked from does once what each would do (config/airflow_local_settings.py)
 VARIABLES = {"scheduler": {"GREENERY_WARM_UP": "1"}}
+# of an Airflow that is there for runs asked for one by one: to look for what can go on next every
+# second would add up to half a minute, and no DAG is read again but where it is asked for
+FOR_ONE_RUN = {
+    "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+}
 # a busy machine may take long; what ends is noticed at once
 START_TIMEOUT = 300
 
