@@ -202,8 +202,13 @@ class Installation:
 
 
 @contextlib.contextmanager
-def running_installation(checkout: Path) -> Iterator[Installation]:
-    """Start an Airflow of its own in a copy of the checkout; stop it at the end."""
+def running_installation(checkout: Path, **variables: str) -> Iterator[Installation]:
+    """Start an Airflow of its own in a copy of the checkout; stop it at the end.
+
+    Args:
+        checkout: the copy.
+        variables: of its environment, besides or in place of the usual ones.
+    """
     home = Home(root=checkout, state=checkout / ".local")
     server = postgres.start(home.state)
     make_template(server)
@@ -211,7 +216,7 @@ def running_installation(checkout: Path) -> Iterator[Installation]:
     for name in ("GREENERY_WAREHOUSE", "GREENERY_SOURCE", "GREENERY_SLACK"):
         # these come from Airflow's own database here, so that each test can have its own
         environ.pop(f"AIRFLOW_CONN_{name}", None)
-    environ |= services.FOR_ONE_RUN
+    environ |= services.FOR_ONE_RUN | variables
     try:
         services.migrate_metadata(environ, home)
         services.start(home, environ, source="unused")

@@ -93,7 +93,7 @@ def _notify(
             if state == "failed":
                 log.warning("A run failed and nobody is told: %s", NO_CONNECTION)
             return
-        about = _read_context(context, state)
+        about = read_context(context, state)
         notify_of_run(about, manifest or newest_manifest(), datetime.now(UTC), limits)
     except ChannelError as error:
         log.error("People were not told of the run: %s.", error)
@@ -101,7 +101,7 @@ def _notify(
         log.error("People were not told of the run: %s", describe_error(error))
 
 
-def _read_context(context: Mapping[str, Any], state: RunState) -> RunContext:
+def read_context(context: Mapping[str, Any], state: RunState) -> RunContext:
     """Return what a callback is told; nothing but the run's id can be relied on.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow.sdk import Asset, get_parsing_context
+from airflow.sdk import Asset, AssetAlias, get_parsing_context
 
 from elt.airflow.dbt_tasks import manifest_path
 from elt.shop import SHOP
@@ -28,6 +28,11 @@ class PublishedMart:
     updated: int
     deleted: int
     data_as_of: datetime | None
+
+
+# what a failed run leaves to a person; announced only where there is such a thing
+QUESTION = Asset(name=f"{SHOP.dag_id}.question", group=SHOP.dag_id)
+QUESTIONS = AssetAlias(name=QUESTION.name, group=SHOP.dag_id)
 
 
 def mart_asset(mart: str) -> Asset:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from airflow.sdk.exceptions import (
 
 from elt.airflow import alerts
 from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
-from elt.airflow.assets import describe_events
+from elt.airflow.assets import QUESTION, QUESTIONS, describe_events
 from elt.airflow.dbt_tasks import manifest_path, open_profile
 from elt.airflow.load_tasks import check_source, load_table
+from elt.alerting import question
 from elt.alerting.record_results import describe_error, record_task_failure
 from elt.errors import FinalError
 from elt.loading.load_log import last_load_id
@@ -191,14 +194,21 @@ def replay_rows() -> list[str]:
     return sentences
 
 
-@task
+@task(outlets=[QUESTIONS])
 def end_run() -> None:
-    """Give the lease back, and say in ``marts.data_status`` if nothing was published."""
+    """Give the lease back, and say in ``marts.data_status`` if nothing was published.
+
+    What failed may be left to a person: then that person is asked.
+    """
     lineage = Lineage.read(manifest_path())
     if not close_run(_run_id(), lineage.marts):
         return
     with transaction("loader") as cursor:
         change_log.prune(cursor, lineage.built_by_changes)
+    context = get_current_context()
+    asked = question.ask(alerts.read_context(context, "failed"), lineage, datetime.now(UTC))
+    if asked:
+        context["outlet_events"][QUESTIONS].add(QUESTION, extra=asdict(asked))
 
 
 def executor_with_the_report() -> str | None:

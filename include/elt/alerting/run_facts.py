@@ -17,6 +17,8 @@ from elt.transform.overrides import Override, in_force
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import first_row, one_value, rows_as
 
+# of the DAG that asks
+QUESTION_PAGE = "/dags/publish_all_the_same/required_actions"
 RunState = Literal["running", "failed", "success"]
 
 
@@ -57,6 +59,11 @@ class RunContext:
             return None
         return f"{self.base_url.rstrip('/')}/dags/{quote(self.dag_id)}/runs/{quote(self.run_id)}"
 
+    @property
+    def question_url(self) -> str | None:
+        """Where Airflow has what people are asked; None where its address is not known."""
+        return f"{self.base_url.rstrip('/')}{QUESTION_PAGE}" if self.base_url else None
+
     def log_url(self, task_id: str) -> str | None:
         """Return the page of a task's log in Airflow, or None."""
         return f"{self.run_url}/tasks/{quote(task_id)}" if self.run_url else None
@@ -92,6 +99,17 @@ class TaskFailure:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Whether to publish all the same, as a person is asked of a run. ``answer``: yes, no, None."""
+
+    until: datetime
+    answer: str | None
+    # None: nobody; silence means no
+    answered_by: str | None
+    note: str | None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What ``ops`` knows of a run."""
 
@@ -110,6 +128,7 @@ class Facts:
     overrides: tuple[Override, ...] = ()
     # unique id of what fails now → how it went in the runs before, in words
     histories: Mapping[str, str] = field(default_factory=dict)
+    question: Question | None = None
 
 
 def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[NodeResult]) -> None:
@@ -221,6 +240,12 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
     (loads,) = rows_as(cursor, dict[str, Any])
     cursor.execute("select min(data_as_of) from marts.data_status where published_at is not null")
     data_as_of = one_value(cursor)
+    cursor.execute(
+        "select until, answer, answered_by, note from ops.question where run_id = %s "
+        "order by question_id desc limit 1",
+        (run_id,),
+    )
+    question = first_row(cursor, Question)
     failing = [result.unique_id for _, _, result in results if result.status in phrases.FAILING]
     histories = _histories(cursor, run_id, failing)
     return Facts(
@@ -231,6 +256,7 @@ def read_facts(cursor: Cursor, run_id: str) -> Facts:
         data_as_of=data_as_of,
         overrides=tuple(in_force(cursor, run_id)),
         histories=histories,
+        question=question,
     )
 
 

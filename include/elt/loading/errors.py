@@ -10,6 +10,11 @@ NOTHING_LOADED = "Nothing of this file was loaded."
 WHAT_NOW = f"{NOTHING_LOADED} Mend it and run again."
 
 
+def offer_to_shrink(table: str) -> str:
+    """Return how an operator lets a snapshot of a table lose more than half of its rows."""
+    return f"confirm that `{table}` really shrank (confirm_shrunk)."
+
+
 class SourceError(FinalError):
     """The source is wrong and a person must mend it: a retry would fail in the same way.
 

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.loading import raw_table
 from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError
+from elt.loading.errors import RefusedFileError, offer_to_shrink
 from elt.loading.staging_table import StagingTable
 from elt.warehouse.connection import FEW_BY_KEYS
 from elt.warehouse.rows import all_values, one_row, one_value
@@ -211,7 +211,7 @@ def _count_vanished(
             f"is a full snapshot, but only {known.kept} of the {known.living} living rows are in "
             f"it: loading it would mark {known.living - known.kept} rows as deleted",
             remedy="Nothing of this file was loaded. Deliver the whole export and run again, or "
-            f"confirm that `{table.name}` really shrank (confirm_shrunk).",
+            + offer_to_shrink(table.name),
         )
     return 0 if quarantined else known.living - known.kept
 

@@ -54,7 +54,7 @@ class Override:
         return {**asdict(self), "until": self.until.isoformat()}
 
 
-def end_of(now: datetime, *, day: str = "", days: str | int = "") -> datetime:
+def end_of(now: datetime, *, day: str = "", days: str | float = "") -> datetime:
     """Return when an override made now (UTC) ends: after a day (2026-11-30), or a number of days.
 
     Raises:
@@ -198,7 +198,7 @@ def decide(
     reason: str = "",
     by: str | None = None,
     day: str = "",
-    days: str | int = "",
+    days: str | float = "",
     is_over: bool = False,
 ) -> str:
     """Make or end the override of a test, or without a test list them; return it in words.

@@ -87,7 +87,7 @@ def warehouse(module_warehouse: Warehouse) -> Warehouse:
     module_warehouse.run(
         "truncate ops.load, ops.node_result, ops.task_failure, ops.notification, ops.publication,"
         " ops.incident, ops.run_told, ops.slack_name, ops.quarantine, ops.pin, ops.override,"
-        " ops.load_warning, marts.data_status restart identity"
+        " ops.load_warning, ops.question, marts.data_status restart identity"
     )
     return module_warehouse
 

@@ -130,7 +130,7 @@ def build(story: Story) -> dict[str, Any]:
         lines = [*lines[:MOST_FAILURES], f"… {more}"]
     top = [_counts(story), *_which_run(story)]
     if story.open:
-        top += _what_people_see(story.report)
+        top += [*_what_people_see(story.report), *_question(story)]
     shown = [
         blocks.header(f"{CIRCLES[story.color]} {headline}"),
         *(blocks.section(text) for text in [*blocks.packed(top), *blocks.packed(lines)]),
@@ -213,6 +213,24 @@ def _what_people_see(report: Report) -> list[str]:
         names = [code(name, 80) for name in report.not_built]
         lines.append(f"Not built: {listed(names, MODELS_NAMED)}.")
     return lines
+
+
+def _question(story: Story) -> list[str]:
+    """Return whether a person is asked to publish all the same, where, and what was answered."""
+    report = story.report
+    question = report.facts.question if report.facts else None
+    if not story.open or question is None or report.run.state != "failed":
+        return []
+    if question.answer is None:
+        if report.at >= question.until:
+            return []
+        return [
+            f"*Publish all the same?* {link(report.run.question_url, 'Answer in Airflow')} until "
+            f"{instant(question.until)}; no answer means no."
+        ]
+    by = line(question.answered_by, 80) if question.answered_by else "Nobody answered, which means"
+    said = f"{by}{' says' if question.answered_by else ''} {question.answer}"
+    return [f"*Publish all the same?* {said}{': ' + line(question.note) if question.note else '.'}"]
 
 
 def _is_late(report: Report) -> bool:

@@ -28,7 +28,7 @@ from elt.loading.database.source_table import (
     warn_of_unknown_columns,
     watermark_of,
 )
-from elt.loading.errors import RefusedFileError, SourceError
+from elt.loading.errors import RefusedFileError, SourceError, offer_to_shrink
 from elt.loading.load_context import Clock, Transaction
 from elt.loading.load_log import Attempt, LoadResult, read_already
 from elt.loading.merge import Counts
@@ -173,8 +173,7 @@ def _explain(words: str, table: Table, refused: RefusedFileError) -> str:
     if refused.kind == "file":  # the merge's own refusal
         return (
             f"{words} {refused.reason}. Nothing of this table was loaded. Look at the shop's "
-            f"database and run again, or confirm that `{table.name}` really shrank "
-            "(confirm_shrunk)."
+            f"database and run again, or {offer_to_shrink(table.name)}"
         )
     said = {
         "value": f"`{refused.column}` of a row is infinite, or of no year from 1 to 9999.",
