@@ -28,8 +28,11 @@ COMPONENTS = {
     "scheduler": ["--skip-serve-logs"],
     "dag-processor": [],
 }
-# what tasks are forked from does once what each would do (config/airflow_local_settings.py)
-VARIABLES = {"scheduler": {"GREENERY_WARM_UP": "1"}}
+# what forks itself does once what each fork would do (config/airflow_local_settings.py)
+VARIABLES = {
+    "scheduler": {"GREENERY_WARM_UP": "tasks"},
+    "dag-processor": {"GREENERY_WARM_UP": "dags"},
+}
 # of an Airflow that is there for runs asked for one by one: to look for what can go on next every
 # second would add up to half a minute, and no DAG is read again but where it is asked for
 FOR_ONE_RUN = {

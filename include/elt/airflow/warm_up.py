@@ -1,4 +1,8 @@
-"""Do once, in the scheduler, what every task of dbt would do again after it was forked from it."""
+"""Do once, before a process forks itself, what each of its forks would do again.
+
+The scheduler and Celery's workers are forked for every task, the DAG processor for every reading of
+a file with DAGs.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +18,39 @@ from elt.transform.project import PROJECT, ensure_manifest, environment_with, pa
 
 log = logging.getLogger(__name__)
 
+# what DAGs and their tasks are made of
+DAG_MODULES = (
+    *("elt.airflow.run_tasks", "elt.airflow.operator_tasks", "elt.airflow.question_tasks"),
+    # what Cosmos' plugin imports, for which Airflow looks when Cosmos opens the manifest
+    "fastapi",
+)
 MODULES = (
-    # what the tasks of the DAG are made of
-    "elt.airflow.run_tasks",
+    *DAG_MODULES,
     # what dbt's commands, and Cosmos after them, import only when they get there
     "dbt.adapters.postgres",
     "dbt.task.build",
     "dbt.task.freshness",
     "openlineage.common.provider.dbt.local",
-    # what Cosmos' plugin imports, for which Airflow looks when Cosmos opens the manifest
-    "fastapi",
 )
 
 # goes most of the way of a task's command, without a model and without asking the warehouse
 COMMAND = ("compile", "--inline", "select 1", "--no-introspect", "--no-populate-cache")
 
 
-def warm_up() -> None:
+def warm_up_for_dags() -> None:
+    """Import what the files with DAGs import; what is edited there then needs a restart.
+
+    Never raises: Airflow shows what each file has against it.
+    """
+    try:
+        for module in DAG_MODULES:
+            importlib.import_module(module)
+    except Exception as error:
+        log.warning("DAGs are read without being warmed up, which takes longer: %s", error)
+    _keep()
+
+
+def warm_up_for_tasks() -> None:
     """Import dbt and have it do once what it does in each task, so that forks find that done.
 
     dbt makes code for its classes and macros at first use. Never raises: a cold start is slower,
@@ -57,6 +77,10 @@ def warm_up() -> None:
             log.warning("dbt could not be warmed up: %s", result.exception)
     except Exception as error:
         log.warning("dbt could not be warmed up, so tasks start slower: %s", error)
+    _keep()
+
+
+def _keep() -> None:
     gc.collect()
     # what is here now stays: the garbage collector of a fork need not copy it by looking at it
     gc.freeze()

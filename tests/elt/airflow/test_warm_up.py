@@ -1,9 +1,10 @@
-"""Who does for all tasks, once, what each of them would do: only what was told to."""
+"""Who does for all its forks, once, what each of them would do: only what was told to."""
 
 from __future__ import annotations
 
 import os
 import runpy
+import subprocess
 import sys
 
 import pytest
@@ -16,22 +17,46 @@ from tests.support.installation import ROOT
 
 VARIABLE = "GREENERY_WARM_UP"
 SETTINGS = ROOT / "config/airflow_local_settings.py"
+READS_ALL = """
+import pathlib, runpy, sys
+from elt.airflow.warm_up import warm_up_for_dags
+warm_up_for_dags()
+known = {*sys.modules}
+for file in pathlib.Path("dags").glob("*.py"):
+    runpy.run_path(file)
+print("new:", *[name for name in {*sys.modules} - known if name.startswith("elt.")])
+"""
 
 
 @pytest.fixture
-def warmed_up(monkeypatch) -> list[bool]:
-    done: list[bool] = []
-    monkeypatch.setattr(warm_up, "warm_up", lambda: done.append(True))
+def warmed_up(monkeypatch) -> list[str]:
+    done: list[str] = []
+    monkeypatch.setattr(warm_up, "warm_up_for_tasks", lambda: done.append("tasks"))
+    monkeypatch.setattr(warm_up, "warm_up_for_dags", lambda: done.append("dags"))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     return done
 
 
-def test_what_is_told_to_warm_up_does_and_what_it_starts_does_not(warmed_up):
-    os.environ[VARIABLE] = "1"
+@pytest.mark.parametrize("forks", ["tasks", "dags"])
+def test_what_is_told_to_warm_up_does_and_what_it_starts_does_not(warmed_up, forks):
+    os.environ[VARIABLE] = forks
     runpy.run_path(str(SETTINGS))
-    assert warmed_up == [True]
+    assert warmed_up == [forks]
     runpy.run_path(str(SETTINGS))
-    assert warmed_up == [True]
+    assert warmed_up == [forks]
+
+
+def test_after_it_the_files_with_dags_import_nothing_of_ours():
+    done = subprocess.run(
+        [sys.executable, "-c", READS_ALL], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1].strip() == "new:"
+
+
+def test_a_module_that_is_broken_is_left_to_the_file_that_needs_it(monkeypatch, caplog):
+    monkeypatch.setattr(warm_up, "DAG_MODULES", ("no.such.module",))
+    warm_up.warm_up_for_dags()
+    assert "No module named 'no'" in caplog.text
 
 
 @pytest.mark.parametrize("told", [None, ""])
@@ -44,7 +69,7 @@ def test_what_is_not_told_to_warm_up_does_not_whatever_it_is_called(warmed_up, m
     assert warmed_up == []
 
 
-def test_the_scheduler_of_this_machine_alone_is_told_to(monkeypatch, tmp_path):
+def test_what_forks_itself_on_this_machine_is_told_to(monkeypatch, tmp_path):
     given = {}
 
     def spawn(command, _, log, environment):
@@ -55,11 +80,16 @@ def test_the_scheduler_of_this_machine_alone_is_told_to(monkeypatch, tmp_path):
     monkeypatch.setattr(services, "_wait_until_healthy", lambda _: None)
     monkeypatch.setattr(services, "port_is_taken", lambda _: False)
     services.start(Home(root=tmp_path, state=tmp_path / "state"), {}, "file:///shop")
-    assert given == {"api-server": None, "scheduler": "1", "dag-processor": None}
+    assert given == {"api-server": None, "scheduler": "tasks", "dag-processor": "dags"}
 
 
-def test_in_a_container_what_forks_tasks_is_told_to_and_no_other_command_in_it():
+def test_in_a_container_what_forks_itself_is_told_to_and_no_other_command_in_it():
     found = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    told = [name for name, one in found.items() if f"{VARIABLE}=1" in one.get("entrypoint", [])]
-    assert told == ["scheduler", "worker"]
+    told = {
+        name: argument.removeprefix(f"{VARIABLE}=")
+        for name, one in found.items()
+        for argument in one.get("entrypoint", [])
+        if argument.startswith(VARIABLE)
+    }
+    assert told == {"scheduler": "tasks", "dag-processor": "dags", "worker": "tasks"}
     assert not [name for name, one in found.items() if VARIABLE in one.get("environment", {})]
