@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.docker.stack import Stack, running
 
 
+@pytest.mark.rare
 def test_two_projects_side_by_side(stack, first_marts, folders, real_landing):
     variables = {"GREENERY_LANDING": str(real_landing)} if real_landing else {}
     with running(f"{stack.project}-two", folders / "two", **variables) as second:
