@@ -74,6 +74,16 @@ def test_an_empty_mart_and_one_that_is_missing_are_one_sentence_each(shop):
     assert "State of the data" in page
 
 
+def test_a_metric_without_rows_is_a_card_without_a_number(shop):
+    shop.sell("values (date '2026-11-20', 'Emma', 5)")
+    cards = [*QUESTIONS["kpis"]["cards"], {"metric": "returns", "label": "Returns", "unit": "usd"}]
+    shop.ask({**QUESTIONS, "kpis": {**QUESTIONS["kpis"], "cards": cards}})
+    page = written(shop)
+    (card,) = re.findall(r'<p class="label">Returns</p>.*?</li>', page, re.DOTALL)
+    assert '<p class="value">\u2013</p>' in card
+    assert card.count("<dd>\u2013</dd>") == 2
+
+
 def test_one_day_is_a_point_and_says_that_nothing_was_before(shop):
     shop.sell("values (date '2026-11-20', 'Emma', 5)")
     page = written(shop)
