@@ -15,7 +15,7 @@ from elt.loading.sources_yaml import declared_tables
 from tests.support.installation import ORDERS_AND_KPIS
 
 # several whole runs; a busy machine may take its time
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(1500)]
 NAME = "the_shop"
 MODELS = ORDERS_AND_KPIS
 

@@ -119,10 +119,11 @@ def test_a_run_tells_the_slack_it_was_asked_to_though_another_was_killed(home):
     assert is_clean(home)
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        pytest.param("down", r"has ended|was stopped meanwhile", marks=pytest.mark.rare),
+        ("down", r"has ended|was stopped meanwhile"),
         ("postgres", r"The local Postgres has ended meanwhile"),
     ],
 )

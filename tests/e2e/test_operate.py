@@ -12,7 +12,7 @@ from tests.support.installation import ORDERS_AND_KPIS
 from tests.support.readers import watched_by_readers
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(1500)]
 
 
 MODELS = ORDERS_AND_KPIS
@@ -83,7 +83,6 @@ def test_a_bad_publication_is_undone_and_held_until_it_is_released(shop, slack):
     assert shop.warehouse.run("select distinct pinned from marts.data_status") == [(None,)]
 
 
-@pytest.mark.rare
 def test_a_test_that_is_let_through_is_published_and_told(installation, shop, slack, monkeypatch):
     monkeypatch.setenv("GREENERY_DBT_TARGET", str(installation.home.dbt_target))
     order_id = (shop.landing / "orders.csv").read_text().splitlines()[1].split(",")[0]
@@ -120,7 +119,6 @@ def test_a_test_that_is_let_through_is_published_and_told(installation, shop, sl
     assert slack.messages[0]["text"].startswith("Greenery published")
 
 
-@pytest.mark.rare
 def test_what_the_full_test_finds_is_mended_by_building_its_day_anew(shop, slack):
     first, state = shop.run()
     assert state == "success", shop.explain(first)

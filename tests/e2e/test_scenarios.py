@@ -22,11 +22,6 @@ from tests.support.installation import (
 # several whole runs; a busy machine may take its time
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-
-# played before each landing; test_failing_run.py has bad data
-OFTEN = ("worker_killed",)
-PLAYED = [pytest.param(name, marks=() if name in OFTEN else pytest.mark.rare) for name in SCENARIOS]
-
 # of the models, what scenarios ask about
 MODELS = ("stg_*", "int_user_orders", "dim_users", "fct_orders")
 # what is judged by days, of which there must be some, and all that it is made of
@@ -53,9 +48,10 @@ def stage(request, tmp_path_factory):
         postgres.remove(home.state)
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("stage", "name"),
-    [pytest.param(one.values[0] in ODD_DAYS, *one.values, marks=one.marks) for one in PLAYED],
+    [(name in ODD_DAYS, name) for name in SCENARIOS],
     indirect=["stage"],
     ids=SCENARIOS,
 )
