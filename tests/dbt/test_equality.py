@@ -159,7 +159,7 @@ def build(server, tmp_path_factory) -> DailyBuild:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -31,6 +31,7 @@ def test_down_and_up_keeps_everything_and_passwords_may_be_lost_or_rotated(stack
     assert stack.marts() == first_marts
 
 
+@pytest.mark.rare
 def test_backup_wipe_restore(stack, first_marts):
     client, server = (
         re.search(r"(\d+)\.", stack.in_service("warehouse", program, "--version"))[1]

@@ -69,6 +69,7 @@ def test_a_killed_container_comes_back_and_its_run_ends_right(stack, first_marts
     assert stack.marts() == first_marts
 
 
+@pytest.mark.rare
 def test_a_failing_run_reaches_slack_and_changes_no_mart(stack, first_marts):
     before = stack.marts()
     never = "select order_id from {{ ref('fct_orders') }}\n"
