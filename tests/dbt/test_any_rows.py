@@ -106,7 +106,7 @@ def build(server, tmp_path_factory) -> Iterator[DailyBuild]:
 
 
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

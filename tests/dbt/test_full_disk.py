@@ -17,7 +17,7 @@ from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
 from tests.support.warehouse import as_admin
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(600)]
 
 TABLESPACE = "small_disk"
 

@@ -20,7 +20,7 @@ from tests.dbt.landing import read_rows
 from tests.support.waiting import wait_until
 from tests.support.warehouse import Warehouse
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(600)]
 
 
 @contextlib.contextmanager
