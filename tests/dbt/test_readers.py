@@ -10,7 +10,7 @@ from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
 from tests.support.readers import QUERY, watched_by_readers
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.rare, pytest.mark.timeout(1800)]
 
 PUBLICATIONS = 30
 # after these many publications comes a run that fails when everything is built

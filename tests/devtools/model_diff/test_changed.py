@@ -137,6 +137,7 @@ def test_a_changed_formula_a_new_column_a_lost_row_and_a_broken_test_are_told(br
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_nothing_changed_is_said(branch):
     outcome = branch.compare()
     assert markdown(outcome) == "Nothing that dbt builds or tests has changed since `main`."
@@ -144,6 +145,7 @@ def test_nothing_changed_is_said(branch):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_sample_compares_both_versions_over_the_same_days(branch):
     branch.edit("models/marts/fct_orders.sql", "paid + ", "paid * 2 + ")
     outcome = branch.compare("2021-02-11")
@@ -155,6 +157,7 @@ def test_a_sample_compares_both_versions_over_the_same_days(branch):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_the_shop_itself(warehouse, real_data, monkeypatch, tmp_path):
     """Whole and by a sample; marts that are not touched, and histories, are the daily run's."""
     shop = DailyShop(DailyBuild(warehouse, tmp_path / "build"), tmp_path, monkeypatch)
@@ -185,6 +188,7 @@ def test_the_shop_itself(warehouse, real_data, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_new_mart_and_a_changed_variable(branch):
     """dbt does not know who depends on a variable."""
     (branch.after / "models/marts/fct_new.sql").write_text("select 1 as number")
