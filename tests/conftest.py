@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
 # before anything imports Airflow: it makes its home folder and reads its settings then
@@ -89,9 +92,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     postgres.remove(state)
 
 
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest of this shop's dbt project, parsed once for all processes of the session."""
+    from elt.transform.project import PROJECT
+    from tests.support.manifest import parse
+
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "manifest"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "whole").exists():
+            parse(PROJECT, folder)
+            (folder / "whole").touch()
+    return json.loads((folder / "manifest.json").read_text())
+
+
 @pytest.fixture
 def warehouse(server) -> Iterator[object]:
-    from tests.support.warehouse import fresh_warehouse
+    from tests.support.warehouse import ONE_AT_A_TIME, fresh_warehouse
 
-    with fresh_warehouse(server) as fresh:
+    with fresh_warehouse(server, ONE_AT_A_TIME) as fresh:
         yield fresh

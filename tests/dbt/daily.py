@@ -21,6 +21,9 @@ from tests.support.warehouse import Warehouse
 # everything that a run builds: `dbt run` would leave out the snapshots
 BUILD = ("build", "--resource-type", "model", "--resource-type", "snapshot")
 
+# the shop's project as parsed in this process, and its file, by the database's name
+_parsed: dict[tuple[int, str], tuple[Any, bytes]] = {}
+
 
 class DailyBuild:
     """Builds the project, or a copy of it, into the shared schemas of a warehouse."""
@@ -74,8 +77,20 @@ class DailyBuild:
         return done.result
 
     def parse_once(self) -> None:
-        """Parse the project now, and not again with each command for a database of this name."""
+        """Parse the project as it is now, and not again with each command.
+
+        The shop's own project is parsed once in a process for all databases of one name.
+        """
+        file = self.folder / "target" / "manifest.json"
+        key = self.warehouse.server.port, self.warehouse.database
+        if self.project == PROJECT and key in _parsed:
+            self.manifest, text = _parsed[key]
+            file.parent.mkdir()
+            file.write_bytes(text)
+            return
         self.manifest = self("parse")
+        if self.project == PROJECT:
+            _parsed[key] = self.manifest, file.read_bytes()
 
     def built_whole(self) -> set[str]:
         """Return the names of the models that the last command built whole by themselves."""

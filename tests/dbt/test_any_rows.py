@@ -13,7 +13,7 @@ from elt.loading import raw_table
 from elt.loading.sources_yaml import declared_tables
 from elt.warehouse.connection import transaction
 from tests.dbt.daily import DailyBuild
-from tests.support.warehouse import Warehouse, fresh_warehouse
+from tests.support.warehouse import ONE_AT_A_TIME, Warehouse, fresh_warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -96,7 +96,7 @@ def wrong(warehouse: Warehouse, query: str) -> list[tuple]:
 
 @pytest.fixture(scope="module")
 def build(server, tmp_path_factory) -> Iterator[DailyBuild]:
-    with fresh_warehouse(server) as warehouse:
+    with fresh_warehouse(server, ONE_AT_A_TIME) as warehouse:
         with transaction("loader") as cursor:
             for table in declared_tables().values():
                 raw_table.create(cursor, table)

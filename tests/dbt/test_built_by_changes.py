@@ -17,6 +17,7 @@ def test_touched_keys_alone_are_made_anew_and_come_out_as_from_the_whole(
     warehouse, landing, real_data, tmp_path
 ):
     build = DailyBuild(warehouse, tmp_path / "build")
+    build.parse_once()
     rows = read_rows(real_data)
     days = sorted(rows["events"], key=lambda row: row["created_at"])
     late, first = days[:60], days[60:]
@@ -79,6 +80,7 @@ def test_touched_keys_alone_are_made_anew_and_come_out_as_from_the_whole(
 
 def test_nothing_new_leaves_every_row_where_it_is(warehouse, landing, real_data, tmp_path):
     build = DailyBuild(warehouse, tmp_path / "build")
+    build.parse_once()
     rows = read_rows(real_data)
     landing.deliver(rows)
     build()

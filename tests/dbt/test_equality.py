@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from collections import defaultdict
 
@@ -19,7 +18,7 @@ from elt.transform.rebuild import request_rebuild
 from tests.dbt.daily import DailyBuild, differences
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
-from tests.support.warehouse import Warehouse, fresh_warehouse
+from tests.support.warehouse import ONE_AT_A_TIME, Warehouse, fresh_warehouse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -152,7 +151,7 @@ def publish(daily: DailyShop) -> bool:
 @pytest.fixture(scope="module")
 def build(server, tmp_path_factory) -> DailyBuild:
     """Return a build that is parsed for a database, not yet made, that each shop has anew."""
-    warehouse = Warehouse(server, f"equality_{os.getpid()}")
+    warehouse = Warehouse(server, ONE_AT_A_TIME)
     build = DailyBuild(warehouse, tmp_path_factory.mktemp("build"))
     build.parse_once()
     return build

@@ -20,6 +20,7 @@ def test_totals_follow_with_the_next_run(warehouse, real_data, monkeypatch, tmp_
     for table in declared_tables():
         load_table(table, run_id="a run")
     build = DailyBuild(warehouse, tmp_path / "build")
+    build.parse_once()
     build()
     tables = models(build.folder)
     # somebody with several orders

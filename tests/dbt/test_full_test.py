@@ -28,6 +28,7 @@ def test_a_published_row_that_was_changed_by_hand_is_found(
 
     rows = read_rows(real_data)
     shop = DailyShop(DailyBuild(warehouse, tmp_path / "build"), tmp_path, monkeypatch)
+    shop.build.parse_once()
     shop.landing.deliver(rows)
     shop.run()
     warehouse.run(

@@ -159,6 +159,7 @@ def test_a_day_of_the_shop_is_built_anew_in_every_mart_that_has_it(
 ):
     Landing(tmp_path / "landing", monkeypatch).deliver(read_rows(real_data))
     build = DailyBuild(warehouse, tmp_path / "build")
+    build.parse_once()
     build()
     lineage = Lineage.read(build.folder / "target" / "manifest.json")
     damaged = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -14,7 +13,7 @@ from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import MIGRATIONS
 from tests.dbt.daily import DailyBuild, rows_of
 from tests.dbt.landing import Landing
-from tests.support.warehouse import Warehouse, fresh_warehouse
+from tests.support.warehouse import ONE_AT_A_TIME, Warehouse, fresh_warehouse
 
 ORDER = {"order_id": "o1", "user_id": "u1", "created_at": "2021-02-10T10:00Z", "order_total": 5}
 FERN = {"product_id": "fern", "name": "Fern", "price": 5, "inventory": 10}
@@ -68,7 +67,7 @@ def order(status: str, **columns: object) -> dict:
 @pytest.fixture(scope="module")
 def build(server, tmp_path_factory) -> DailyBuild:
     """Return a build that is parsed for a database, not yet made, that each test has anew."""
-    warehouse = Warehouse(server, f"snapshots_{os.getpid()}")
+    warehouse = Warehouse(server, ONE_AT_A_TIME)
     build = DailyBuild(warehouse, tmp_path_factory.mktemp("build"))
     build.parse_once()
     return build

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.dbt.daily import DailyBuild
 from tests.dbt.daily_shop import DailyShop
 from tests.dbt.landing import read_rows
+from tests.support.warehouse import ONE_AT_A_TIME, as_admin, fresh_warehouse
 
 pytestmark = pytest.mark.slow
+PUBLISHED = f"published_{os.getpid()}"
 
 KINDS = (
     "accepted_values_stg_greenery__events_event_type__"
@@ -23,22 +26,43 @@ POSITIVE = "in_range_fct_orders_order_total_usd"
 SESSIONS = "assert_sessions_agree_with_events"
 DAYS = "assert_daily_totals_agree_with_their_rows"
 PAGE_VIEWS = "assert_page_views_add_up_to_sessions"
+FOR_FEW = {"random_page_cost": "0.11", "seq_page_cost": "0.1", "enable_mergejoin": "off"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rows(real_data) -> dict[str, list[dict]]:
     return read_rows(real_data)
 
 
+@pytest.fixture(scope="module")
+def published(server, rows, tmp_path_factory) -> Iterator[DailyBuild]:
+    """The whole history published but for the last ten events, for each test to have a copy."""
+    folder = tmp_path_factory.mktemp("published")
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        fresh_warehouse(server, ONE_AT_A_TIME) as warehouse,
+    ):
+        build = DailyBuild(warehouse, folder / "build")
+        build.parse_once()
+        shop = DailyShop(build, folder, monkeypatch)
+        shop.landing.deliver({**rows, "events": rows["events"][:-10]})
+        shop.run()
+        # what dbt has parsed is for this name: the tests' copies have it, one after another
+        as_admin(
+            server,
+            f"alter database {ONE_AT_A_TIME} rename to {PUBLISHED}",
+            f"create database {ONE_AT_A_TIME}",
+        )
+    yield build
+    as_admin(server, f"drop database {PUBLISHED}")
+
+
 @pytest.fixture
-def shop(warehouse, rows, monkeypatch, tmp_path) -> DailyShop:
-    """Return a shop whose whole history is published but for the last ten events."""
-    build = DailyBuild(warehouse, tmp_path / "build")
-    shop = DailyShop(build, tmp_path, monkeypatch)
-    shop.landing.deliver({**rows, "events": rows["events"][:-10]})
-    shop.run()
-    build.parse_once()
-    return shop
+def shop(published, monkeypatch, tmp_path) -> Iterator[DailyShop]:
+    with fresh_warehouse(published.warehouse.server, ONE_AT_A_TIME, PUBLISHED):
+        shop = DailyShop(published, tmp_path, monkeypatch)
+        shop.runs = shop.landing.delivery = 1
+        yield shop
 
 
 def failing(shop: DailyShop, *tests: str) -> dict[str, int]:
@@ -174,16 +198,17 @@ def test_what_failed_is_tested_whole_until_it_passes(shop, rows):
     assert failing(shop, KINDS) == {KINDS: 1}
 
 
-def note_reads(shop, setting: str, for_few: str) -> Callable[[], tuple[bool, bool]]:
-    """Return what tells whether events were read with a setting as it is for few rows, and else."""
+def note_reads(shop) -> Callable[[], tuple[bool, bool]]:
+    """Return what tells whether events were read with the settings for few rows, and else."""
     view = "staging.stg_greenery__events"
+    for_few = " and ".join(f"current_setting('{name}') = '{few}'" for name, few in FOR_FEW.items())
     ((definition,),) = shop.warehouse.run(f"select rtrim(pg_get_viewdef('{view}'), ';')")
     # a test leaves nothing behind, but a sequence keeps what it counted
     shop.warehouse.run(
         "create sequence public.few; create sequence public.whole;"
         "create function public.note() returns boolean language plpgsql security definer as"
-        f" $$ begin perform nextval(case current_setting('{setting}')"
-        f" when '{for_few}' then 'public.few' else 'public.whole' end::regclass);"
+        f" $$ begin perform nextval(case when {for_few}"
+        " then 'public.few' else 'public.whole' end::regclass);"
         " return true; end $$;"
         f"create or replace view {view} as select * from ({definition}) as rows where public.note()"
     )
@@ -197,15 +222,9 @@ def note_reads(shop, setting: str, for_few: str) -> Callable[[], tuple[bool, boo
     return is_noted
 
 
-@pytest.mark.parametrize(
-    ("setting", "for_few"),
-    [("random_page_cost", "0.11"), ("seq_page_cost", "0.1"), ("enable_mergejoin", "off")],
-)
-def test_what_is_new_is_looked_up_at_the_price_of_pages_in_memory(
-    shop, rows, monkeypatch, setting, for_few
-):
+def test_what_is_new_is_looked_up_at_the_price_of_pages_in_memory(shop, rows, monkeypatch):
     build_with(shop, events=[rows["events"][-1]])
-    is_noted = note_reads(shop, setting, for_few)
+    is_noted = note_reads(shop)
     assert failing(shop, KINDS) == {}
     assert is_noted() == (True, False)
     monkeypatch.setenv("GREENERY_TEST_EVERYTHING", "1")

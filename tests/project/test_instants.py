@@ -31,6 +31,7 @@ def test_instants_that_can_not_be_fail_in_staging_with_column_row_and_file(
     landing = Landing(tmp_path / "landing", monkeypatch)
     landing.deliver({**{table: [] for table in declared_tables()}, **SHOP})
     build = DailyBuild(warehouse, tmp_path / "build")
+    build.parse_once()
     said = {
         f"{column} {value}": (column, value) for column, rows in WRONG.items() for value in rows
     }

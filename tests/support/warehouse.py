@@ -18,6 +18,8 @@ from elt.warehouse.migrate import migrate
 
 TEMPLATE = "greenery_template"
 CONNECTION = "AIRFLOW_CONN_GREENERY_WAREHOUSE"
+# of one test after another in this process: what dbt has parsed is for a database of this name
+ONE_AT_A_TIME = f"test_{os.getpid()}"
 _numbers = itertools.count()
 
 

@@ -77,6 +77,7 @@ def test_nothing_of_an_analysts_is_run_by_the_run_or_by_what_is_done_by_hand(
         remember_source(cursor, "file:///shop")
 
     shop = DailyShop(DailyBuild(warehouse, tmp_path / "build"), tmp_path, monkeypatch)
+    shop.build.parse_once()
     rows = read_rows(real_data)
     shop.landing.deliver(rows)
     shop.run()
