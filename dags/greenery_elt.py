@@ -70,7 +70,9 @@ def greenery_elt():
     end = end_run().as_teardown()
     report = write_report().as_teardown()  # it tells of failed runs too, and never makes one
 
-    chain(begin, loads, freeze_horizon(), [build, freshness], publish, end, report)
+    chain(begin, loads, freeze_horizon(), build, publish, end, report)
+    # what stays away is told by a run with nothing new, too
+    chain(loads, freshness, publish)
     # Once a task has failed, publish is done for while others are still at work. The lease may be
     # given back only when nothing is at work any more.
     [*loads, freshness, *build] >> end

@@ -43,6 +43,8 @@ from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH
 from elt.warehouse.time_limit import task_limit
 
+FREEZES_HORIZON = "freeze_horizon"
+
 # Of a project of many models a task builds one. Without these dbt looks for what the schema of each
 # is, and at every pair of a test and what depends on it.
 FOR_ONE = ("--cache-selected-only", "--use-fast-test-edges")
@@ -164,11 +166,12 @@ def dbt_task_group(dag_id: str) -> TaskGroup:
 
     Airflow reads the DAG's file again in the process of each task, where nobody asks what comes
     before or after it: that of a node's task has this one alone, and that of a task that is not
-    dbt's has none.
+    dbt's has none, but for the one that skips them all where nothing is new.
     """
     running = get_parsing_context()
     task_id = running.task_id if running.dag_id == dag_id else None
-    if task_id and not task_id.startswith(f"{TASK_GROUP}."):
+    # what may skip the whole group must know it
+    if task_id and task_id != FREEZES_HORIZON and not task_id.startswith(f"{TASK_GROUP}."):
         return TaskGroup(TASK_GROUP)
     manifest = manifest_path()
     lineage = Lineage.read(manifest)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import XComArg, get_current_context, task
+from airflow.sdk import TriggerRule, XComArg, get_current_context, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowFailException,
@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import (
 from elt.airflow import alerts
 from elt.airflow.alerts import notify_of_failed_run, notify_of_failed_task, warn_without_slack
 from elt.airflow.assets import QUESTION, QUESTIONS, describe_events
-from elt.airflow.dbt_tasks import manifest_path, open_profile
+from elt.airflow.dbt_tasks import FREEZES_HORIZON, manifest_path, open_profile
 from elt.airflow.load_tasks import check_source, load_table
 from elt.alerting import question
 from elt.alerting.record_results import describe_error, record_task_failure
@@ -33,10 +33,12 @@ from elt.loading.sources_yaml import declared_tables
 from elt.privacy import rules
 from elt.publishing.publish import close_run, publish
 from elt.publishing.rollback import PublicationPinnedError
+from elt.publishing.unchanged import take_over_results
 from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
 from elt.transform import change_log
 from elt.transform.lineage import Lineage
+from elt.transform.project import PROJECT, fingerprint
 from elt.transform.rebuild import request_full_refresh
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
@@ -157,15 +159,26 @@ def load(table_name: str, last_load: int) -> dict[str, Any]:
     )
 
 
-@task
+# publish_marts waits for what is skipped, and goes on
+@task.short_circuit(task_id=FREEZES_HORIZON, ignore_downstream_trigger_rules=False)
 @final
-def freeze_horizon() -> int | None:
-    """Freeze up to which load this run reads."""
+def freeze_horizon() -> bool:
+    """Freeze up to which load this run reads, and return whether there is anything to build.
+
+    A run with nothing new builds and tests nothing: it takes over the last publication's results.
+    """
+    run_id = _run_id()
     with transaction("loader") as cursor:
-        return lease.freeze_horizon(cursor, _run_id())
+        lease.freeze_horizon(cursor, run_id, fingerprint(PROJECT))
+        if get_current_context()["params"]["full_refresh"]:
+            return True
+        last = take_over_results(cursor, run_id, datetime.now(UTC))
+    if last:
+        log.info("Nothing is new since %s, so its results are taken over.", last)
+    return last is None
 
 
-@task
+@task(trigger_rule=TriggerRule.NONE_FAILED)
 @final
 def publish_marts() -> dict[str, int]:
     """Show the audited build to readers, unless an operator has pinned an older publication."""

@@ -15,7 +15,7 @@ from elt.publishing.row_diff import RowCounts, make_equal
 from elt.publishing.table_schema import BUILD, MARTS, PublishRefusedError, naming_mart
 from elt.transform import overrides
 from elt.transform.lineage import Lineage
-from elt.transform.project import GOOD
+from elt.transform.project import GOOD, PROJECT, fingerprint
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import one_row, one_value
@@ -97,8 +97,10 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (publication_id, run_id, published_at, horizon_load_id,"
-            " rows_inserted, rows_updated, rows_deleted, tables, overridden)"
-            " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " rows_inserted, rows_updated, rows_deleted, tables, overridden, project)"
+            " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s, %s,"
+            # not if the project was changed while it was built
+            " (select project from ops.run_lease where project = %s))",
             (
                 publication_id,
                 run_id,
@@ -109,6 +111,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
                 total.deleted,
                 Json({mart: vars(count) for mart, count in counts.items()}),
                 Json([one.as_json() for one in overridden]),
+                fingerprint(PROJECT),
             ),
         )
     for mart, count in counts.items():

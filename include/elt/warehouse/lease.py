@@ -72,12 +72,16 @@ def take(cursor: Cursor, run_id: str) -> None:
         values (%(run_id)s, clock_timestamp(), clock_timestamp() + %(length)s)
         on conflict (only_row) do update
         set run_id = excluded.run_id,
+            follows = case
+                when lease.run_id = excluded.run_id then lease.follows else lease.run_id
+            end,
             taken_at = excluded.taken_at,
             expires_at = excluded.expires_at,
             released_at = null,
             horizon_load_id = null,
             horizon_frozen_at = null,
-            frozen_moment = null
+            frozen_moment = null,
+            project = null
         where lease.run_id = excluded.run_id
             or lease.released_at is not null
             or lease.expires_at < clock_timestamp()
@@ -140,19 +144,24 @@ def holder(cursor: Cursor) -> str | None:
     return value_or_none(cursor, str)
 
 
-def freeze_horizon(cursor: Cursor, run_id: str) -> int | None:
-    """Freeze up to which load this run reads; return that load id (None: nothing loaded)."""
+def freeze_horizon(cursor: Cursor, run_id: str, project: str | None = None) -> int | None:
+    """Freeze up to which load this run reads; return that load id (None: nothing loaded).
+
+    Args:
+        project: a hash of the dbt project that the run will build with; None: it is not known.
+    """
     renew(cursor, run_id)
     cursor.execute(
         """
         update ops.run_lease
         set horizon_load_id = (select max(load_id) from ops.load where status <> 'failed'),
             horizon_frozen_at = clock_timestamp(),
-            frozen_moment = nextval('ops.moment')
+            frozen_moment = nextval('ops.moment'),
+            project = %s
         where run_id = %s
         returning horizon_load_id
         """,
-        (run_id,),
+        (project, run_id),
     )
     return value_or_none(cursor, int)
 

@@ -1,0 +1,113 @@
+"""Whose results a run with nothing new takes over, and what makes it build by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from elt.publishing.unchanged import LONGEST, take_over_results
+from elt.transform.project import PROJECT, fingerprint
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
+
+SAME = fingerprint(PROJECT)
+
+
+def first_run(shop, run_id: str = "run 1", *, project: str = SAME) -> None:
+    shop.begin(run_id)
+    with transaction("loader") as cursor:
+        cursor.execute("update ops.run_lease set project = %s", (project,))
+    shop.publish(run_id)
+    shop.close(run_id)
+
+
+def follow(shop, run_id: str = "run 2", *, project: str = SAME, after: timedelta = timedelta(0)):
+    """Begin a run with nothing built, and return whose results it takes over."""
+    with transaction("loader") as cursor:
+        lease.take(cursor, run_id)
+        lease.freeze_horizon(cursor, run_id, project)
+        return take_over_results(cursor, run_id, datetime.now(UTC) + after)
+
+
+def test_a_run_with_nothing_new_publishes_by_the_results_of_the_one_before(shop):
+    first_run(shop)
+    for number in (2, 3):
+        run_id = f"run {number}"
+        assert follow(shop, run_id) == f"run {number - 1}"
+        assert shop.publish(run_id).changed == 0
+        shop.close(run_id)
+    assert shop.warehouse.run(
+        "select run_id, count(*), count(distinct finished_at) from ops.node_result group by 1"
+        " order by 1"
+    ) == [("run 1", 4, 1), ("run 2", 4, 1), ("run 3", 4, 1)]
+    assert shop.warehouse.run(
+        "select distinct last_run_id, last_run_outcome, published_at > now() - interval '1 minute'"
+        " from marts.data_status"
+    ) == [("run 3", "published", True)]
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        # a drop, a bad row of one, and what is done by hand
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status,"
+        " rows_read, rows_inserted) values ('users', '2.csv', now(), now(), 'loaded', 1, 1)",
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status,"
+        " rows_read, rows_quarantined) values ('users', '2.csv', now(), now(), 'loaded', 1, 1)",
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status, cause)"
+        " values ('users', 'a rebuild', now(), now(), 'loaded', 'rebuild')",
+        # in force, and ended early
+        "insert into ops.override (unique_id, reason, until)"
+        " values ('test.greenery.unique_fct_orders', 'known', now() + interval '1 day')",
+        "insert into ops.override (unique_id, reason, made_at, until, ended_at)"
+        " values ('test.greenery.unique_fct_orders', 'known', now() - interval '1 day',"
+        " now() + interval '1 day', now())",
+        # whatever else had the warehouse, a failed run among it
+        "update ops.run_lease set run_id = 'rebuild of a key'",
+    ],
+    ids=["rows", "bad rows", "a rebuild", "an override", "its end", "other work"],
+)
+def test_what_has_changed_is_built_and_tested(shop, happened):
+    first_run(shop)
+    shop.warehouse.run(f"set role loader; {happened}")
+    assert follow(shop) is None
+    assert shop.warehouse.run("select count(*) from ops.node_result where run_id = 'run 2'") == [
+        (0,)
+    ]
+
+
+def test_another_project_and_one_that_changed_during_its_run_are_built(shop):
+    first_run(shop)
+    assert follow(shop, project="another") is None
+    shop.close("run 2")
+    first_run(shop, "run 3", project="as it was when run 3 began")
+    assert follow(shop, "run 4", project="as it was when run 3 began") is None
+
+
+def test_a_read_of_the_source_that_brought_nothing_is_nothing_new(shop):
+    first_run(shop)
+    shop.warehouse.run(
+        "insert into ops.load (table_name, source_file, started_at, finished_at, status,"
+        " rows_read, rows_unchanged) values ('users', 'users', now(), now(), 'loaded', 1, 1)"
+    )
+    assert follow(shop) == "run 1"
+    assert shop.publish("run 2").changed == 0
+
+
+def test_once_in_a_while_all_is_built_and_tested_whatever_is_new(shop):
+    first_run(shop)
+    assert follow(shop, after=LONGEST - timedelta(minutes=1)) == "run 1"
+    shop.publish("run 2")
+    shop.close("run 2")
+    # as old as the build, not as the run that took its results over
+    assert follow(shop, "run 3", after=LONGEST + timedelta(minutes=1)) is None
+
+
+def test_a_run_that_begins_again_still_follows_the_one_before_it(shop):
+    first_run(shop)
+    assert follow(shop) == "run 1"
+    assert follow(shop) == "run 1"
+    # but what it published itself by now says nothing of what came since
+    shop.publish("run 2")
+    assert follow(shop) is None
