@@ -6,7 +6,7 @@ project, and publishes `marts` when everything passed. Readers see the last good
 along. At its end it writes the report.
 
 **When** Every day at midnight UTC, one run at a time. A run loads what is new since the last one,
-so a missed day needs no catch-up.
+so a missed day needs no catch-up; with nothing new it skips the build.
 
 **Rerun** Running twice changes nothing. After a failure: mend the cause, then clear the failed
 tasks with their downstream, or trigger a new run.
@@ -71,10 +71,8 @@ def greenery_elt():
     report = write_report().as_teardown()  # it tells of failed runs too, and never makes one
 
     chain(begin, loads, freeze_horizon(), build, publish, end, report)
-    # what stays away is told by a run with nothing new, too
-    chain(loads, freshness, publish)
-    # Once a task has failed, publish is done for while others are still at work. The lease may be
-    # given back only when nothing is at work any more.
+    chain(loads, freshness, publish)  # what stays away is told by a run with nothing new, too
+    # whatever has failed, the lease is given back only when nothing is at work any more
     [*loads, freshness, *build] >> end
 
 

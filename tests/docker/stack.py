@@ -151,13 +151,13 @@ class Stack:
             time.sleep(1)
         return state
 
-    def start_run(self) -> str:
+    def start_run(self, **conf: list[str]) -> str:
         """Start a run of the DAG as it is on disk now, and return its id."""
         deadline = time.monotonic() + 120
         while True:
             try:
                 self.api.wait_for_dag()
-                return self.api.trigger()
+                return self.api.trigger(conf)
             except DagBrokenError:
                 # it may have been read while some of several files were changed
                 if time.monotonic() > deadline:

@@ -54,7 +54,7 @@ def test_an_edited_and_an_added_model_are_in_the_next_run(stack, first_marts):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
 def test_a_killed_container_comes_back_and_its_run_ends_right(stack, first_marts):
     died = {service: stack.inspect(service)["RestartCount"] for service in KILLED}
-    run_id = stack.start_run()
+    run_id = stack.start_run(full_refresh=["all"])
     for service in KILLED:
         time.sleep(2)
         # `docker kill` would count as a stop by hand, after which nothing restarts
