@@ -36,7 +36,7 @@ def late(stage: Stage) -> Generator[None]:
 
 def worker_killed(stage: Stage) -> Generator[None]:
     """Kill a task as often as it is tried, as the kernel does when memory is short."""
-    run_id = stage.api.trigger()
+    run_id = stage.api.trigger(BUILD_WHOLE)
     ended = threading.Event()
 
     def kill() -> None:
@@ -104,7 +104,7 @@ def slack_rate_limited(stage: Stage) -> Generator[None]:
 def slow_run(stage: Stage) -> Generator[None]:
     """Hold a table that a run needs, and have the run be three hours old."""
     with stage.holding("marts_build.fct_orders"):
-        run_id = stage.api.trigger()
+        run_id = stage.api.trigger(BUILD_WHOLE)
         if not wait_until(lambda: stage.is_at_work(run_id, KILLED), 300):
             raise ScenarioError(f"{KILLED} did not come to wait for the table.")
         stage.in_airflow(
