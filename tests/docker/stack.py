@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Stack:
             logs = self.compose("logs", "--tail", "20", check=False).stdout
             raise AssertionError(f"{done.stderr[-2000:]}\n{logs}")
 
-    @property
+    @cached_property
     def api(self) -> AirflowApi:
         return AirflowApi(f"http://127.0.0.1:{self.port}")
 

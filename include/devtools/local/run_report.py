@@ -13,6 +13,7 @@ from devtools.local.state_folder import Home
 from elt.alerting.messages.phrases import count, listed
 from elt.cli.terminal import print_table
 from elt.shop import SHOP
+from elt.transform.project import TASK_GROUP
 from elt.warehouse.rows import first_row, one_row, one_value, rows_as
 
 MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
@@ -22,22 +23,27 @@ KPI_COLUMNS = ("metric", "value", "numerator", "denominator", "unit", "descripti
 
 
 def tasks(instances: Iterable[tuple[dict[str, Any], float]]) -> None:
-    """Print a line for each task as it ends, and one for all that were held back by a failure.
+    """Print a line for each task as it ends, and one for all that were not done.
 
     Args:
         instances: task instances that have ended, each with the seconds since the run began.
     """
-    held_back, seconds = 0, 0.0
+    held_back, unchanged, seconds = 0, 0, 0.0
     for instance, seconds in instances:
         state = instance["state"]
         if state == "upstream_failed":
             held_back += 1
+            continue
+        if state == "skipped" and instance["task_id"].startswith(f"{TASK_GROUP}."):
+            unchanged += 1
             continue
         note = WORDS.get(state) or f"{instance['duration'] or 0:.1f} s"
         mark = MARKS.get(state, "?")
         print(f"{seconds:6.1f} s  {mark} {instance['task_id']:<60} {note}", flush=True)
     if held_back:
         print(f"{seconds:6.1f} s  - {count(held_back, 'task')} not done: something before failed")
+    if unchanged:
+        print(f"{seconds:6.1f} s  - {count(unchanged, 'task')} of dbt not done: nothing is new")
 
 
 def end_of_run(

@@ -102,17 +102,26 @@ def test_metrics_of_another_shape_are_shown_as_far_as_they_go(
     assert line in [" ".join(told.split()) for told in shown(warehouse, capsys).splitlines()]
 
 
-def test_what_a_failure_held_back_is_one_line_with_a_count(capsys):
-    def instance(task_id, state):
-        return {"task_id": task_id, "state": state, "duration": 1.0}
-
-    held_back = [(instance(f"build.m{i}", "upstream_failed"), 3.0) for i in range(49)]
+def told_of(capsys, *instances: tuple[str, str, float]) -> list[str]:
     run_report.tasks(
-        [(instance("load_orders", "failed"), 2.0), *held_back, (instance("end", "success"), 4)]
+        ({"task_id": task_id, "state": state, "duration": 1.0}, seconds)
+        for task_id, state, seconds in instances
     )
-    lines = capsys.readouterr().out.splitlines()
-    assert [" ".join(line.split()) for line in lines] == [
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_a_failure_held_back_is_one_line_with_a_count(capsys):
+    held_back = [(f"build.m{i}", "upstream_failed", 3.0) for i in range(49)]
+    assert told_of(capsys, ("load_orders", "failed", 2.0), *held_back, ("end", "success", 4)) == [
         "2.0 s ✗ load_orders 1.0 s",
         "4.0 s ✓ end 1.0 s",
         "4.0 s - 49 tasks not done: something before failed",
+    ]
+
+
+def test_what_was_not_built_since_nothing_is_new_is_one_line_with_a_count(capsys):
+    unchanged = [(f"build.m{i}", "skipped", 3.0) for i in range(49)]
+    assert told_of(capsys, *unchanged, ("publish_marts", "skipped", 4)) == [
+        "4.0 s - publish_marts skipped",
+        "4.0 s - 49 tasks of dbt not done: nothing is new",
     ]
