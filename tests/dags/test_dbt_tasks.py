@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators.local import AbstractDbtLocalBase
 
 from elt.airflow import dbt_events
+from elt.airflow.dbt_tasks import keep_lease
+from elt.warehouse import lease
+from elt.warehouse.connection import transaction
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -33,3 +38,13 @@ def test_no_task_of_dbt_lets_dbt_write_its_own_log():
             assert task._dbt_runner_callbacks == [
                 *(dbt_events.log_event, dbt_events.keep_manifest, dbt_events.collect_result)
             ]
+
+
+def test_what_begins_to_build_makes_the_build_another_than_what_was_published(warehouse):
+    with transaction("loader") as cursor:
+        lease.take(cursor, "a run")
+    warehouse.run("update ops.run_lease set is_build_published = true")
+    keep_lease({"run_id": "a run"}, None)
+    assert warehouse.run("select is_build_published from ops.run_lease") == [(False,)]
+    with pytest.raises(AirflowFailException, match="a run"):
+        keep_lease({"run_id": "another"}, None)

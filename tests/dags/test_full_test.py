@@ -35,7 +35,7 @@ def publish_once(warehouse) -> None:
 
 
 def test_it_runs_weekly_once_at_a_time_and_raises_the_alarm(dag):
-    assert dag.timetable.summary == "0 12 * * 0"
+    assert dag.timetable.summary == "7 12 * * 0"
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.has_on_failure_callback

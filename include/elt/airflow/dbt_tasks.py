@@ -94,7 +94,7 @@ def keep_lease(context: Context, operator: BaseOperator) -> None:
     """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
     try:
         with transaction("loader") as cursor:
-            lease.renew(cursor, context["run_id"])
+            lease.begin_build(cursor, context["run_id"])
     except lease.LeaseLostError as error:
         raise AirflowFailException(str(error)) from None
 

@@ -38,7 +38,7 @@ from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
 from elt.transform import change_log
 from elt.transform.lineage import Lineage
-from elt.transform.project import PROJECT, fingerprint
+from elt.transform.project import PROJECT, business_timezone, fingerprint
 from elt.transform.rebuild import request_full_refresh
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
@@ -172,7 +172,7 @@ def freeze_horizon() -> bool:
         lease.freeze_horizon(cursor, run_id, fingerprint(PROJECT))
         if get_current_context()["params"]["full_refresh"]:
             return True
-        last = take_over_results(cursor, run_id, datetime.now(UTC))
+        last = take_over_results(cursor, run_id, datetime.now(UTC), business_timezone())
     if last:
         log.info("Nothing is new since %s, so its results are taken over.", last)
     return last is None

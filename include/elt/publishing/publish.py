@@ -94,6 +94,7 @@ def publish(run_id: str, lineage: Lineage) -> RowCounts:
             lineage, data_status.rows_in_quarantine(cursor, horizon), overridden
         )
         data_status.record_published(cursor, run_id, ages, now, lacks)
+        cursor.execute("update ops.run_lease set is_build_published = true")
         total = sum(counts.values(), RowCounts())
         cursor.execute(
             "insert into ops.publication (publication_id, run_id, published_at, horizon_load_id,"

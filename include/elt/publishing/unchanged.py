@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import cursor as Cursor
 
 from elt.warehouse.rows import value_or_none
 
-# a daily run builds and tests everything in any case: a shop's own model may ask what day it is
-LONGEST = timedelta(hours=20)
 
-
-def take_over_results(cursor: Cursor, run_id: str, at: datetime) -> str | None:
+def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneInfo) -> str | None:
     """Take over the results of the run that was published last, if nothing has changed since.
 
-    That is so if nobody else had the warehouse in between, no load brought a row or a bad row, the
-    dbt project is the same, and no override was made, ended or in force.
+    That is so if nobody else had the warehouse or has built in between, no load brought a row, a
+    bad row or a mend of one, the dbt project is the same, no model is to be built whole, and no
+    override was made, ended or in force. The first run of a day builds in any case, and so does
+    the one whose deliveries are the first of their day: models and tests may ask what day it is.
 
     Args:
         cursor: of a transaction as the role loader, in which the run has frozen its horizon.
         run_id: the run that has the lease.
         at: now, in UTC.
+        timezone: where a day of the business begins.
 
     Returns:
         The run whose results they are; None: this run must build and test by itself.
     """
     cursor.execute(
         """
+        with last as (
+            select publication.*, results.since
+            from (select * from ops.publication order by publication_id desc limit 1) as publication
+            cross join lateral (
+                select min(finished_at) as since from ops.node_result
+                where run_id = publication.run_id and kind <> 'source'
+            ) as results
+        ),
+
+        delivery as (
+            select load_id, (finished_at at time zone %(zone)s)::date as day from ops.load
+            where status <> 'failed' and cause = 'delivery'
+        )
+
         select last.run_id
-        from (select * from ops.publication order by publication_id desc limit 1) as last
+        from last
         inner join ops.run_lease as lease
             on lease.run_id = %(run_id)s
             and lease.follows = last.run_id
             and lease.project = last.project
-        where not exists (
+            and lease.is_build_published
+        where last.undone_at is null
+            and (last.since at time zone %(zone)s)::date = (%(at)s at time zone %(zone)s)::date
+            and (select max(day) from delivery) is not distinct from (
+                select max(day) from delivery where load_id <= last.horizon_load_id
+            )
+            and not exists (
                 select from ops.load
                 where load_id > coalesce(last.horizon_load_id, 0)
                     and status = 'loaded'
@@ -43,14 +64,16 @@ def take_over_results(cursor: Cursor, run_id: str, at: datetime) -> str | None:
                         or rows_inserted + rows_updated + rows_deleted + rows_quarantined > 0
                     )
             )
+            and not exists (select from ops.quarantine where resolved_at > last.since)
             and not exists (
-                select from ops.override where least(until, ended_at) > last.published_at
+                select from ops.override where least(until, ended_at) > last.since
             )
-            and (
-                select min(finished_at) from ops.node_result where run_id = last.run_id
-            ) > %(at)s - %(longest)s
+            and not exists (
+                select from ops.model_state
+                where definition_hash is null and model not like 'raw.%%'
+            )
         """,
-        {"run_id": run_id, "at": at, "longest": LONGEST},
+        {"run_id": run_id, "at": at, "zone": timezone.key},
     )
     last = value_or_none(cursor, str)
     if last is None:
@@ -67,9 +90,13 @@ def take_over_results(cursor: Cursor, run_id: str, at: datetime) -> str | None:
         from ops.node_result
         where run_id = %(last)s and kind <> 'source'
         order by unique_id, moment desc
-        -- begun again: they are of the horizon that was frozen last
+        -- begun again, this run may have had results of its own: these are the last word
         on conflict (run_id, task_id, try_number, unique_id) do update
-        set moment = excluded.moment
+        set (status, failures, message, execution_seconds, compiled_sql, owner, tags, sample,
+                finished_at, moment)
+            = (excluded.status, excluded.failures, excluded.message, excluded.execution_seconds,
+                excluded.compiled_sql, excluded.owner, excluded.tags, excluded.sample,
+                excluded.finished_at, excluded.moment)
         """,
         {"run_id": run_id, "last": last},
     )

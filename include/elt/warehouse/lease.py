@@ -125,6 +125,16 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
     return value_or_none(cursor, int)
 
 
+def begin_build(cursor: Cursor, run_id: str) -> None:
+    """Make sure that the run still has the warehouse, and note that it changes what is built.
+
+    Raises:
+        LeaseLostError: if another run took the lease since.
+    """
+    renew(cursor, run_id)
+    cursor.execute("update ops.run_lease set is_build_published = false")
+
+
 def hold(cursor: Cursor, run_id: str) -> None:
     """Make sure that no other run can take the warehouse before this transaction ends.
 
