@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context, TaskGroup, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -40,7 +40,7 @@ from elt.transform.project import (
 )
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
-from elt.warehouse.session import SEARCH_PATH
+from elt.warehouse.session import SEARCH_PATH, TLS
 from elt.warehouse.time_limit import task_limit
 
 FREEZES_HORIZON = "freeze_horizon"
@@ -59,10 +59,20 @@ OPERATOR_ARGS: dict[str, Any] = {
     ],
 }
 
+
+class WarehouseProfile(PostgresUserPasswordProfileMapping):
+    """Takes from the connection all that it may say of TLS; Cosmos' own takes sslmode alone."""
+
+    airflow_param_mapping: ClassVar[dict[str, str | list[str]]] = {
+        **PostgresUserPasswordProfileMapping.airflow_param_mapping,
+        **{name: f"extra.{name}" for name in TLS},
+    }
+
+
 PROFILE = ProfileConfig(
     profile_name=PROFILE_NAME,
     target_name=TARGET,
-    profile_mapping=PostgresUserPasswordProfileMapping(
+    profile_mapping=WarehouseProfile(
         conn_id=CONNECTION_ID,
         profile_args={
             "schema": "staging",

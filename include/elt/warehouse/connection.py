@@ -119,6 +119,11 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
                 "That is a pool's answer: PgBouncer needs pool_mode = session and "
                 "ignore_startup_parameters = options."
             )
+        elif "certificate" in reason:
+            question = (
+                f"In the Airflow connection `{CONNECTION_ID}` extra must name as sslrootcert the "
+                "file of the CA that signed the server's certificate, and host a name in it."
+            )
         raise WarehouseUnreachableError(
             f"The warehouse at {where} can't be reached as {settings.login}: {reason}. {question}"
         ) from None
