@@ -172,10 +172,8 @@ def freeze_horizon() -> bool:
         lease.freeze_horizon(cursor, run_id, fingerprint(PROJECT))
         if get_current_context()["params"]["full_refresh"]:
             return True
-        last = take_over_results(cursor, run_id, datetime.now(UTC), business_timezone())
-    if last:
-        log.info("Nothing is new since %s, so its results are taken over.", last)
-    return last is None
+        now = datetime.now(UTC)
+        return take_over_results(cursor, run_id, now, business_timezone()) is None
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import cursor as Cursor
 
 from elt.warehouse.rows import value_or_none
+
+log = logging.getLogger(__name__)
 
 
 def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneInfo) -> str | None:
@@ -100,4 +103,5 @@ def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneI
         """,
         {"run_id": run_id, "last": last},
     )
+    log.info("Nothing is new since %s, so its results are taken over.", last)
     return last
