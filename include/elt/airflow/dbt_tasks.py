@@ -60,7 +60,7 @@ OPERATOR_ARGS: dict[str, Any] = {
 }
 
 
-class WarehouseProfile(PostgresUserPasswordProfileMapping):
+class WarehouseProfile(PostgresUserPasswordProfileMapping):  # type: ignore[misc]  # Cosmos: Any
     """Takes from the connection all that it may say of TLS; Cosmos' own takes sslmode alone."""
 
     airflow_param_mapping: ClassVar[dict[str, str | list[str]]] = {
