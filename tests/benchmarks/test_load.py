@@ -49,6 +49,7 @@ def rows_of_table(bench: Bench, name: str) -> list[tuple[str | None, ...]]:
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 @pytest.mark.parametrize(("scenario", "way"), CELLS)
 def test_every_way_brings_the_same_rows(bench, scenario, way) -> None:
     if not WAYS[way].needs.is_file():

@@ -30,6 +30,7 @@ def raw_and_published(folder: Path) -> tuple[int, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_each_day_is_loaded_and_published_after_the_same_history(folder):
     for _ in range(2):
         in_own_process(make_history, folder, EVENTS, DAY)

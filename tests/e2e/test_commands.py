@@ -29,6 +29,8 @@ def marts(checkout) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
+# tests/docker has a first run, test_your_own_shop.py the command and its alarm
+@pytest.mark.rare
 def test_a_newcomer_gets_numbers_and_bad_data_rings_the_alarm(checkout, tmp_path):
     good = local_command(checkout, "run")
     assert good.returncode == 0, good.stdout + good.stderr
