@@ -41,10 +41,9 @@ from elt.transform.lineage import Lineage
 from elt.transform.project import PROJECT, business_timezone, fingerprint
 from elt.transform.rebuild import request_full_refresh
 from elt.warehouse import lease
-from elt.warehouse.connection import transaction
+from elt.warehouse.connection import require_sessions, transaction
 from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
-from elt.warehouse.pool import require_sessions
 from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)

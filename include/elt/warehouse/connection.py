@@ -1,5 +1,8 @@
 """Connections to the warehouse: one Airflow connection, a role for each piece of code.
 
+A pool between would have to keep sessions. dbt takes its role once for all that a connection does;
+between such transactions others would have it, and it theirs.
+
 And locks by name, for what is done by one at a time. Not advisory locks: whoever may connect to the
 database may take any of them, and have us wait. To lock a row one must be allowed to change it.
 """
@@ -7,6 +10,7 @@ database may take any of them, and have us wait. To lock a row one must be allow
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -15,11 +19,12 @@ import psycopg2
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg2 import sql
+from psycopg2.extensions import connection as Session
 from psycopg2.extensions import cursor as Cursor
 
-from elt.errors import RetryLaterError
+from elt.errors import FinalError, RetryLaterError
 from elt.warehouse import session
-from elt.warehouse.rows import rows_as
+from elt.warehouse.rows import one_value, rows_as
 from elt.warehouse.session import TLS
 from elt.warehouse.time_limit import statement_timeout
 
@@ -58,6 +63,10 @@ _LOCK_HOLDERS = """
     order by min(xact_start), pid
 """
 _TAKE_LOCK = "select from ops.lock where name = %s for update"
+# of no meaning to the server, and reset by no pool while the client stays
+_SESSION_MARK = "greenery.session"
+# other clients of the pool may come in between
+_TRIES_FOR_A_SESSION = 3
 
 
 @dataclass(frozen=True)
@@ -70,12 +79,16 @@ class _Holder:
     since: str | None
 
 
+class PooledError(FinalError):
+    """The pool before the warehouse does not keep sessions."""
+
+
 class WarehouseUnreachableError(RetryLaterError):
     """The warehouse does not answer or does not let us in; trying again may help."""
 
 
 @contextlib.contextmanager
-def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.extensions.cursor]:
+def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[Cursor]:
     """Yield a cursor in one transaction as a role: committed at the end, rolled back on error.
 
     Raises:
@@ -90,7 +103,7 @@ def transaction(role: Role, *, timeout_seconds: int = 10) -> Iterator[psycopg2.e
         connection.commit()
 
 
-def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
+def connect(timeout_seconds: int = 10) -> Session:
     """Open a psycopg2 connection to the warehouse. It may do nothing until it takes a role."""
     try:
         settings = Connection.get(CONNECTION_ID)
@@ -127,6 +140,42 @@ def connect(timeout_seconds: int = 10) -> psycopg2.extensions.connection:
         raise WarehouseUnreachableError(
             f"The warehouse at {where} can't be reached as {settings.login}: {reason}. {question}"
         ) from None
+
+
+def require_sessions() -> None:
+    """Make sure that what a connection sets is still so in its next transaction.
+
+    Raises:
+        PooledError: if a pool gives each transaction another session.
+        WarehouseUnreachableError: if the warehouse can't be reached.
+    """
+    with contextlib.closing(connect()) as ours, contextlib.closing(connect()) as another:
+        # between statements nothing is open, and the pool is free to change sessions
+        ours.autocommit = True
+        if any(_is_shared(ours, another) for _ in range(_TRIES_FOR_A_SESSION)):
+            raise PooledError(
+                "The pool before the warehouse gives each transaction another session, so that "
+                "roles and settings of one are taken by another. Have it keep sessions (PgBouncer: "
+                "pool_mode = session, ignore_startup_parameters = options), or let the connection "
+                "`greenery_warehouse` lead to the server itself."
+            )
+
+
+def _is_shared(ours: Session, another: Session) -> bool:
+    mark = uuid.uuid4().hex
+    with ours.cursor() as cursor:
+        cursor.execute("select set_config(%s, %s, false)", (_SESSION_MARK, mark))
+    # with a transaction open it keeps the session that the pool gave it: ours, if that was free
+    found = _setting(another)
+    is_shared = found == mark or _setting(ours) != mark
+    another.rollback()
+    return is_shared
+
+
+def _setting(opened: Session) -> str:
+    with opened.cursor() as cursor:
+        cursor.execute("select coalesce(current_setting(%s, true), '')", [_SESSION_MARK])
+        return str(one_value(cursor))
 
 
 def take_lock(cursor: Cursor, name: str) -> None:

@@ -6,8 +6,13 @@ import dataclasses
 
 import pytest
 
-from elt.warehouse.connection import WarehouseUnreachableError, connect, transaction
-from elt.warehouse.pool import PooledError, require_sessions
+from elt.warehouse.connection import (
+    PooledError,
+    WarehouseUnreachableError,
+    connect,
+    require_sessions,
+    transaction,
+)
 from tests.support.bookshop import Bookshop
 from tests.support.bouncer import PROGRAM, bouncer
 from tests.support.warehouse import Warehouse
