@@ -18,8 +18,7 @@ from elt.alerting.messages.phrases import FAILING
 from elt.alerting.reconcile import most_time
 from elt.alerting.report import Report, report_on
 from elt.alerting.run_facts import RunContext, read_facts
-from elt.errors import FinalError
-from elt.loading.errors import offer_to_shrink
+from elt.errors import FinalError, offer_to_shrink
 from elt.publishing.rollback import active_pin
 from elt.transform import overrides
 from elt.transform.lineage import Lineage

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elt.errors import EltError
+from elt.errors import EltError, SourceError
 
 SECRETS_FOLDER = Path(os.environ.get("GREENERY_SECRETS", "/run/greenery"))
 
@@ -196,7 +196,6 @@ def source(url: str, path: str = DEMO_LANDING) -> str:
 def _database(url: str) -> dict[str, Any]:
     # they import Airflow, 2 s of CPU at the start of a container: nothing else here needs it
     from elt.loading.database.source import database_at
-    from elt.loading.errors import SourceError
 
     try:
         database = database_at(url)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 
 from elt.docker import environment
-from elt.errors import EltError
+from elt.errors import EltError, SourceError, SourceUnreachableError
 from elt.warehouse import session
 from elt.warehouse.bootstrap import prepare, set_password
 from elt.warehouse.rows import one_value
@@ -178,7 +178,6 @@ def warn_of_silent_database(connection: str) -> None:
     from airflow.sdk import Connection
 
     from elt.loading.database.source import database_of, open_snapshot
-    from elt.loading.errors import SourceError, SourceUnreachableError
 
     try:
         with open_snapshot(database_of(Connection.from_json(connection))):

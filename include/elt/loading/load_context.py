@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.contract import IN_CONTRACT
-from elt.loading.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.files.landing import Landing, Readable, SourceFile
 from elt.warehouse.time_limit import statement_limit
 

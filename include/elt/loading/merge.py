@@ -12,9 +12,9 @@ from datetime import datetime
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import RefusedFileError, offer_to_shrink
 from elt.loading import raw_table
 from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError, offer_to_shrink
 from elt.loading.staging_table import StagingTable
 from elt.warehouse.connection import FEW_BY_KEYS
 from elt.warehouse.rows import all_values, one_row, one_value

@@ -8,8 +8,8 @@ from typing import Literal
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import SourceError
 from elt.loading.contract import Table
-from elt.loading.errors import SourceError
 from elt.shop import SHOP
 from elt.warehouse.connection import take_lock
 from elt.warehouse.rows import one_value, rows_as, value_or_none

@@ -16,9 +16,9 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import RefusedFileError
 from elt.loading import raw_table, value_formats
 from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError
 from elt.loading.files.landing import Readable
 from elt.loading.files.stream import CHUNK_BYTES
 from elt.warehouse.rows import all_values, rows_as

@@ -12,7 +12,7 @@ from elt.alerting import question, run_facts
 from elt.alerting.notify import TimeLimits
 from elt.alerting.question import TooLateError, answer, ask
 from elt.alerting.run_facts import NodeResult, RunContext, TaskFailure
-from elt.loading.errors import offer_to_shrink
+from elt.errors import offer_to_shrink
 from tests.elt.alerting.conftest import AIRFLOW, MANIFEST, RUN_ID, run_context
 
 NOW = datetime(2026, 11, 21, 7, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from elt.errors import SourceError
 from elt.loading.contract import DATA_TYPES, Column, Table
-from elt.loading.errors import SourceError
 
 from .conftest import VISITS, Shop, empty
 

@@ -9,11 +9,11 @@ import traceback
 import psycopg2
 import pytest
 
+from elt.errors import SourceError, SourceUnreachableError
 from elt.loading.contract import Column
 from elt.loading.database import copy_between_servers, load_tables
 from elt.loading.database.source import open_snapshot
 from elt.loading.database.source_table import takes
-from elt.loading.errors import SourceError, SourceUnreachableError
 
 from .shop_database import EVENTS, ORDERS, PASSWORD, USERS, ShopDatabase
 

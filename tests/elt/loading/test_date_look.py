@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elt.errors import RefusedFileError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import RefusedFileError
 from elt.loading.files.date_look import DateLook, Watched
 
 TABLE = Table(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column, Table, read_format
-from elt.loading.errors import SourceError
 from elt.loading.quarantine.replay import replay
 from elt.loading.sources_yaml import ContractError, read_contracts
 

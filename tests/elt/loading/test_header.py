@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from elt.loading.errors import SourceError
+from elt.errors import SourceError
 
 from .conftest import PEOPLE, VISITS, Shop
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from elt.loading.errors import SourceUnreachableError
+from elt.errors import SourceUnreachableError
 from elt.warehouse.connection import WarehouseUnreachableError
 from tests.support.fault_points import STEPS, FaultPoints, killed_at
 from tests.support.killable import KillableServer, killable_server

@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.io import attach
 
-from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
+from elt.errors import FileInMotionError, RefusedFileError, SourceError
 from elt.loading.files.file_names import describe_strays
 from elt.loading.files.find_files import find_files, sort_by_table
 from elt.loading.files.landing import SourceFile, landing_at, open_landing

@@ -12,8 +12,8 @@ from datetime import timedelta
 
 import pytest
 
+from elt.errors import RefusedFileError, SourceError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import RefusedFileError, SourceError
 from elt.loading.files import copy_in_chunks, csv_records, quoting, stream
 from elt.loading.files import copy_in_chunks as slow
 from elt.loading.files.quoting import RECORD_BYTES

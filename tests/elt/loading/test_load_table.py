@@ -12,9 +12,9 @@ from functools import partial
 import psycopg2
 import pytest
 
+from elt.errors import SourceError
 from elt.loading import load_log, raw_table
 from elt.loading.contract import Column
-from elt.loading.errors import SourceError
 from elt.loading.files.find_files import find_files
 from elt.loading.files.landing import SourceFile
 from elt.loading.files.load_table import load_table

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elt.airflow import load_tasks
-from elt.loading.errors import SourceError
+from elt.errors import SourceError
 from elt.loading.sources_yaml import declared_tables
 
 from .conftest import Shop

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elt.airflow import load_tasks
-from elt.loading.errors import SourceError, SourceUnreachableError
+from elt.errors import SourceError, SourceUnreachableError
 from elt.loading.files.find_files import find_files
 from elt.loading.files.landing import landing_at
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from elt.errors import SourceError
 from elt.loading import staging_table
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 from elt.loading.files import copy_in_chunks, csv_records, stream
 from elt.loading.files.quoting import Grammar, QuoteCheck
 from elt.loading.quarantine.replay import replay

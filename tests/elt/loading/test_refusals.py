@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from elt.loading.errors import SourceError
+from elt.errors import SourceError
 
 from .conftest import PEOPLE, STRICT, Shop
 
@@ -207,7 +207,7 @@ def test_personal_data_gets_into_no_error_and_no_log(shop: Shop, caplog, content
     assert str(error).startswith("people.csv")
     while error is not None:
         assert SECRET not in f"{error} {error!r} {error.args} {vars(error)}"
-        assert type(error).__module__.startswith("elt.loading")
+        assert type(error).__module__.startswith("elt.")
         error = error.__cause__ or error.__context__
     assert SECRET not in caplog.text
     assert SECRET not in str(shop.rows("select * from ops.load"))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 from elt.loading.quarantine import replay_batch
 from elt.loading.quarantine.replay import Replayed, in_words, replay
 from elt.warehouse import lease

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 from elt.loading.quarantine import replay
 
 HERS = "anna@example.com"

@@ -8,9 +8,9 @@ import threading
 import psycopg2
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column
 from elt.loading.database import load_tables
-from elt.loading.errors import SourceError
 
 from .shop_database import EVENTS, ORDERS, TABLES, USERS, ShopDatabase
 

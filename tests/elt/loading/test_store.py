@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 
 from .conftest import PEOPLE, VISITS, Shop
 

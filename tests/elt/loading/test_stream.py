@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from elt.loading.errors import RefusedFileError, SourceError
+from elt.errors import RefusedFileError, SourceError
 from elt.loading.files.csv_records import read_records
 from elt.loading.files.stream import CHUNK_BYTES, Stream
 

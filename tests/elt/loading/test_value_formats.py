@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from elt.errors import SourceError
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 from elt.loading.quarantine.replay import replay
 
 from .conftest import Shop

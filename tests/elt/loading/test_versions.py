@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elt.errors import SourceError
 from elt.loading import value_formats
 from elt.loading.contract import Column, Table
-from elt.loading.errors import SourceError
 from elt.loading.load_context import Clock
 from elt.loading.quarantine.replay import replay
 

@@ -16,6 +16,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import RefusedFileError, SourceError, offer_to_shrink
 from elt.loading import erasure, load_log, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import INSTANTS, Table
 from elt.loading.database.copy_between_servers import SourceSideError, copy_through
@@ -28,7 +29,6 @@ from elt.loading.database.source_table import (
     warn_of_unknown_columns,
     watermark_of,
 )
-from elt.loading.errors import RefusedFileError, SourceError, offer_to_shrink
 from elt.loading.load_context import Clock, Transaction
 from elt.loading.load_log import Attempt, LoadResult, read_already
 from elt.loading.merge import Counts

@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading.errors import SourceError, SourceUnreachableError
+from elt.errors import SourceError, SourceUnreachableError
 from elt.warehouse import session
 from elt.warehouse.rows import one_row
 from elt.warehouse.session import TLS

@@ -8,10 +8,10 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import load_warnings
+from elt.errors import SourceError
+from elt.loading import diagnostics
 from elt.loading.contract import Table
 from elt.loading.database.source import Snapshot, lost
-from elt.loading.errors import SourceError
 from elt.loading.load_log import LoadResult
 from elt.shop import SHOP
 from elt.warehouse.rows import (
@@ -149,7 +149,7 @@ def warn_of_unknown_columns(
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise lost(snapshot.database, error) from None
     for column in unknown:
-        load_warnings.warn(
+        diagnostics.warn(
             cursor,
             table.name,
             "unknown_column",

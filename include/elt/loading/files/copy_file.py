@@ -10,10 +10,10 @@ from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import FileInMotionError, RefusedFileError
 from elt.loading import erasure, staging_table, value_formats
 from elt.loading.contract import Table
-from elt.loading.errors import FileInMotionError, RefusedFileError
-from elt.loading.files import copy_in_chunks, repeated_header, swallowed_rows
+from elt.loading.files import copy_in_chunks, hidden_faults
 from elt.loading.files.copy_in_chunks import count_all_rows, find_records
 from elt.loading.files.csv_records import Record, read_records
 from elt.loading.files.date_look import DateLook, Watched
@@ -101,7 +101,7 @@ def fill(
             has_lines_inside = stream.has_lines_inside
             forgotten = 0 if is_direct else erasure.drop_erased(staging, tombstones)
             refusal = staging.add_key()
-            repeated_header.refuse_hidden(staging, header.names)
+            hidden_faults.refuse_hidden(staging, header.names)
     quarantine = Quarantine(cursor, table, load_id, file.path, header.names, tombstones)
     if outcome.refused:
         kind = outcome.refused.kind
@@ -130,7 +130,7 @@ def fill(
     swallowed = ""
     if has_lines_inside:
         records = partial(read_again, landing, file, table)
-        swallowed = swallowed_rows.describe(staging, header.names, file.path, records)
+        swallowed = hidden_faults.describe_swallowed_rows(staging, header.names, file.path, records)
     return Filled(staging, header, sha256, rows_read, rows, quarantine.rows, is_direct, swallowed)
 
 

@@ -27,8 +27,8 @@ from elt.loading.files.csv_records import (
     read_on,
 )
 from elt.loading.files.date_look import DateLook
+from elt.loading.files.hidden_faults import Headers
 from elt.loading.files.quoting import QUOTE, Cut, Grammar, QuoteCheck, grammar, last_end, line_end
-from elt.loading.files.repeated_header import Headers
 from elt.loading.files.stream import CHUNK_BYTES, Text
 from elt.loading.quarantine import validate_rows
 from elt.loading.quarantine.store import Quarantine

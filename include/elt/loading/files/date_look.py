@@ -12,8 +12,8 @@ import io
 import re
 from collections.abc import Sequence
 
+from elt.errors import RefusedFileError
 from elt.loading.contract import INSTANTS, Table
-from elt.loading.errors import RefusedFileError
 from elt.loading.files.landing import Readable
 from elt.loading.files.quoting import QUOTE, last_end, line_end
 from elt.loading.files.stream import CHUNK_BYTES

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from elt.loading.errors import SourceError
+from elt.errors import SourceError
 from elt.loading.files import local_files
 from elt.loading.files.file_names import (
     Stray,

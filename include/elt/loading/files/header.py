@@ -14,8 +14,8 @@ import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from elt.errors import WHAT_NOW, RefusedFileError
 from elt.loading.contract import IN_CONTRACT, MOST_COLUMNS, Table
-from elt.loading.errors import WHAT_NOW, RefusedFileError
 from elt.loading.files.csv_records import Record, cut_records, is_utf8, record_at_start
 from elt.loading.files.quoting import grammar, line_end
 from elt.loading.files.stream import CHUNK_BYTES, Stream

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 from airflow.sdk import Connection, ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
-from elt.errors import EltError
-from elt.loading.errors import SourceError, SourceUnreachableError
+from elt.errors import EltError, SourceError, SourceUnreachableError
 from elt.loading.files import local_files
 from elt.loading.files.file_names import original
 

@@ -9,12 +9,11 @@ from datetime import datetime
 
 import psycopg2
 
-from elt.loading import load_log, load_warnings, merge, raw_table, staging_table, value_formats
+from elt.errors import FileInMotionError, RefusedFileError, SourceError
+from elt.loading import diagnostics, load_log, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import Table
-from elt.loading.errors import FileInMotionError, RefusedFileError, SourceError
 from elt.loading.files import load_order
 from elt.loading.files.copy_file import Filled, fill, read_again
-from elt.loading.files.error_message import explain
 from elt.loading.files.landing import Landing, SourceFile
 from elt.loading.files.load_order import LateFile, LoadOrder
 from elt.loading.files.stream import hash_file
@@ -78,7 +77,9 @@ def load_file(loader: Loader, table: Table, file: SourceFile, order: LoadOrder) 
             "%s is still being written (or was just taken away): left for the next run.", file.path
         )
         return LoadResult(table.name, file.path, "left")
-    message = explain(refused, table, file.path, lambda: read_again(loader.landing, file, table))
+    message = diagnostics.explain(
+        refused, table, file.path, lambda: read_again(loader.landing, file, table)
+    )
     with loader.transaction() as cursor:
         attempt = Attempt(loader.run_id, started_at, loader.clock.now())
         load_log.record_failure(cursor, attempt, table.name, file, message)
@@ -182,10 +183,10 @@ def _load(
             store.supersede(cursor, table, load_id, file.path, is_whole=is_whole)
             if not filled.is_direct and not place.is_outdated:
                 store.supersede_keys(filled.staging, load_id, but_of=place.kept)
-            load_warnings.warn_of_file(cursor, table, result, filled.header)
+            diagnostics.warn_of_file(cursor, table, result, filled.header)
             if filled.swallowed:
                 detail = f"{file.path} {sha256[:12]}"
-                load_warnings.warn(cursor, table.name, SWALLOWED, detail, filled.swallowed, load_id)
+                diagnostics.warn(cursor, table.name, SWALLOWED, detail, filled.swallowed, load_id)
         # as late as can be: what was read must still be what lies there
         if _has_moved(loader.landing, file):
             raise FileInMotionError

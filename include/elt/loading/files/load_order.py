@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import load_warnings, merge, raw_table
+from elt.loading import diagnostics, merge, raw_table
 from elt.loading.contract import Table
 from elt.loading.files.file_names import Place, place
 from elt.loading.load_log import Known
@@ -155,7 +155,7 @@ class LateFile:
         else:
             return
         message = f"{path} comes before {gone}: loaded already, and not there any more. {what}"
-        load_warnings.warn(
+        diagnostics.warn(
             cursor, table.name, LATE_FILE, f"{path} {self.sha256[:12]}", message, load_id
         )
 
@@ -208,7 +208,7 @@ def warn_of_byte_order(cursor: Cursor, table: Table, order: LoadOrder) -> None:
                 f"in natural order now, so rows of {path} in raw.{table.name} may stand where "
                 "newer ones should. To be sure, deliver again what is gone."
             )
-            load_warnings.warn(cursor, table.name, LATE_FILE, f"{path} -", message, None)
+            diagnostics.warn(cursor, table.name, LATE_FILE, f"{path} -", message, None)
 
 
 def _knows(cursor: Cursor, table: Table, load_id: int) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.loading import load_log, load_warnings, raw_table
+from elt.errors import SourceError
+from elt.loading import diagnostics, load_log, raw_table
 from elt.loading.contract import Table
-from elt.loading.errors import SourceError
 from elt.loading.files import load_order
 from elt.loading.files.file_names import Stray, describe_strays
 from elt.loading.files.landing import SourceFile
@@ -90,7 +90,7 @@ def _load_in_order(
 def warn_of_unread(cursor: Cursor, table_name: str, not_read: Sequence[Stray]) -> None:
     """Warn, once, of what lies in the landing folder and is not read."""
     for known_by, message in describe_strays(not_read):
-        load_warnings.warn(cursor, table_name, UNREAD, known_by, message, None)
+        diagnostics.warn(cursor, table_name, UNREAD, known_by, message, None)
 
 
 def _check_nothing(

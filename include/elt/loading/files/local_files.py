@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from elt.loading.errors import FileInMotionError, RefusedFileError
+from elt.errors import FileInMotionError, RefusedFileError
 from elt.loading.files.file_names import is_csv, is_hidden, printable
 
 READ_ALREADY = "a link to a folder that is read already; its files are loaded once"

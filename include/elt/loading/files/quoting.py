@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from elt.loading.errors import RefusedFileError
+from elt.errors import RefusedFileError
 
 QUOTE = b'"'
 STEP_BYTES = 1 << 20

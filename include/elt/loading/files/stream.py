@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Protocol, cast
 
+from elt.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.contract import IN_CONTRACT, USUAL_RATIO, Table
-from elt.loading.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.files.landing import Landing, Readable, SourceFile
 from elt.loading.files.quoting import QuoteCheck, RecordLength, line_end
 

@@ -8,9 +8,9 @@ from functools import partial
 
 from psycopg2.extensions import cursor as Cursor
 
+from elt.errors import SourceError
 from elt.loading import load_log, merge, raw_table, staging_table, value_formats
 from elt.loading.contract import Table
-from elt.loading.errors import SourceError
 from elt.loading.load_context import Clock, Transaction
 from elt.loading.quarantine import replay_batch, validate_rows
 from elt.warehouse import lease

@@ -16,7 +16,7 @@ from elt.loading import raw_table
 from elt.loading.contract import Table
 from elt.loading.files.csv_records import NO_TEXT, Record, record_of
 from elt.loading.files.file_names import place
-from elt.loading.files.repeated_header import BELOW, Headers
+from elt.loading.files.hidden_faults import BELOW, Headers
 from elt.loading.load_log import read_known
 from elt.loading.quarantine.store import BadRow, key_of
 from elt.loading.staging_table import StagingTable

@@ -10,9 +10,9 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
+from elt.errors import RefusedFileError
 from elt.loading.contract import Table
 from elt.loading.erasure import is_erased
-from elt.loading.errors import RefusedFileError
 from elt.loading.files.csv_records import Record, swallowed
 from elt.loading.staging_table import StagingTable
 

@@ -1,19 +1,26 @@
-"""A header in the middle of a file, as exports have that were glued together."""
+"""Faults of a file that the server takes as they are: a header among its rows, rows inside a value.
+
+Exports that were glued together have a header in the middle. A forgotten quote that is closed by
+chance further on makes one value of several lines, which reads like rows. By RFC 4180 that is one
+text, so it is loaded as one; but it is told, since rows may be gone.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from psycopg2 import sql
 
+from elt.errors import RefusedFileError
 from elt.loading.contract import Table
-from elt.loading.errors import RefusedFileError
 from elt.loading.files.csv_records import Record
 from elt.loading.files.header import fold
 from elt.loading.files.stream import BOM
 from elt.loading.quarantine.store import BadRow
 from elt.loading.staging_table import StagingTable
+from elt.warehouse.rows import one_value
 
 AGAIN = "the header stands here again: are two exports glued together?"
 OTHER_HEADER = (
@@ -24,6 +31,8 @@ BELOW = "stands below a second header with other columns"
 # a name of a column is no value of any other type
 _TAKES_NAMES = ("text", "jsonb", "boolean")
 _MOST_WORDS = 4
+# with fewer columns than these many a text looks like rows by chance; more the server can't count
+_FEWEST_COLUMNS, _MOST_COLUMNS = 3, 256
 
 
 class Headers:
@@ -120,3 +129,66 @@ def _ways_to_spell(name: str) -> Iterator[str]:
         for joined in {"_".join(way), " ".join(way)}:
             for before, after in itertools.product(("", " ", mark), ("", " ")):
                 yield f"{before}{joined}{after}"
+
+
+def describe_swallowed_rows(
+    staging: StagingTable, names: Sequence[str], path: str, read: Callable[[], Iterator[Record]]
+) -> str:
+    """Say how many rows of a file have such a value, and where the first is; or nothing.
+
+    Args:
+        staging: has the rows of the file.
+        names: its header.
+        path: how the file is called.
+        read: reads its records again, to find the line.
+    """
+    table = staging.table
+    patterns = {
+        place: pattern_of_swallowed(place, len(names), table.delimiter)
+        for place, name in enumerate(names)
+        if (column := table.column(name)) and column.data_type == "text"
+    }
+    if not patterns or not _FEWEST_COLUMNS <= len(names) <= _MOST_COLUMNS:
+        return ""
+    is_one = sql.SQL(" or ").join(
+        # what has no line end is passed over quickly
+        sql.SQL("(strpos({0}, {1}) + strpos({0}, {2}) > 0 and {0} ~ {3})").format(
+            sql.Identifier(names[place]),
+            *map(sql.Literal, ("\n", "\r", f"^{pattern}$")),
+        )
+        for place, pattern in patterns.items()
+    )
+    staging.cursor.execute(sql.SQL("select count(*) from {} where {}").format(staging.name, is_one))
+    if not (count := one_value(staging.cursor, int)):
+        return ""
+    where = next(filter(None, (_where(record, names, patterns) for record in read())), ": a value")
+    more = "" if count == 1 else f" So do values of {count - 1:,} more rows."
+    return (
+        f"{path}{where} reads like rows of its own. It was loaded as one text, as its quotes say: "
+        f"is one missing, so that rows are gone?{more}"
+    )
+
+
+def pattern_of_swallowed(place: int, width: int, delimiter: str) -> str:
+    """Return what the whole of a value matches, for Python and for the server.
+
+    From where it begins its lines have the delimiters that rows have, up to where it ends.
+    """
+    field = rf"[^\u{ord(delimiter):04x}\r\n]*"
+    first, row, last = (
+        rf"(?:{field}\u{ord(delimiter):04x}){{{count}}}{field}"
+        for count in (width - 1 - place, width - 1, place)
+    )
+    end = r"(?:\r\n?|\n)"
+    return f"{first}{end}(?:{row}{end})*{last}"
+
+
+def _where(record: Record, names: Sequence[str], patterns: dict[int, str]) -> str:
+    if record.last_line == record.line or not record.number:
+        return ""
+    fields = record.fields()
+    for place, pattern in patterns.items():
+        if len(fields) == len(names) and re.fullmatch(pattern, fields[place]):
+            lines = f"lines {record.line} to {record.last_line}"
+            return f", {lines}: the value of {names[place]}"
+    return ""
