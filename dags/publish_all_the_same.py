@@ -18,7 +18,7 @@ one does not wait for the answer.
 from airflow.sdk import dag
 
 from elt.airflow.assets import QUESTION
-from elt.airflow.question_tasks import ask_person, run_again, take_answer
+from elt.airflow.operator_tasks import ask_person, run_again, take_answer
 from elt.airflow.run_tasks import ON_REQUEST
 
 

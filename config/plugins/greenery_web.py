@@ -28,7 +28,7 @@ class GreeneryWeb(AirflowPlugin):
 
     @cached_property
     def operator_extra_links(self):
-        from elt.airflow.links import DocsLink, StateLink
+        from elt.airflow.pages import DocsLink, StateLink
 
         return [DocsLink(), StateLink()]
 

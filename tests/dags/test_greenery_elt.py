@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from cosmos.exceptions import CosmosDbtRunError
 
 from elt.airflow.dbt_tasks import manifest_path
-from elt.airflow.links import DocsLink, StateLink
+from elt.airflow.pages import DocsLink, StateLink
 from elt.loading.sources_yaml import declared_tables
 from elt.transform.lineage import Lineage, held_back
 

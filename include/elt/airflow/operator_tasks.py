@@ -1,24 +1,32 @@
-"""The tasks of the DAGs by which an operator decides what marts show."""
+"""The tasks of the DAGs by which a person decides what marts show: by hand, or when asked."""
 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Param, XComArg, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from elt.airflow.assets import QUESTION
 from elt.airflow.dbt_tasks import manifest_path
 from elt.airflow.run_tasks import executor_with_the_report, final
+from elt.alerting import question
 from elt.publishing import rollback
 from elt.publishing.rollback import roll_back
 from elt.reporting.write import refresh_report
+from elt.shop import SHOP
 from elt.transform import overrides, rebuild
 from elt.transform.lineage import Lineage
 from elt.warehouse.connection import transaction
 from elt.warehouse.migrate import migrate
 
 log = logging.getLogger(__name__)
+
+YES, NO = "Yes", "No"
 
 
 @task(executor=executor_with_the_report())
@@ -87,6 +95,49 @@ def mark_for_rebuild() -> str:
         confirm=confirm,
     )
     return outcome or "Nothing was done: the log says what it costs; set `confirm` to have it done."
+
+
+def ask_person() -> HITLOperator:
+    """Return the task that waits for an answer. It holds no worker meanwhile."""
+    event = f"triggering_asset_events.for_asset(name={QUESTION.name!r})[-1]"
+    return HITLOperator(
+        task_id="ask",
+        subject="Publish all the same?",
+        body=f"{{{{ {event}.extra.facts }}}}",
+        options=[NO, YES],
+        # what silence means
+        defaults=NO,
+        params={"note": Param("", type="string", description="Why, for everybody to read.")},
+        # this is read where nobody is to be asked, too
+        response_timeout=question.time_to_answer() or timedelta(hours=1),
+    )
+
+
+@task
+@final
+def take_answer(said: dict[str, Any]) -> dict[str, list[str]]:
+    """Write down what was answered, and return with which parameters a yes starts a run."""
+    asked = get_current_context()["triggering_asset_events"][QUESTION][-1].extra
+    answered = question.answer(
+        asked["question_id"],
+        Lineage.read(manifest_path()),
+        is_yes=said["chosen_options"] == [YES],
+        by=(said["responded_by_user"] or {}).get("name"),
+        note=said["params_input"].get("note", ""),
+    )
+    if not answered.is_yes:
+        raise AirflowSkipException("The answer is no: all stays as it is.")
+    return {"confirm_shrunk": answered.tables}
+
+
+def run_again(params: XComArg) -> TriggerDagRunOperator:
+    """Return the task that starts a daily run with parameters."""
+    return TriggerDagRunOperator(
+        task_id="run_again",
+        trigger_dag_id=SHOP.dag_id,
+        logical_date=None,
+        conf=params,  # type: ignore[arg-type]  # a field that may be another task's output
+    )
 
 
 def _by() -> str | None:

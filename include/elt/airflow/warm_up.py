@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 # what DAGs and their tasks are made of
 DAG_MODULES = (
-    *("elt.airflow.run_tasks", "elt.airflow.operator_tasks", "elt.airflow.question_tasks"),
+    *("elt.airflow.run_tasks", "elt.airflow.operator_tasks"),
     # what Cosmos' plugin imports, for which Airflow looks when Cosmos opens the manifest
     "fastapi",
 )

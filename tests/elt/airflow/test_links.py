@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from elt.airflow.links import DocsLink, StateLink
+from elt.airflow.pages import DocsLink, StateLink
 
 
 def link(of: type, task_id: str) -> str:
