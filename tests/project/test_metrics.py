@@ -21,8 +21,7 @@ import pytest
 from devtools.local.postgres import Server
 from elt.cli.commands import greenery
 from elt.metrics import definitions
-from elt.metrics.ask import NONE, Answer, ask, understand
-from elt.metrics.catalogue import page
+from elt.metrics.ask import NONE, Answer, as_markdown, ask, understand
 from elt.metrics.definitions import Definitions, MetricError
 from elt.warehouse.connection import transaction
 from tests.project.test_build import PROJECT, load, run_dbt
@@ -294,7 +293,7 @@ def test_it_calls_nobody_but_the_warehouse(shop, tmp_path):
         "GREENERY_DBT_TARGET": str(tmp_path / "target"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "elt.cli", "metric", "repeat_rate"],
+        [sys.executable, "-m", "elt.cli.commands", "metric", "repeat_rate"],
         env=environ,
         capture_output=True,
         text=True,
@@ -303,7 +302,7 @@ def test_it_calls_nobody_but_the_warehouse(shop, tmp_path):
     made = calls.read_text().splitlines()
     assert [line for line in made if not line.startswith("watched")] == []
     # libpq, which asks the warehouse, is no Python
-    assert any("-m elt.cli" in line for line in made)
+    assert any("-m elt.cli.commands" in line for line in made)
     assert any("dbt.cli.main" in line and " parse " in line for line in made)
     # it looks for updates of its own
     assert importlib.util.find_spec("dbt_metricflow") is None
@@ -328,7 +327,7 @@ def test_no_dimension_is_personal(shop):
 
 
 def test_every_metric_is_in_the_page_as_defined(shop):
-    assert page(shop.definitions) in (ROOT / "docs" / "metrics.md").read_text()
+    assert as_markdown(shop.definitions) in (ROOT / "docs" / "metrics.md").read_text()
 
 
 def test_day_is_a_day_whatever_the_values_type(shop):

@@ -15,7 +15,7 @@ import psycopg2
 from devtools.local import clients, fake_slack, machine, postgres, processes, services
 from devtools.local.state_folder import Home, warehouse_connection
 from elt.cli.commands import greenery as operator
-from elt.cli.group import Commands
+from elt.cli.terminal import Commands
 from elt.warehouse.session import drop_libpq_variables
 
 PIPE_CLOSED = 141

@@ -1,7 +1,8 @@
 """An operator's decisions and repairs, in the warehouse of the Airflow connection.
 
 A failure is a sentence on the standard error, and an exit status. What a command needs is imported
-when it runs: Airflow and dbt take a second, and ``--help`` needs neither.
+when it runs: Airflow and dbt take a second, and ``--help`` needs neither. In the image, where no
+``greenery`` is installed, ``python -m elt.cli.commands`` is it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elt.cli import listings
 from elt.cli.bootstrap import bootstrap
-from elt.cli.group import FAILED, NOT_UNDERSTOOD, Commands
-from elt.cli.terminal import print_table, working
+from elt.cli.terminal import (
+    FAILED,
+    NOT_UNDERSTOOD,
+    Commands,
+    print_forgotten,
+    print_overrides,
+    print_replayed,
+    print_table,
+    working,
+)
 
 if TYPE_CHECKING:
     from elt.transform.lineage import Lineage
@@ -81,7 +89,7 @@ def override(test: str, until: str, days: str, end: bool, by: str | None, reason
     _migrate()
     with transaction("loader") as cursor:
         if not test:
-            listings.print_overrides(overrides.active(cursor))
+            print_overrides(overrides.active(cursor))
             return
         outcome = overrides.decide(
             cursor,
@@ -131,7 +139,7 @@ def replay_quarantine(table: str) -> None:
     _migrate()
     with working("Trying what waits in quarantine"):
         results = replay(declared_tables(), _run_id("replay"), table)
-    listings.print_replayed(results)
+    print_replayed(results)
     if any(result.loaded for result in results):
         print("The next run builds and publishes what came in.")
 
@@ -159,7 +167,7 @@ def forget(person_id: str) -> int:
             file=sys.stderr,
         )
         return FAILED
-    listings.print_forgotten(forgotten)
+    print_forgotten(forgotten)
     return 0
 
 
@@ -220,16 +228,15 @@ def metric(
     lists: bool,
 ) -> None:
     """Answer a metric from the published marts, by time and dimension."""
-    from elt.metrics import catalogue
-    from elt.metrics.ask import ask, sql_of, understand
+    from elt.metrics.ask import LISTED, ask, list_metrics, sql_of, understand
     from elt.metrics.definitions import GRAINS, read_definitions
 
     with working("Reading the metrics"):
         definitions = read_definitions()
-        listed = catalogue.listed(definitions) if lists or not name else None
+        listed = list_metrics(definitions) if lists or not name else None
     if listed:
         print(f"Any of them may be split by {', '.join(GRAINS)}.", file=sys.stderr)
-        print_table(catalogue.COLUMNS, listed)
+        print_table(LISTED, listed)
         return
     # after one --by, or several
     split = [word for words in by for word in words.split(",")]
@@ -273,3 +280,7 @@ def _lineage() -> Lineage:
             "dbt's project was not read yet, so its tests are not known. Start a run first."
         )
     return Lineage.read(manifest)
+
+
+if __name__ == "__main__":
+    sys.exit(greenery.run(sys.argv[1:]))

@@ -1,4 +1,7 @@
-"""Ask a metric: what somebody typed, in MetricFlow's names, and what ``marts`` answer."""
+"""Ask for metrics: which there are, and what ``marts`` answer.
+
+What somebody typed is understood in MetricFlow's names.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ NONE = "(none)"
 DECIMALS = 4
 # what a spreadsheet takes for a formula
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# of a list of all metrics
+LISTED = ("metric", "unit", "what it is", "split by")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,38 @@ class Answer:
         for *dimensions, value in self.rows:
             writer.writerow([*map(_no_formula, map(str, dimensions)), value])
         return text.getvalue()
+
+
+def list_metrics(definitions: Definitions) -> list[tuple[str, ...]]:
+    """Return all metrics by name: LISTED, where the last has what splits it besides time."""
+    return [
+        (
+            *(metric.name, metric.unit, metric.description),
+            ", ".join(_dimensions_of(definitions, metric)),
+        )
+        for metric in _asked_for(definitions)
+    ]
+
+
+def as_markdown(definitions: Definitions) -> str:
+    """Return the same, and what the dimensions are, as tables of Markdown."""
+    lines = [
+        "| metric | what it is | unit | by time and |",
+        "|---|---|---|---|",
+    ]
+    used: set[str] = set()
+    for metric in _asked_for(definitions):
+        dimensions = _dimensions_of(definitions, metric)
+        used |= dimensions.keys()
+        words = metric.description
+        if metric.otherwise:
+            other = definitions.metrics[metric.otherwise]
+            words += f" *{other.label}*: {other.description}"
+        split = ", ".join(f"`{name}`" for name in dimensions)
+        lines.append(f"| `{metric.name}` | {words} | {metric.unit} | {split} |")
+    lines += ["", "| split by | what it is |", "|---|---|"]
+    lines += [f"| `{name}` | {definitions.description_of(name)} |" for name in sorted(used)]
+    return "\n".join(lines)
 
 
 def understand(
@@ -120,6 +157,17 @@ def sql_of(definitions: Definitions, question: Question) -> str:
     return definitions.sql(
         question.answered_by.name, list(question.by.values()), question.first, question.last
     )
+
+
+def _asked_for(definitions: Definitions) -> list[Metric]:
+    return [metric for metric in definitions.metrics.values() if not metric.part_of]
+
+
+def _dimensions_of(definitions: Definitions, metric: Metric) -> dict[str, str]:
+    found = definitions.dimensions_of(metric.name)
+    if metric.otherwise:
+        found = {**definitions.dimensions_of(metric.otherwise), **found}
+    return dict(sorted(found.items()))
 
 
 def _names(definitions: Definitions, metric: Metric) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from elt.airflow.load_tasks import load_table
-from elt.cli.listings import print_forgotten
+from elt.cli.terminal import print_forgotten
 from elt.loading import raw_table
 from elt.loading.contract import Column, Table
 from elt.loading.sources_yaml import ContractError, declared_tables
