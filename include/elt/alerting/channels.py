@@ -7,14 +7,14 @@ connection, so its routes name connections: none of its addresses is kept.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from elt.alerting import mail, webhook
 from elt.alerting.deadline import within
+from elt.alerting.senders import sender
 from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import Channel, ChannelError, find_channel, routes
 
@@ -61,7 +61,7 @@ def _find(connection_id: str) -> Channel | None:
         connection = Connection.get(connection_id)
     except AirflowNotFoundException:
         return None
-    _sender(connection)
+    sender(connection)
     extra = connection.extra_dejson
     return Channel(
         "mail" if connection.conn_type == "smtp" else "webhook",
@@ -84,7 +84,7 @@ def send(connection_id: str, payload: Mapping[str, Any], seconds: float) -> Outc
     if seconds <= 0:
         return Outcome("There was no time left.", again_after=1)
     try:
-        deliver = _sender(Connection.get(connection_id))
+        deliver = sender(Connection.get(connection_id))
         return within(seconds, deliver, payload, seconds)
     except AirflowNotFoundException:
         return Outcome(f"Airflow has no connection `{connection_id}`, which a route names.")
@@ -96,14 +96,3 @@ def send(connection_id: str, payload: Mapping[str, Any], seconds: float) -> Outc
     except Exception as error:
         # what it says may repeat an address or a password
         return Outcome(f"`{connection_id}` failed: {type(error).__name__}.", is_unclear=True)
-
-
-def _sender(connection: Connection) -> Callable[[Mapping[str, Any], float], Outcome]:
-    """Return what sends by a connection.
-
-    Raises:
-        ChannelError: if it can't be used.
-    """
-    if connection.conn_type == "smtp":
-        return mail.sender(connection)
-    return webhook.sender(connection)

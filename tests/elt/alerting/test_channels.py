@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from elt.airflow.alerts import notify_of_failed_run, notify_of_good_run, warn_without_slack
-from elt.alerting import acknowledge, channels, webhook
+from elt.alerting import acknowledge, channels, senders
 from elt.alerting.channels import find_channels
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.deadline import Deadline
@@ -91,7 +91,7 @@ def test_teams_gets_a_card(warehouse, hooks, monkeypatch):
 
 
 def test_a_card_is_no_longer_than_teams_takes():
-    lines = webhook.shorten_lines(f"{number} {'x' * 200}" for number in range(900))
+    lines = senders.shorten_lines(f"{number} {'x' * 200}" for number in range(900))
     assert 40 < len(lines) < 70
     assert lines[-1] == "…"
 

@@ -1,9 +1,14 @@
-"""Messages to a webhook, in the form that its receiver understands: a text, a card, an event."""
+"""What sends a message elsewhere than to Slack: by mail, or to a webhook in its receiver's form.
+
+A mail goes through the SMTP connection that Airflow's own notifier uses. A webhook gets a text, a
+card or an event.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import smtplib
 from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPException
 from typing import Any
@@ -15,7 +20,7 @@ from airflow.sdk import Connection
 from elt.alerting.messages import plain
 from elt.alerting.redact import shorten
 from elt.alerting.slack.outcome import Outcome, retry_after
-from elt.alerting.slack.settings import ChannelError
+from elt.alerting.slack.settings import ChannelError, names
 from elt.shop import SHOP
 
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
@@ -93,6 +98,17 @@ FORMS: Mapping[str, Callable[[Payload], dict[str, Any]]] = {"text": as_text, "te
 
 
 def sender(connection: Connection) -> Callable[[Payload, float], Outcome]:
+    """Return what sends by a connection.
+
+    Raises:
+        ChannelError: if it can't be used.
+    """
+    if connection.conn_type == "smtp":
+        return _mail_sender(connection)
+    return _webhook_sender(connection)
+
+
+def _webhook_sender(connection: Connection) -> Callable[[Payload, float], Outcome]:
     """Return what posts a message to the webhook of a connection.
 
     Its password is the URL, for whoever knows that can write there; PagerDuty's is its routing key,
@@ -152,3 +168,45 @@ def _post(connection_id: str, url: str, body: Mapping[str, Any], seconds: float)
         # what it says may repeat the URL
         said = f"The webhook of `{connection_id}` can't be asked: {type(error).__name__}."
         return Outcome(said, is_unclear=True)
+
+
+def _mail_sender(connection: Connection) -> Callable[[Payload, float], Outcome]:
+    """Return what sends a message by an SMTP connection.
+
+    Raises:
+        ChannelError: if it says neither from whom nor to whom.
+    """
+    extra, connection_id = connection.extra_dejson, connection.conn_id
+    if not (extra.get("to") and extra.get("from_email")):
+        raise ChannelError(
+            f"the connection `{connection_id}` does not say from whom and to whom; put "
+            '{"from_email": "greenery@shop.example", "to": ["data@shop.example"]} into its extra'
+        )
+    to = names(extra["to"])
+
+    def send(payload: Payload, _: float) -> Outcome:
+        return _mail(connection_id, to, payload)
+
+    return send
+
+
+def _mail(connection_id: str, to: tuple[str, ...], payload: Payload) -> Outcome:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    try:
+        with SmtpHook(smtp_conn_id=connection_id) as hook:
+            hook.send_email_smtp(
+                to=list(to),
+                subject=plain.title(payload),
+                html_content=plain.as_html(payload),
+            )
+    except smtplib.SMTPRecipientsRefused:
+        return Outcome(f"The mail server of `{connection_id}` takes none of its recipients.", "to")
+    except smtplib.SMTPResponseException as error:
+        # a code of 4xx means that it may take it later; what it says may repeat an address
+        said = f"The mail server of `{connection_id}` refused the message ({error.smtp_code})."
+        return Outcome(said, code="" if error.smtp_code < 500 else str(error.smtp_code))
+    except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
+        said = f"The mail server of `{connection_id}` can't be reached: {type(error).__name__}."
+        return Outcome(said)
+    return Outcome()
