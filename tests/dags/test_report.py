@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from elt.airflow import run_tasks
-from elt.reporting import dbt_docs, write
+from elt.reporting import write
 from elt.reporting.folder import VARIABLE
 from elt.reporting.questions import ReportError
 from elt.transform.project import BrokenProjectError
@@ -28,7 +28,7 @@ def test_without_the_documentation_the_report_is_there(
         raise error
 
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr(dbt_docs, "write_docs", fail)
+    monkeypatch.setattr(write, "write_docs", fail)
     assert run() == str(tmp_path / "index.html")
     assert "The documentation was not written: " in caplog.text
     assert str(error) in caplog.text

@@ -17,9 +17,8 @@ from devtools.local import postgres, processes, services
 from devtools.local.state_folder import Home, environment
 from elt.airflow.dbt_tasks import open_profile
 from elt.airflow.views import PREFIX, VIEWS
-from elt.reporting.dbt_docs import write_docs
 from elt.reporting.folder import VARIABLE
-from elt.reporting.write import write_report
+from elt.reporting.write import write_docs, write_report
 from tests.elt.reporting.conftest import ReportedShop
 from tests.support.installation import ROOT
 from tests.support.waiting import wait_until

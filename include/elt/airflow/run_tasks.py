@@ -255,7 +255,7 @@ def write_report() -> str:
 
 def _document(folder: Path) -> None:
     """Have dbt document what is published, if that is another project than before."""
-    from elt.reporting.dbt_docs import write_docs
+    from elt.reporting.write import write_docs
 
     try:
         if write_docs(folder, open_profile):

@@ -12,9 +12,9 @@ import yaml
 
 from elt.airflow import dbt_tasks
 from elt.airflow.dbt_tasks import open_profile
-from elt.reporting.dbt_docs import write_docs
 from elt.reporting.folder import DOCS
 from elt.reporting.questions import ReportError
+from elt.reporting.write import write_docs
 from elt.transform.project import PROJECT, BrokenProjectError
 
 MODELS = {
@@ -109,7 +109,7 @@ def test_before_anything_is_published_nothing_is_documented(warehouse, project, 
 
 def test_a_folder_that_cant_be_written_to_is_one_sentence(shop, project, monkeypatch):
     monkeypatch.setattr(
-        "elt.reporting.dbt_docs.run_dbt",
+        "elt.reporting.write.run_dbt",
         lambda _, arguments, *__: Path(
             arguments[arguments.index("--target-path") + 1], "static_index.html"
         ).write_text("x"),
