@@ -51,8 +51,8 @@ def send_what_waits(server: Server, seconds: float = LAST_ATTEMPT_SECONDS) -> No
     if not _waiting(server):
         return
     from elt.alerting.channels import find_channels, find_slack
-    from elt.alerting.deadline import Deadline, within
     from elt.alerting.slack import delivery, outbox
+    from elt.time_limit import Deadline, within
 
     def send() -> None:
         if channels := find_channels():

@@ -22,7 +22,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from elt.airflow.views import VIEWS
 from elt.alerting.channels import MAIL_ID, WEBHOOK_ID, find_channels, somebody_is_told
-from elt.alerting.deadline import within
 from elt.alerting.messages.blocks import is_url
 from elt.alerting.notify import TIME_LIMITS, TimeLimits, notify_of_run
 from elt.alerting.reconcile import RunSeen, reconcile
@@ -31,6 +30,7 @@ from elt.alerting.run_facts import RunContext, RunState
 from elt.alerting.slack.settings import CONNECTION_ID, ChannelError
 from elt.errors import RetryLaterError
 from elt.shop import SHOP
+from elt.time_limit import within
 from elt.transform.project import newest_manifest
 
 log = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ from cosmos.profiles import PostgresUserPasswordProfileMapping
 from elt.airflow import dbt_events
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
+from elt.time_limit import task_limit
 from elt.transform.lineage import Lineage, put_tests_before_what_depends
 from elt.transform.project import (
     PROFILE_NAME,
@@ -41,7 +42,6 @@ from elt.transform.project import (
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH, TLS
-from elt.warehouse.time_limit import task_limit
 
 FREEZES_HORIZON = "freeze_horizon"
 

@@ -36,6 +36,7 @@ from elt.publishing.rollback import PublicationPinnedError
 from elt.publishing.unchanged import take_over_results
 from elt.publishing.verify import MartsChangedError, verify
 from elt.shop import SHOP
+from elt.time_limit import NotAfterItsTimeLimit, task_limit
 from elt.transform import change_log
 from elt.transform.lineage import Lineage
 from elt.transform.project import PROJECT, business_timezone, fingerprint
@@ -44,7 +45,6 @@ from elt.warehouse import lease
 from elt.warehouse.connection import require_sessions, transaction
 from elt.warehouse.lease import remember_source
 from elt.warehouse.migrate import migrate
-from elt.warehouse.time_limit import NotAfterItsTimeLimit, task_limit
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import incidents
 from elt.alerting.channels import find_channels, find_slack
-from elt.alerting.deadline import Deadline, within
 from elt.alerting.incidents import Incident
 from elt.alerting.messages import thread
 from elt.alerting.messages.blocks import instant
@@ -25,6 +24,7 @@ from elt.alerting.redact import shorten
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import Channel, ChannelError
 from elt.errors import FinalError
+from elt.time_limit import Deadline, within
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import first_row
 

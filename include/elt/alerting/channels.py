@@ -13,10 +13,10 @@ from typing import Any
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from elt.alerting.deadline import within
 from elt.alerting.senders import sender
 from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import Channel, ChannelError, find_channel, routes
+from elt.time_limit import within
 
 log = logging.getLogger(__name__)
 

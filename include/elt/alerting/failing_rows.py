@@ -11,10 +11,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import redact
-from elt.alerting.deadline import Deadline, within
 from elt.alerting.redact import Node, Nodes, plain, shorten
 from elt.loading import shown_values
 from elt.loading.shown_values import HIDDEN, Kind, kind_of_ids
+from elt.time_limit import Deadline, within
 from elt.warehouse.connection import transaction
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,6 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import incidents, run_facts, warehouse_down
 from elt.alerting.channels import find_channels, find_slack
-from elt.alerting.deadline import Deadline, within
 from elt.alerting.incidents import Incident
 from elt.alerting.messages import message, thread
 from elt.alerting.messages.blocks import line
@@ -29,6 +28,7 @@ from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import Channel
+from elt.time_limit import Deadline, within
 from elt.transform.lineage import Lineage
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,6 @@ from typing import Protocol
 from elt.alerting import acknowledge, incidents, warehouse_down
 from elt.alerting.channels import find_channels, find_slack
 from elt.alerting.daily_digest import keep_digest
-from elt.alerting.deadline import Deadline
 from elt.alerting.messages.phrases import duration
 from elt.alerting.notify import TIME_LIMITS, notify_of_run, plan_messages
 from elt.alerting.record_results import describe_error
@@ -26,6 +25,7 @@ from elt.alerting.report import Failure, Report
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import Channel
+from elt.time_limit import Deadline
 from elt.warehouse.rows import value_or_none
 
 log = logging.getLogger(__name__)

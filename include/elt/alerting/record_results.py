@@ -14,12 +14,11 @@ import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from elt.alerting import failing_rows, run_facts, suspect_values
-from elt.alerting.deadline import within
 from elt.alerting.messages import phrases
 from elt.alerting.redact import database_words, dbt_words, plain, retry_helps
 from elt.alerting.run_facts import NodeResult, TaskFailure
 from elt.errors import EltError
-from elt.warehouse.time_limit import VARIABLE, is_out_of_time, ran_for, task_limit
+from elt.time_limit import VARIABLE, is_out_of_time, ran_for, task_limit, within
 
 log = logging.getLogger(__name__)
 

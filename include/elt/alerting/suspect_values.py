@@ -17,9 +17,9 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import failing_rows, redact
-from elt.alerting.deadline import Deadline, within
 from elt.alerting.redact import Nodes
 from elt.loading.shown_values import HIDDEN
+from elt.time_limit import Deadline, within
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import one_value, rows_as
 

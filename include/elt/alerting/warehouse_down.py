@@ -16,13 +16,13 @@ from airflow.sdk import Variable
 
 from elt.alerting import incidents
 from elt.alerting.channels import send
-from elt.alerting.deadline import Deadline
 from elt.alerting.messages import message
 from elt.alerting.messages.message import Story
 from elt.alerting.report import Failure, Report
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import Channel
+from elt.time_limit import Deadline
 
 NOTIFIED_VARIABLE = "greenery_alert_told"
 MOST_RUNS = 100

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from elt.errors import NOTHING_LOADED, RefusedFileError
 from elt.loading.contract import IN_CONTRACT
 from elt.loading.files.landing import Landing, Readable, SourceFile
-from elt.warehouse.time_limit import statement_limit
+from elt.time_limit import statement_limit
 
 Transaction = Callable[[], AbstractContextManager[Cursor]]
 

@@ -23,10 +23,10 @@ from psycopg2.extensions import connection as Session
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
+from elt.time_limit import statement_timeout
 from elt.warehouse import session
 from elt.warehouse.rows import one_value, rows_as
 from elt.warehouse.session import TLS
-from elt.warehouse.time_limit import statement_timeout
 
 CONNECTION_ID = "greenery_warehouse"
 # the limit of a statement comes on top, as it may be set

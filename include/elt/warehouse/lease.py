@@ -17,9 +17,9 @@ from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
+from elt.time_limit import task_limit
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import one_row, value_or_none
-from elt.warehouse.time_limit import task_limit
 
 LENGTH = timedelta(hours=2)
 # for a load that is at work under a lease that was given back

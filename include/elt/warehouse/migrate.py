@@ -11,9 +11,9 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError
+from elt.time_limit import statement_timeout
 from elt.warehouse.connection import WarehouseUnreachableError, connect, lock_holders
 from elt.warehouse.rows import value_or_none
-from elt.warehouse.time_limit import statement_timeout
 
 log = logging.getLogger(__name__)
 

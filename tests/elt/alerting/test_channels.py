@@ -12,10 +12,10 @@ from elt.airflow.alerts import notify_of_failed_run, notify_of_good_run, warn_wi
 from elt.alerting import acknowledge, channels, senders
 from elt.alerting.channels import find_channels
 from elt.alerting.daily_digest import keep_digest
-from elt.alerting.deadline import Deadline
 from elt.alerting.record_results import record_task_failure
 from elt.alerting.slack import delivery
 from elt.alerting.slack.settings import ChannelError
+from elt.time_limit import Deadline
 from tests.elt.alerting.conftest import run_context, task_context
 from tests.support import receivers
 

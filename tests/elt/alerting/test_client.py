@@ -9,7 +9,6 @@ from slack_sdk import WebClient, WebhookClient
 
 from devtools.fake_slack.server import FakeSlack
 from elt.alerting.channels import somebody_is_told
-from elt.alerting.deadline import Deadline
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.settings import (
     Channel,
@@ -17,6 +16,7 @@ from elt.alerting.slack.settings import (
     find_channel,
 )
 from elt.docker.environment import FAKE_CHANNEL, FAKE_TOKEN
+from elt.time_limit import Deadline
 from tests.support.waiting import wait_until
 
 BOT = Channel("slack", FAKE_CHANNEL)

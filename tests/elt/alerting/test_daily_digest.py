@@ -11,9 +11,9 @@ import pytest
 from devtools.fake_slack import rules
 from elt.alerting import daily_digest
 from elt.alerting.daily_digest import Warned, keep_digest
-from elt.alerting.deadline import Deadline
 from elt.alerting.slack.delivery import deliver
 from elt.alerting.slack.settings import find_channel
+from elt.time_limit import Deadline
 from tests.elt.alerting.conftest import MANIFEST
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from elt.alerting import warehouse_down
-from elt.alerting.deadline import Deadline
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import find_channel
+from elt.time_limit import Deadline
 from elt.warehouse.connection import transaction
 
 RUN = "run 1"

@@ -11,11 +11,11 @@ from devtools.fake_slack import rules
 from devtools.fake_slack import server as fake_slack
 from devtools.fake_slack.page import page
 from elt.alerting import channels
-from elt.alerting.deadline import Deadline
 from elt.alerting.slack import delivery
 from elt.reporting import charts
 from elt.reporting.morning import build, keep_morning
 from elt.reporting.questions import Card, Figure
+from elt.time_limit import Deadline
 from tests.support import receivers
 
 MARCH = "select date '2026-03-01' + n, 'Dune', 100 + 10 * n from generate_series(0, 27) as days (n)"

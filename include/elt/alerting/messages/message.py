@@ -13,7 +13,7 @@ from elt.alerting.messages.blocks import code, instant, line, link
 from elt.alerting.messages.phrases import count, duration, listed
 from elt.alerting.report import ORDER, SLOW_RUN, Report
 from elt.shop import SHOP
-from elt.warehouse.time_limit import VARIABLE, task_limit
+from elt.time_limit import VARIABLE, task_limit
 
 # Postgres' own words, whatever it was about to write
 FULL_DISK = "No space left on device"

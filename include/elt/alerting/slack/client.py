@@ -12,9 +12,9 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from elt.alerting.deadline import Deadline, within
 from elt.alerting.slack.outcome import Outcome, refused
 from elt.alerting.slack.settings import CONNECTION_ID, Channel
+from elt.time_limit import Deadline, within
 
 # slack_sdk writes the webhook's secret URL into its debug log
 _SILENT = logging.Logger("greenery.slack_sdk", level=logging.CRITICAL + 1)

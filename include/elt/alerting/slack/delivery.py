@@ -12,12 +12,12 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting import channels
-from elt.alerting.deadline import Deadline
 from elt.alerting.slack import outbox
 from elt.alerting.slack.client import Slack
 from elt.alerting.slack.outbox import PICTURE, Row
 from elt.alerting.slack.outcome import Outcome
 from elt.alerting.slack.settings import CONNECTION_ID, Channel
+from elt.time_limit import Deadline
 from elt.warehouse.rows import first_row
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")

@@ -15,10 +15,10 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import SourceError, SourceUnreachableError
+from elt.time_limit import statement_timeout
 from elt.warehouse import session
 from elt.warehouse.rows import one_row
 from elt.warehouse.session import TLS
-from elt.warehouse.time_limit import statement_timeout
 
 SCHEMES = ("postgres", "postgresql")
 DEFAULT_SCHEMA = "public"

@@ -1,12 +1,17 @@
-"""How long a task may take, from one variable: Airflow ends it then, the server a bit before."""
+"""How long things may take: a task and its statements, and whatever an alert waits for.
+
+A task's limit is one variable: Airflow ends it then, the server a bit before.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 from airflow.sdk import RetryDecision, RetryPolicy
@@ -18,6 +23,8 @@ VARIABLE = "GREENERY_TASK_MINUTES"
 USUAL_MINUTES = 30.0
 # what the server is ahead of Airflow, which can't interrupt a task that waits for the server
 AHEAD = timedelta(minutes=1)
+
+Result = TypeVar("Result")
 
 
 def task_limit() -> timedelta:
@@ -79,3 +86,46 @@ class NotAfterItsTimeLimit(RetryPolicy):
         if not is_out_of_time(exception, context):
             return RetryDecision.default()
         return RetryDecision.fail(f"It would take as long again. {VARIABLE} says how long it may.")
+
+
+def within(seconds: float, function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return what a function returns, or give up on it; it may still end later, unheard.
+
+    Timeouts of sockets are not enough: they start anew with each byte, and none covers a name
+    that is looked up.
+
+    Raises:
+        TimeoutError: if it takes longer.
+    """
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function(*arguments))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="greenery-alert", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise failure[0]
+    if not outcome:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return outcome[0]
+
+
+class Deadline:
+    """How much of a time is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, most: float = float("inf")) -> float:
+        """Return the seconds that are left, at most so many, never less than 0."""
+        return max(0.0, min(most, self._end - time.monotonic()))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the deadline."""
+        time.sleep(self.left(seconds))
