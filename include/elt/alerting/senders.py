@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from airflow.sdk import Connection
 
-from elt.alerting.messages import plain
+from elt.alerting.messages import blocks
 from elt.alerting.redact import shorten
 from elt.alerting.slack.outcome import Outcome, retry_after
 from elt.alerting.slack.settings import ChannelError, names
@@ -32,12 +32,12 @@ Payload = Mapping[str, Any]
 
 def as_text(payload: Payload) -> dict[str, Any]:
     """Return a message as Mattermost, Rocket.Chat and the like take it."""
-    return {"text": plain.text(payload)}
+    return {"text": blocks.text_of(payload)}
 
 
 def as_card(payload: Payload) -> dict[str, Any]:
     """Return a message as an adaptive card, the one form that Teams' workflows take."""
-    headline, *rest = plain.lines(payload)
+    headline, *rest = blocks.lines_of(payload)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -52,7 +52,7 @@ def as_card(payload: Payload) -> dict[str, Any]:
         ],
         "actions": [
             {"type": "Action.OpenUrl", "title": label, "url": url}
-            for label, url in plain.links(payload).items()
+            for label, url in blocks.links_of(payload).items()
         ],
     }
     content_type = "application/vnd.microsoft.card.adaptive"
@@ -72,7 +72,7 @@ def shorten_lines(lines: Iterable[str], limit: int = CARD_LIMIT) -> list[str]:
 
 def as_event(payload: Payload, routing_key: str) -> dict[str, Any]:
     """Return a message as an event of PagerDuty: what fails, who looks at it, that it is mended."""
-    event = payload.get("event") or {"action": "trigger", "key": plain.title(payload)}
+    event = payload.get("event") or {"action": "trigger", "key": blocks.title_of(payload)}
     sent = {
         "routing_key": routing_key,
         "event_action": event["action"],
@@ -84,12 +84,12 @@ def as_event(payload: Payload, routing_key: str) -> dict[str, Any]:
     return {
         **sent,
         "client": SHOP.title,
-        "links": [{"href": url, "text": text} for text, url in plain.links(payload).items()],
+        "links": [{"href": url, "text": text} for text, url in blocks.links_of(payload).items()],
         "payload": {
-            "summary": shorten(plain.title(payload), SUMMARY_LIMIT),
+            "summary": shorten(blocks.title_of(payload), SUMMARY_LIMIT),
             "source": SHOP.dag_id,
             "severity": "error" if payload.get("event") else "warning",
-            "custom_details": {"text": plain.text(payload)},
+            "custom_details": {"text": blocks.text_of(payload)},
         },
     }
 
@@ -197,8 +197,8 @@ def _mail(connection_id: str, to: tuple[str, ...], payload: Payload) -> Outcome:
         with SmtpHook(smtp_conn_id=connection_id) as hook:
             hook.send_email_smtp(
                 to=list(to),
-                subject=plain.title(payload),
-                html_content=plain.as_html(payload),
+                subject=blocks.title_of(payload),
+                html_content=blocks.as_html(payload),
             )
     except smtplib.SMTPRecipientsRefused:
         return Outcome(f"The mail server of `{connection_id}` takes none of its recipients.", "to")
