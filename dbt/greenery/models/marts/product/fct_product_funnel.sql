@@ -10,19 +10,6 @@ sessions_by_step as (
 
 ),
 
-steps as (
-
-    select steps.*
-    from sessions_by_step
-    cross join lateral (
-        values
-        (1, 'page_view', sessions_by_step.page_view_session_count),
-        (2, 'add_to_cart', sessions_by_step.add_to_cart_session_count),
-        (3, 'checkout', sessions_by_step.checkout_session_count)
-    ) as steps (step_number, step, session_count)
-
-),
-
 final as (
 
     select
@@ -37,7 +24,13 @@ final as (
         {{ safe_divide('session_count', 'lag(session_count) over (order by step_number)') }}
             as rate_of_previous
 
-    from steps
+    from sessions_by_step
+    cross join lateral (
+        values
+        (1, 'page_view', sessions_by_step.page_view_session_count),
+        (2, 'add_to_cart', sessions_by_step.add_to_cart_session_count),
+        (3, 'checkout', sessions_by_step.checkout_session_count)
+    ) as steps (step_number, step, session_count)
 
 )
 
