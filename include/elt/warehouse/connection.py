@@ -62,6 +62,8 @@ _LOCK_HOLDERS = """
     group by 1, 2, 3
     order by min(xact_start), pid
 """
+# Postgres' own words for a server, a database or a login that takes no more of them
+_NO_CONNECTION_LEFT = ("too many clients", "too many connections", "remaining connection slots")
 _TAKE_LOCK = "select from ops.lock where name = %s for update"
 # of no meaning to the server, and reset by no pool while the client stays
 _SESSION_MARK = "greenery.session"
@@ -127,7 +129,12 @@ def connect(timeout_seconds: int = 10) -> Session:
         first_line = str(error).strip().partition("\n")[0]
         reason = first_line.split("failed: ")[-1].removeprefix("FATAL:").strip()
         question = f"Is the server up, and is the Airflow connection `{CONNECTION_ID}` right?"
-        if "startup parameter" in reason:
+        if no_connection_left(reason):
+            question = (
+                "Each task at work takes two connections: raise max_connections, or have fewer "
+                "tasks at once (GREENERY_PARALLELISM)."
+            )
+        elif "startup parameter" in reason:
             question = (
                 "That is a pool's answer: PgBouncer needs pool_mode = session and "
                 "ignore_startup_parameters = options."
@@ -140,6 +147,11 @@ def connect(timeout_seconds: int = 10) -> Session:
         raise WarehouseUnreachableError(
             f"The warehouse at {where} can't be reached as {settings.login}: {reason}. {question}"
         ) from None
+
+
+def no_connection_left(message: str) -> bool:
+    """Return whether a server's message says that it takes no more connections."""
+    return any(words in message for words in _NO_CONNECTION_LEFT)
 
 
 def require_sessions() -> None:

@@ -166,6 +166,14 @@ def test_a_full_disk_is_no_matter_of_data(kind):
     assert "at its source" not in shown_steps
 
 
+@pytest.mark.parametrize("kind", ["load", "model", "test", "task"])
+def test_a_server_without_a_connection_left_is_no_matter_of_data(kind):
+    full = "connection to server failed: FATAL:  sorry, too many clients already"
+    shown_steps = shown(story([incident(kind, sentence=full)])).splitlines()[-2]
+    assert "raise max_connections" in shown_steps
+    assert "at its source" not in shown_steps
+
+
 def test_a_thousand_failures_make_one_legible_message():
     failing = [
         incident("test", f"t{i}", f"`m.c{i}` must not be empty: {i} rows") for i in range(1000)

@@ -7,7 +7,12 @@ import psycopg2
 import pytest
 
 from devtools.local.postgres import free_port
-from elt.warehouse.connection import FEW_BY_KEYS, WarehouseUnreachableError, transaction
+from elt.warehouse.connection import (
+    FEW_BY_KEYS,
+    WarehouseUnreachableError,
+    no_connection_left,
+    transaction,
+)
 from tests.support.installation import ROOT
 
 
@@ -62,6 +67,31 @@ def test_a_wrong_or_dead_warehouse_is_said_in_one_sentence(warehouse, monkeypatc
     assert "greenery_warehouse" in str(caught.value)
     assert warehouse.server.passwords["greenery"] not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_server_that_takes_no_more_connections_is_said_with_what_to_do(warehouse):
+    limit = f"alter database {warehouse.database} connection limit"
+    warehouse.run(f"{limit} 0")
+    try:
+        with pytest.raises(WarehouseUnreachableError, match="max_connections") as caught:
+            with transaction("loader"):
+                pass
+    finally:
+        warehouse.run(f"{limit} -1")
+    assert "too many connections for database" in str(caught.value)
+    assert "Is the server up" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "FATAL:  sorry, too many clients already",
+        'FATAL:  too many connections for role "greenery"',
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+    ],
+)
+def test_the_servers_words_for_it_are_known(message):
+    assert no_connection_left(message)
 
 
 def test_a_missing_connection_is_said_in_words(monkeypatch):

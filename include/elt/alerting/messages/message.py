@@ -14,6 +14,7 @@ from elt.alerting.messages.phrases import count, duration, listed
 from elt.alerting.report import ORDER, SLOW_RUN, Report
 from elt.shop import SHOP
 from elt.time_limit import VARIABLE, task_limit
+from elt.warehouse.connection import no_connection_left
 
 # Postgres' own words, whatever it was about to write
 FULL_DISK = "No space left on device"
@@ -45,6 +46,11 @@ def repair_steps(incidents: Sequence[Incident], report: Report) -> list[str]:
 
 def _repair(incidents: Sequence[Incident], report: Report) -> str:
     kinds = {incident.kind for incident in incidents}
+    if any(no_connection_left(incident.sentence) for incident in incidents):
+        return (
+            "raise max_connections of the warehouse's server, or have fewer tasks at once "
+            "(`GREENERY_PARALLELISM`): each takes two. Then clear the failed tasks in Airflow."
+        )
     if report.facts is None:
         return "see that the warehouse is up, then clear the failed tasks in Airflow."
     if any(FULL_DISK in incident.sentence for incident in incidents):
