@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,6 +39,7 @@ class AirflowApi:
         self._client = httpx.Client(
             base_url=f"{url}/api/v2", timeout=ANSWER_SECONDS, trust_env=False
         )
+        weakref.finalize(self, self._client.close)
 
     def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **arguments)

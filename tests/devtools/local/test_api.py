@@ -112,3 +112,11 @@ def test_what_died_is_noticed_while_a_run_is_followed(server):
     api = AirflowApi(f"http://127.0.0.1:{server.server_port}", watch=watch)
     with pytest.raises(RuntimeError, match="has ended"):
         [*api.follow("run", interval=0.01)]
+
+
+def test_it_leaves_no_connection_open(server):
+    api = AirflowApi(f"http://127.0.0.1:{server.server_port}")
+    assert api.state("run") == "success"
+    client = api._client
+    del api
+    assert client.is_closed
