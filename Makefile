@@ -14,7 +14,7 @@ export GREENERY_DATA ?= ../shared/greenery
 WITH_ARGS := $(BIN)/python -m devtools.local.with_args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report pictures demo reset test test-slow test-docker backup pin-images restore lint format lock bench-anomalies bench-load bench-marts
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report pictures demo reset test test-slow test-docker backup pin-images restore lint format lock bench-anomalies bench-load bench-marts bench-runs
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -90,6 +90,9 @@ test-docker: $(SET_UP) $(VENV)/set-up-s3 ## build the image and try docker-compo
 
 bench-marts: $(SET_UP) ## CPU of one more day and of a full refresh; ARGS="1000000 5000000 20000000"
 	@AIRFLOW_HOME="$$PWD/.local/airflow" $(WITH_ARGS) benchmarks.marts
+
+bench-runs: $(SET_UP) ## what many runs in a row leave behind, in memory and on disk; ARGS="--runs 100"
+	@$(WITH_ARGS) benchmarks.many_runs
 
 bench-anomalies: $(SET_UP) ## false alarms and faults found by the tests of usual numbers, beside Elementary's method
 	@$(WITH_ARGS) benchmarks.anomalies

@@ -34,7 +34,7 @@ class PeakMemory(threading.Thread):
 
     def run(self) -> None:
         while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
-            self.peak = max(self.peak, sum(map(self._used, self._family())))
+            self.peak = max(self.peak, sum(map(pss, self._family())))
             time.sleep(0.5)
 
     def _family(self) -> list[psutil.Process]:
@@ -46,12 +46,13 @@ class PeakMemory(threading.Thread):
                 family.append(psutil.Process(int(mark.read_text().split()[0])))
         return [*family, *(child for one in family for child in one.children(recursive=True))]
 
-    @staticmethod
-    def _used(process: psutil.Process) -> int:
-        try:
-            return process.memory_full_info().pss
-        except psutil.Error:
-            return 0
+
+def pss(process: psutil.Process) -> int:
+    """Return the bytes of a process, each shared page by its part; 0 if it has ended."""
+    try:
+        return process.memory_full_info().pss
+    except psutil.Error:
+        return 0
 
 
 def measure(state: Path, *arguments: str) -> tuple[str, float, float, int]:
