@@ -168,7 +168,8 @@ def keep_results(run_id: str, task_id: str, try_number: int, results: Iterable[N
                 tags = excluded.tags,
                 sample = excluded.sample,
                 finished_at = now(),
-                moment = excluded.moment
+                moment = excluded.moment,
+                taken_from = null
             """,
             rows,
         )

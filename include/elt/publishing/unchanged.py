@@ -12,9 +12,14 @@ from elt.warehouse.rows import value_or_none
 
 log = logging.getLogger(__name__)
 
+# runs that people may still be told of, each with all its results
+KEPT = 3
+
 
 def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneInfo) -> str | None:
     """Take over the results of the run that was published last, if nothing has changed since.
+
+    What the runs before the last few had taken over is deleted; the first of their kind stays.
 
     That is so if nobody else had the warehouse or has built in between, no load brought a row, a
     bad row or a mend of one, the dbt project is the same, no model is to be built whole, and no
@@ -85,23 +90,35 @@ def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneI
         """
         insert into ops.node_result (
             run_id, task_id, try_number, unique_id, kind, status, failures, message,
-            execution_seconds, compiled_sql, owner, tags, sample, finished_at
+            execution_seconds, compiled_sql, owner, tags, sample, finished_at, taken_from
         )
         select distinct on (unique_id)
             %(run_id)s, task_id, try_number, unique_id, kind, status, failures, message,
-            execution_seconds, compiled_sql, owner, tags, sample, finished_at
+            execution_seconds, compiled_sql, owner, tags, sample, finished_at,
+            coalesce(taken_from, run_id)
         from ops.node_result
         where run_id = %(last)s and kind <> 'source'
         order by unique_id, moment desc
         -- begun again, this run may have had results of its own: these are the last word
         on conflict (run_id, task_id, try_number, unique_id) do update
         set (status, failures, message, execution_seconds, compiled_sql, owner, tags, sample,
-                finished_at, moment)
+                finished_at, moment, taken_from)
             = (excluded.status, excluded.failures, excluded.message, excluded.execution_seconds,
                 excluded.compiled_sql, excluded.owner, excluded.tags, excluded.sample,
-                excluded.finished_at, excluded.moment)
+                excluded.finished_at, excluded.moment, excluded.taken_from)
         """,
         {"run_id": run_id, "last": last},
+    )
+    cursor.execute(
+        """
+        delete from ops.node_result
+        where taken_from is not null
+            and run_id <> %(run_id)s
+            and run_id not in (
+                select run_id from ops.publication order by publication_id desc limit %(kept)s
+            )
+        """,
+        {"run_id": run_id, "kept": KEPT},
     )
     log.info("Nothing is new since %s, so its results are taken over.", last)
     return last

@@ -243,7 +243,7 @@ _TASKS = f"""
             *,
             row_number() over (partition by unique_id order by moment desc) as place
         from ops.node_history
-        where kind in ('model', 'snapshot') and status = 'success'
+        where kind in ('model', 'snapshot') and status = 'success' and taken_from is null
     ),
 
     usual as (

@@ -188,6 +188,11 @@ def test_each_build_is_told_with_its_time_and_what_the_tests_of_its_task_found(s
         " failures, execution_seconds)"
         " select 'r' || n, 'build.fct_sales', 1, 'model.shop.fct_sales', 'model', 'success',"
         " null, n from generate_series(1, 4) as n;"
+        # runs with nothing new built nothing
+        "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
+        " execution_seconds, taken_from)"
+        " select 'r' || n, 'build.fct_sales', 1, 'model.shop.fct_sales', 'model', 'success', 4,"
+        " 'r4' from generate_series(5, 7) as n;"
         "insert into ops.node_result (run_id, task_id, try_number, unique_id, kind, status,"
         " failures) values"
         " ('r4', 'build.fct_sales', 1, 'test.shop.a.1', 'test', 'pass', 0),"
