@@ -35,14 +35,9 @@ from elt.docker import housekeeping
 from elt.warehouse.rows import all_values, one_row
 
 NOTED = (1, 5, 10, 25, 50, 75, 100)
-# what memory a process takes into use, it has taken by then
 WARM = 10
-NEW_ROWS = 50
-MOST = 5
-# `make up` looks once a second for what can go on; that is half of a run that has nothing to do
+# `make up` looks once a second for what can go on: a hundred runs would take the longer for it
 PACE = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3"}
-
-Figures = dict[str, float]
 
 
 def families(home: Home, server: Server) -> dict[str, list[psutil.Process]]:
@@ -62,60 +57,56 @@ def cpu(home: Home, server: Server) -> float:
     return found
 
 
-def files(home: Home, server: Server) -> Figures:
+def files(home: Home, server: Server) -> dict[str, float]:
     """Return number and MB of the files below the state folder, but for Postgres' own."""
-    found: Figures = {}
-    for name in ("airflow/logs", "report", "cosmos", "landing", "tmp", ""):
+    found: dict[str, float] = {}
+    for name in ("airflow/logs", "report", "tmp", ""):
         below = [path for path in (home.state / name).rglob("*") if path.is_file()]
-        ours = [path for path in below if not path.is_relative_to(server.home)]
-        found[f"files {name or 'in all'}"] = len(ours)
-        found[f"files {name or 'in all'}, MB"] = sum(one.stat().st_size for one in ours) / 2**20
+        sizes = [one.stat().st_size for one in below if not one.is_relative_to(server.home)]
+        found[f"files {name or 'in all'}"] = len(sizes)
+        found[f"files {name or 'in all'}, MB"] = sum(sizes) / 2**20
     return found
 
 
-def tables(server: Server, database: str, schema: str) -> Figures:
-    """Return rows and MB of each table of a schema and of all, and MB of the database."""
-    found: Figures = {}
-    totals = [0.0, 0.0]
-    with contextlib.closing(server.connect("postgres", database)) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("select tablename from pg_tables where schemaname = %s", (schema,))
-            for table in sorted(all_values(cursor, str)):
-                name = sql.Identifier(schema, table)
-                count = "select count(*), pg_total_relation_size({}) / 1048576.0 from {}"
-                cursor.execute(sql.SQL(count).format(sql.Literal(name.as_string(cursor)), name))
-                rows, size = map(float, one_row(cursor))
-                found |= {f"{schema}.{table}": rows, f"{schema}.{table}, MB": size}
-                totals = [totals[0] + rows, totals[1] + size]
-            cursor.execute("select pg_database_size(current_database()) / 1048576.0")
-            found[f"database {database}, MB"] = float(one_row(cursor)[0])
-    return {f"{schema} in all": totals[0], f"{schema} in all, MB": totals[1], **found}
+def tables(server: Server, database: str, schema: str) -> dict[str, float]:
+    """Return rows and MB of each table of a schema, and of all."""
+    found: dict[str, float] = {}
+    count = sql.SQL("select count(*), pg_total_relation_size({}) / 1048576.0 from {}")
+    connection = server.connect("postgres", database)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute("select tablename from pg_tables where schemaname = %s", (schema,))
+        for table in sorted(all_values(cursor, str)):
+            name = sql.Identifier(schema, table)
+            cursor.execute(count.format(sql.Literal(name.as_string(cursor)), name))
+            rows, size = map(float, one_row(cursor))
+            found |= {f"{schema}.{table}": rows, f"{schema}.{table}, MB": size}
+    sizes = [value for name, value in found.items() if name.endswith(", MB")]
+    rows_in_all = sum(found.values()) - sum(sizes)
+    return {f"{schema} in all": rows_in_all, f"{schema} in all, MB": sum(sizes), **found}
 
 
-def note(home: Home, server: Server) -> Figures:
+def note(home: Home, server: Server) -> dict[str, float]:
     """Return all that could grow, between two runs."""
-    found = {f"{name}, PSS MB": _pss(family) for name, family in families(home, server).items()}
+    found = {}
+    for name, family in families(home, server).items():
+        found[f"{name}, PSS MB"] = sum(map(pss, family)) / 2**20
     for database, schema in ((WAREHOUSE, "ops"), (METADATA, "public")):
         found |= tables(server, database, schema)
     return found | files(home, server)
 
 
-def _pss(family: list[psutil.Process]) -> float:
-    return sum(map(pss, family)) / 2**20
-
-
 def deliver(landing: Path, number: int) -> None:
-    """Write a file of page views that nobody has seen, like those of the last day."""
+    """Write a file of 50 page views that nobody has seen, like those of the last day."""
     last_day = max((landing / "events").glob("????-??-??.csv"))
     with open(last_day, newline="") as views:
         rows = [row for row in csv.DictReader(views) if row["event_type"] == "page_view"]
     with open(last_day.with_name(f"{last_day.stem}-{number}.csv"), "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerows({**row, "event_id": uuid.uuid4()} for row in rows[:NEW_ROWS])
+        writer.writerows({**row, "event_id": uuid.uuid4()} for row in rows[:50])
 
 
-def one_run(api: AirflowApi, home: Home, server: Server) -> Figures:
+def one_run(api: AirflowApi, home: Home, server: Server) -> dict[str, float]:
     """Have a run, to its end, and return what it took."""
     before, begun = cpu(home, server), time.monotonic()
     run_id = api.trigger()
@@ -130,25 +121,20 @@ def one_run(api: AirflowApi, home: Home, server: Server) -> Figures:
 def forget(home: Home, environ: dict[str, str]) -> None:
     """Have the housekeeping delete the logs and runs of all that has ended."""
     housekeeping.delete_old_files(home.logs, time.time())
-    subprocess.run(
-        [sys.executable, "-m", "elt.docker.housekeeping"],
-        env={**environ, "GREENERY_KEEP_DAYS": "0"},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    variables = {**environ, "GREENERY_KEEP_DAYS": "0"}
+    command = [sys.executable, "-m", "elt.docker.housekeeping"]
+    subprocess.run(command, env=variables, stdout=subprocess.DEVNULL, check=True)
 
 
-def report(noted: dict[str, Figures]) -> None:
-    """Print what was noted after runs, and what grew by each from the warm one to the last."""
+def report(noted: dict[str, dict[str, float]]) -> None:
+    """Print what was noted, of Airflow's tables the five that grew most, and what a run adds."""
     numbers = [int(name) for name in noted if name.isdigit()]
     first, last = min(numbers, key=lambda number: abs(number - WARM)), max(numbers)
-    grown = {
-        name: (value - noted[str(first)].get(name, 0)) / max(last - first, 1)
-        for name, value in noted[str(last)].items()
-    }
+    before, runs = noted[str(first)], max(last - first, 1)
+    grown = {name: (now - before.get(name, 0)) / runs for name, now in noted[str(last)].items()}
     tables = [name.removesuffix(", MB") for name in grown if "." in name and name[-4:] == ", MB"]
     by_size = sorted(tables, key=lambda table: grown[f"{table}, MB"])
-    shown = [table for table in by_size if table.startswith("public.")][-MOST:]
+    shown = [table for table in by_size if table.startswith("public.")][-5:]
     shown += [one for one in tables if one.startswith("ops.") and grown[one] + grown[f"{one}, MB"]]
     print(f"\n| | {' | '.join(noted)} | by a run |\n|---|{'---|' * (len(noted) + 1)}")
     for name, by_run in grown.items():
@@ -161,14 +147,13 @@ def measure(home: Home, options: argparse.Namespace) -> None:
     """Start Airflow, have the runs and print what they leave, as far as it comes."""
     server = postgres.start(home.state)
     source = choose_source(home, server, None)
-    with daily.alone(home):
-        daily.start(home, server, source)
+    daily.start(home, server, source)
     api = AirflowApi(home.url, watch=partial(watch, home))
     api.wait_for_dag()
     # the schedule begins one by itself, for which everything is new
     for scheduled in api.unfinished_runs():
-        print(f"{scheduled}: {[*api.follow(scheduled)][-1]['state']}", flush=True)
-    noted: dict[str, Figures] = {}
+        all(api.follow(scheduled))
+    noted: dict[str, dict[str, float]] = {}
     deadline = time.monotonic() + options.minutes * 60
     number = 0
     try:
@@ -179,9 +164,8 @@ def measure(home: Home, options: argparse.Namespace) -> None:
             took = one_run(api, home, server)
             if number in NOTED:
                 noted[str(number)] = took | note(home, server)
-        noted[str(number)] = took | note(home, server)
-        environ = environment(home, server, source)
-        forget(home, environ)
+        noted.setdefault(str(number), took | note(home, server))
+        forget(home, environ := environment(home, server, source))
         noted["forgotten"] = took | note(home, server)
         for _ in range(options.after):
             took = one_run(api, home, server)
