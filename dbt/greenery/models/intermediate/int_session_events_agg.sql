@@ -2,11 +2,15 @@ with
 
 events as (
 
-    select * from {{ ref('stg_greenery__events') }} as events
-    where
-        {{ only_changed_keys('session_id') }}
-        and session_id is not null
-        and {{ is_no_second_checkout() }}
+    select * from {{ ref('stg_greenery__events') }}
+    where {{ only_changed_keys('session_id') }} and session_id is not null
+
+),
+
+events_that_count as (
+
+    select * from events
+    where {{ is_no_second_checkout() }}
 
 ),
 
@@ -30,7 +34,7 @@ final as (
         min(event_at) filter (where is_on_site) as started_at,
         max(event_at) filter (where is_on_site) as ended_at
 
-    from events
+    from events_that_count
     group by 1
     -- nobody visited when all there is of a session is a shipment
     having count(*) filter (where is_on_site) > 0

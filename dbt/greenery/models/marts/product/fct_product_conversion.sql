@@ -1,11 +1,5 @@
 with
 
-products as (
-
-    select * from {{ ref('dim_products') }}
-
-),
-
 sessions_by_product as (
 
     select
@@ -36,7 +30,7 @@ final as (
             'sessions_by_product.viewed_session_count'
         ) }} as conversion_rate
 
-    from products
+    from {{ ref('dim_products') }} as products
     -- from both sides: the past of a product that the shop no longer lists still counts
     full outer join sessions_by_product using (product_id)
 

@@ -14,11 +14,11 @@ final as (
 
     select
         -- strings
-        step,
+        steps.step,
 
         -- numerics
-        step_number,
-        session_count,
+        steps.step_number,
+        steps.session_count,
         {{ safe_divide('session_count', 'first_value(session_count) over (order by step_number)') }}
             as rate_of_first,
         {{ safe_divide('session_count', 'lag(session_count) over (order by step_number)') }}
