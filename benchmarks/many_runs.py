@@ -166,6 +166,8 @@ def measure(home: Home, options: argparse.Namespace) -> None:
                 noted[str(number)] = took | note(home, server)
         noted.setdefault(str(number), took | note(home, server))
         forget(home, environ := environment(home, server, source))
+        # as old as all that is forgotten, the DAG is gone too until it is read again
+        api.wait_for_dag()
         noted["forgotten"] = took | note(home, server)
         for _ in range(options.after):
             took = one_run(api, home, server)
