@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +18,20 @@ DEFAULT_DAYS = 90
 def main() -> int:
     """Delete what is older than ``GREENERY_KEEP_DAYS`` days; return the exit status."""
     days = int(os.environ.get("GREENERY_KEEP_DAYS") or DEFAULT_DAYS)
-    before = datetime.now(UTC) - timedelta(days=days)
-    print(f"Deleting logs and runs from before {before:%d %b %Y}.", flush=True)
-    print(f"{delete_old_files(LOGS, time.time() - days * 86_400)} log files deleted.", flush=True)
+    if days < 1:
+        print(f"GREENERY_KEEP_DAYS is {days}: at least 1, or Airflow loses what it works with.")
+        return 1
+    return forget(datetime.now(UTC) - timedelta(days=days), LOGS)
+
+
+def forget(before: datetime, logs: Path) -> int:
+    """Delete logs and runs from before a moment; return the exit status.
+
+    What Airflow works with goes too if it is older: each DAG by when it was last read (each half
+    minute), the scheduler by its last sign of life.
+    """
+    print(f"Deleting logs and runs from before {before:%d %b %Y %H:%M}.", flush=True)
+    print(f"{delete_old_files(logs, before.timestamp())} log files deleted.", flush=True)
     clean = ["airflow", "db", "clean", "--yes", "--skip-archive", "--clean-before-timestamp"]
     return subprocess.run([*clean, before.isoformat()]).returncode
 

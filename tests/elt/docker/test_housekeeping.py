@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 
+from elt.docker import housekeeping
 from elt.docker.housekeeping import delete_old_files
 
 
@@ -16,3 +17,10 @@ def test_old_logs_go_with_their_empty_folders_and_new_ones_stay(tmp_path):
     assert delete_old_files(tmp_path, before=200) == 1
     assert new.exists()
     assert delete_old_files(tmp_path, before=200) == 0
+
+
+def test_no_setting_deletes_what_airflow_works_with(monkeypatch, capsys):
+    monkeypatch.setenv("GREENERY_KEEP_DAYS", "0")
+    monkeypatch.setattr(housekeeping, "forget", lambda *_: 0)
+    assert housekeeping.main() == 1
+    assert "at least 1" in capsys.readouterr().out
