@@ -159,18 +159,23 @@ def test_the_way_to_mend_it_depends_on_what_failed(kind, says):
 
 
 @pytest.mark.parametrize("kind", ["load", "model", "test", "task"])
-def test_a_full_disk_is_no_matter_of_data(kind):
-    full = "could not extend file …: No space left on device"
-    shown_steps = shown(story([incident(kind, sentence=full)])).splitlines()[-2]
-    assert "make room on the disk of the warehouse's server" in shown_steps
-    assert "at its source" not in shown_steps
-
-
-@pytest.mark.parametrize("kind", ["load", "model", "test", "task"])
-def test_a_server_without_a_connection_left_is_no_matter_of_data(kind):
-    full = "connection to server failed: FATAL:  sorry, too many clients already"
-    shown_steps = shown(story([incident(kind, sentence=full)])).splitlines()[-2]
-    assert "raise max_connections" in shown_steps
+@pytest.mark.parametrize(
+    ("says", "to_do"),
+    [
+        (
+            "could not extend file …: No space left on device",
+            "make room on the disk of the warehouse's server",
+        ),
+        (
+            "connection to server failed: FATAL:  sorry, too many clients already",
+            "raise max_connections",
+        ),
+    ],
+    ids=["a full disk", "no connection left"],
+)
+def test_what_the_server_lacks_is_no_matter_of_data(says, to_do, kind):
+    shown_steps = shown(story([incident(kind, sentence=says)])).splitlines()[-2]
+    assert to_do in shown_steps
     assert "at its source" not in shown_steps
 
 
