@@ -259,7 +259,8 @@ def _request(url: str, seconds: float) -> str:
         with urlopen(url, timeout=seconds):
             return f"The dead-man switch at {host} knows of the publication."
     except HTTPError as error:
-        raise DeadManError(f"{host} answered HTTP {error.code}.") from None
+        with error:
+            raise DeadManError(f"{host} answered HTTP {error.code}.") from None
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise error.reason from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -56,8 +58,11 @@ def test_a_slow_switch_is_not_waited_for(switch, caplog, how):
 
 def test_a_switch_that_refuses_is_a_line_in_the_log(switch, caplog):
     switch.status = 404
-    ping()
+    with warnings.catch_warnings(record=True, action="always") as left_open:
+        ping()
+        gc.collect()
     assert "127.0.0.1 answered HTTP 404" in caplog.text
+    assert not left_open
 
 
 @pytest.mark.parametrize(
