@@ -11,6 +11,7 @@ from cosmos.operators.local import AbstractDbtLocalBase
 
 from elt.airflow import dbt_events
 from elt.airflow.dbt_tasks import keep_lease
+from elt.transform.project import PROJECT, fingerprint
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 
@@ -48,3 +49,14 @@ def test_what_begins_to_build_makes_the_build_another_than_what_was_published(wa
     assert warehouse.run("select is_build_published from ops.run_lease") == [(False,)]
     with pytest.raises(AirflowFailException, match="a run"):
         keep_lease({"run_id": "another"}, None)
+
+
+def test_a_worker_that_has_other_models_says_so(warehouse, caplog):
+    with transaction("loader") as cursor:
+        lease.take(cursor, "a run")
+        lease.freeze_horizon(cursor, "a run", fingerprint(PROJECT))
+    keep_lease({"run_id": "a run"}, None)
+    assert caplog.text == ""
+    warehouse.run("update ops.run_lease set project = 'of a newer image'")
+    keep_lease({"run_id": "a run"}, None)
+    assert "is not the one that this run began with" in caplog.text

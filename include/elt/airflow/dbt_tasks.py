@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,11 +39,14 @@ from elt.transform.project import (
     TARGET,
     TASK_GROUP,
     ensure_manifest,
+    fingerprint,
     project_name,
 )
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
 from elt.warehouse.session import SEARCH_PATH, TLS
+
+log = logging.getLogger(__name__)
 
 FREEZES_HORIZON = "freeze_horizon"
 
@@ -104,9 +109,16 @@ def keep_lease(context: Context, operator: BaseOperator) -> None:
     """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
     try:
         with transaction("loader") as cursor:
-            lease.begin_build(cursor, context["run_id"])
+            is_one = lease.begin_build(cursor, context["run_id"], fingerprint(PROJECT))
     except lease.LeaseLostError as error:
         raise AirflowFailException(str(error)) from None
+    if not is_one:
+        log.warning(
+            "The dbt project on %s is not the one that this run began with, so the run builds with "
+            "both, and the next one builds anew. If nobody has changed the project meanwhile, this "
+            "worker has an older image: start it anew.",
+            socket.gethostname(),
+        )
 
 
 def task_name(node: DbtNode) -> str:

@@ -18,6 +18,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.errors import FinalError, RetryLaterError
 from elt.time_limit import task_limit
+from elt.warehouse import worker
 from elt.warehouse.connection import transaction
 from elt.warehouse.rows import one_row, value_or_none
 
@@ -110,7 +111,9 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
 
     Raises:
         LeaseLostError: if another run took the lease since.
+        OlderWorkerError: if the code here is older than the warehouse.
     """
+    worker.check(cursor)
     cursor.execute(
         """
         update ops.run_lease
@@ -125,14 +128,24 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
     return value_or_none(cursor, int)
 
 
-def begin_build(cursor: Cursor, run_id: str) -> None:
+def begin_build(cursor: Cursor, run_id: str, project: str) -> bool:
     """Make sure that the run still has the warehouse, and note that it changes what is built.
+
+    Args:
+        project: a hash of the dbt project that is built with here.
+
+    Returns:
+        Whether all that was built in this run is of that project, as far as was known before. If
+        not, no later run takes its results over.
 
     Raises:
         LeaseLostError: if another run took the lease since.
+        OlderWorkerError: if the code here is older than the warehouse.
     """
     renew(cursor, run_id)
     cursor.execute("update ops.run_lease set is_build_published = false")
+    cursor.execute("update ops.run_lease set project = null where project <> %s", (project,))
+    return not cursor.rowcount
 
 
 def hold(cursor: Cursor, run_id: str) -> None:
@@ -142,7 +155,9 @@ def hold(cursor: Cursor, run_id: str) -> None:
 
     Raises:
         LeaseLostError: if another run took the lease since.
+        OlderWorkerError: if the code here is older than the warehouse.
     """
+    worker.check(cursor)
     cursor.execute("select from ops.run_lease where run_id = %s for share", (run_id,))
     if cursor.rowcount == 0:
         _refuse(cursor)

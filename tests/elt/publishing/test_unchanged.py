@@ -168,7 +168,18 @@ def test_what_another_run_has_built_and_not_published_is_built_anew(shop):
     first_run(shop)
     assert follow(shop) == "run 1"
     with transaction("loader") as cursor:
-        lease.begin_build(cursor, "run 2")
+        lease.begin_build(cursor, "run 2", SAME)
+    assert follow(shop) is None
+
+
+def test_what_a_worker_with_other_models_has_built_in_is_taken_over_by_no_run(shop):
+    shop.begin("run 1")
+    with transaction("loader") as cursor:
+        cursor.execute("update ops.run_lease set project = %s", (SAME,))
+        assert lease.begin_build(cursor, "run 1", SAME)
+        assert not lease.begin_build(cursor, "run 1", "of an older image")
+    shop.publish("run 1")
+    shop.close("run 1")
     assert follow(shop) is None
 
 
