@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from devtools.local.api import AirflowApi
 from devtools.local.postgres import free_port
 from elt.shop import SHOP
 from tests.docker.stack import Stack
@@ -166,6 +167,26 @@ def test_a_broker_and_one_of_two_schedulers_are_killed_during_a_run(workers):
     assert workers.wait(run_id, 900) == "success", workers.explain(run_id)
     assert workers.marts() == before
     workers.up("--no-deps", "--scale", "scheduler=1", "scheduler")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
+def test_one_of_two_api_servers_is_killed_during_a_run(workers):
+    before = workers.marts()
+    port = free_port()
+    variables = {**workers.variables, "GREENERY_PORTS": f"{port}-{port + 1}"}
+    two = dataclasses.replace(workers, port=port, variables=variables)
+    two.up("--no-deps", "--scale", "api-server=2", "api-server")
+    try:
+        other = AirflowApi(f"http://127.0.0.1:{port + 1}")
+        run_id = other.trigger(ANEW)
+        # tasks at work ask both for what they need
+        wait_until(lambda: started(two, run_id) > 3, "some tasks", 120)
+        kill(two.compose("ps", "--quiet", "api-server").stdout.split()[0])
+        assert two.wait(run_id, 900) == "success", two.explain(run_id)
+        assert other.state(run_id) == "success"
+        assert two.marts() == before
+    finally:
+        workers.up("--no-deps", "--scale", "api-server=1", "api-server")
 
 
 def ids_of_workers(stack: Stack) -> list[str]:
