@@ -14,7 +14,7 @@ export GREENERY_DATA ?= ../shared/greenery
 WITH_ARGS := $(BIN)/python -m devtools.local.with_args
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report pictures demo reset test test-slow test-docker backup pin-images restore lint format lock bench-anomalies bench-load bench-marts bench-runs
+.PHONY: help setup run up slack scenario down dbt psql ci-changed warehouse-url replay-quarantine forget rollback release override rebuild report pictures demo reset test test-slow test-docker backup pin-images restore lint format lock bench-anomalies bench-dag bench-load bench-marts bench-runs
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
