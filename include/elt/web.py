@@ -39,17 +39,22 @@ def of_airflow(variables: Mapping[str, str]) -> frozenset[str]:
     """Return by which names an Airflow with this environment may be called.
 
     Those are loopback, with its own port and with that of a base URL there; its base URL, and the
-    one that tasks call; the address that it is bound to; and what GREENERY_HOSTS names, parted by
-    commas. A name without a port serves with each.
+    one that tasks call; the address that it is bound to; both with each port of the range
+    GREENERY_PORTS, one of which is its; and what GREENERY_HOSTS names, parted by commas. A name
+    without a port serves with each.
     """
+    bound = variables.get("GREENERY_BIND") or LOOPBACK[0]
     known = set(on_loopback(variables.get("AIRFLOW__API__PORT") or OWN_PORT))
     for name in ("API__BASE_URL", "CORE__EXECUTION_API_SERVER_URL"):
         url = urlsplit(variables.get(f"AIRFLOW__{name}", ""))
         known |= {url.netloc.lower()}
         if url.port:
-            bound = variables.get("GREENERY_BIND") or LOOPBACK[0]
             known |= {f"{bound}:{url.port}"}
             known |= on_loopback(url.port) if is_known(url.netloc, LOOPBACK) else set()
+    if ports := variables.get("GREENERY_PORTS"):
+        first, _, last = ports.partition("-")
+        for port in range(int(first), int(last or first) + 1):
+            known |= {f"{bound}:{port}"} | on_loopback(port)
     named = variables.get("GREENERY_HOSTS", "").lower().split(",")
     return frozenset({*known, *(name.strip() for name in named)} - {""})
 

@@ -88,6 +88,12 @@ def test_the_names_of_an_airflow_come_from_its_settings():
     expected = {"api-server:8080", "192.168.1.20:8080", "192.168.1.20:8081"}
     named = {"elt.example.com", "10.1.1.1:80"}
     assert docker == on_loopback(8080) | on_loopback(8081) | expected | named
+    one_of_two = of_airflow({"GREENERY_PORTS": "8090-8091", "GREENERY_BIND": "10.1.1.1"})
+    bound = {"10.1.1.1:8090", "10.1.1.1:8091"}
+    assert one_of_two == on_loopback(8080) | on_loopback(8090) | on_loopback(8091) | bound
+    assert of_airflow({"GREENERY_PORTS": "8090"}) == on_loopback(8080) | on_loopback(8090) | {
+        "127.0.0.1:8090"
+    }
     behind_a_proxy = of_airflow({"AIRFLOW__API__BASE_URL": "https://elt.example.com/airflow"})
     assert behind_a_proxy == on_loopback(8080) | {"elt.example.com"}
 
