@@ -43,7 +43,12 @@ class AirflowApi:
 
     def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._client.request(method, path, **arguments)
-        response.raise_for_status()
+        try:
+            response.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            # why, in Airflow's words
+            error.add_note(response.text[:1000])
+            raise
         return response.json() if response.content else {}
 
     def pages(self, path: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
