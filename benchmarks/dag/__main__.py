@@ -33,15 +33,16 @@ class Worker:
 
     def __init__(self, log: Path, environment: dict[str, str], *arguments: str) -> None:
         self.log = log
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.dag.worker", *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            text=True,
-        )
+        with log.open("w") as written:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.dag.worker", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=written,
+                text=True,
+            )
         self._answer()
 
     def __call__(self, request: str) -> dict[str, float]:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators.local import AbstractDbtLocalBase
 
-from elt.airflow import dbt_events
-from elt.airflow.dbt_tasks import keep_lease
+from elt.airflow import dbt_events, parsed_project
+from elt.airflow.dbt_tasks import keep_lease, manifest_path, open_profile, spare_parsing
+from elt.airflow.parsed_project import ParsedProject
+from elt.transform.lineage import Lineage
 from elt.transform.project import PROJECT, fingerprint
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
 
 DAGS = Path(__file__).parents[2] / "dags"
+WARMS_UP = """
+from elt.airflow import dbt_tasks, parsed_project, warm_up
+warm_up.warm_up_for_tasks()
+held = parsed_project.held(dbt_tasks.manifest_path())
+knows = {name for name in held.lineage.nodes if name.startswith("model.")} if held else ()
+print(f"held: {held is not None}, with all its models: {held and knows <= {*held.manifest.nodes}}")
+"""
 
 
 def test_no_task_of_dbt_lets_dbt_write_its_own_log():
@@ -60,3 +72,32 @@ def test_a_worker_that_has_other_models_says_so(warehouse, caplog):
     warehouse.run("update ops.run_lease set project = 'of a newer image'")
     keep_lease({"run_id": "a run"}, None)
     assert "is not the one that this run began with" in caplog.text
+
+
+@pytest.mark.parametrize("held", [None, "of another project", "of another profile", "the same"])
+def test_a_task_parses_unless_the_same_was_parsed_with_the_same_profile(monkeypatch, held):
+    manifest = manifest_path()
+    with open_profile() as (profiles_file, _):
+        profile = profiles_file.read_text()
+    was_parsed = manifest.with_name("another") if held == "of another project" else manifest
+    if held == "of another profile":
+        profile += "# another database, say"
+    project = held and ParsedProject(was_parsed, Lineage.read(manifest), profile, None)
+    monkeypatch.setattr(parsed_project, "_held", project)
+    operator = SimpleNamespace(
+        partial_parse=True,
+        manifest_filepath="of one node, and gone",
+        extra_context={"dbt_node_config": {"unique_id": "model.greenery.fct_orders"}},
+    )
+    spare_parsing({}, operator)
+    parses = held != "the same"
+    assert operator.partial_parse == parses
+    assert operator.manifest_filepath == (str(manifest) if parses else "")
+    assert hasattr(operator, "run_dbt_runner") != parses
+
+
+def test_what_forks_itself_for_tasks_has_the_project_parsed():
+    done = subprocess.run(
+        [sys.executable, "-c", WARMS_UP], cwd=DAGS.parent, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1:] == ["held: True, with all its models: True"], done.stderr

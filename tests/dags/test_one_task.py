@@ -38,7 +38,8 @@ def at_work(task: Any) -> dict[str, Any]:
         # Cosmos excludes tests in any order, from one reading to the next
         "command": [sorted(word.split()) for word in command],
         "environment": environment,
-        "project": (task.project_dir, task.cache_dir, task.manifest_filepath),
+        # its manifest is another: spare_parsing sees to that
+        "project": (task.project_dir, task.cache_dir),
         "selection": (task.select, sorted(task.exclude.split()), task.selector),
         "called": (task.callback, task.interceptors, task.on_failure_callback),
         "node": task.extra_context,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,7 +30,7 @@ from cosmos.dbt.graph import DbtNode
 from cosmos.operators.local import DbtSourceLocalOperator, DbtTestLocalOperator
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from elt.airflow import dbt_events
+from elt.airflow import dbt_events, parsed_project
 from elt.alerting.record_results import read_results, record_dbt_results
 from elt.shop import SHOP
 from elt.time_limit import task_limit
@@ -41,6 +43,7 @@ from elt.transform.project import (
     ensure_manifest,
     fingerprint,
     project_name,
+    target_folder,
 )
 from elt.warehouse import lease
 from elt.warehouse.connection import CONNECTION_ID, transaction
@@ -121,6 +124,20 @@ def keep_lease(context: Context, operator: BaseOperator) -> None:
         )
 
 
+def spare_parsing(context: Context, operator: Any) -> None:
+    """Have a node be built from what is parsed already (Cosmos calls this before dbt)."""
+    manifest = manifest_path()
+    project = parsed_project.held(manifest)
+    with open_profile() as (profiles_file, _):
+        is_fit = project and project.profile == profiles_file.read_text(encoding="utf-8")
+    if project and is_fit:
+        node = operator.extra_context["dbt_node_config"]["unique_id"]
+        project.use_for(operator, node, [dbt_events.log_event, dbt_events.collect_result])
+    else:
+        # what the operator was rendered from may be gone
+        operator.manifest_filepath = str(manifest)
+
+
 def task_name(node: DbtNode) -> str:
     """Name a task as dbt names its node, so that people find one by the other."""
     return node.name
@@ -135,7 +152,7 @@ def freshness_task(task_id: str) -> DbtSourceLocalOperator:
         invocation_mode=InvocationMode.DBT_RUNNER,
         # outside of a task group Cosmos looks for a partial parse (and keeps it) only below target/
         # of this folder; the project itself may be read-only
-        cache_dir=manifest_path().parents[1],
+        cache_dir=target_folder().parent,
         # how old a source is stands in a file alone
         dbt_cmd_global_flags=[*dbt_events.NO_LOG],
         dbt_runner_callbacks=[dbt_events.log_event],
@@ -196,9 +213,21 @@ def dbt_task_group(dag_id: str) -> TaskGroup:
     if task_id and task_id != FREEZES_HORIZON and not task_id.startswith(f"{TASK_GROUP}."):
         return TaskGroup(TASK_GROUP)
     manifest = manifest_path()
-    lineage = Lineage.read(manifest)
+    project = parsed_project.held(manifest)
+    lineage = project.lineage if project else Lineage.read(manifest)
     only = _node_of_this_task(dag_id, TASK_GROUP, lineage)
-    group = DbtTaskGroup(
+    if not only:
+        group = _render(manifest, [])
+        put_tests_before_what_depends(group.tasks_map, lineage)
+        return group
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as part:
+        json.dump(lineage.part_of(only), part)
+        part.flush()
+        return _render(Path(part.name), [lineage.nodes[only]["name"]])
+
+
+def _render(manifest: Path, select: list[str]) -> DbtTaskGroup:
+    return DbtTaskGroup(
         group_id=TASK_GROUP,
         project_config=ProjectConfig(
             dbt_project_path=PROJECT,
@@ -214,27 +243,29 @@ def dbt_task_group(dag_id: str) -> TaskGroup:
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.BUILD,
             should_detach_multiple_parents_tests=True,
-            select=[only] if only else [],
+            select=select,
             # dbt build would run unit tests with each model; they belong to `make test`
             exclude=["resource_type:unit_test", "resource_type:exposure"],
             normalize_task_id=task_name,
         ),
-        operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease]},
+        operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease, spare_parsing]},
     )
-    if not only:
-        put_tests_before_what_depends(group.tasks_map, lineage)
-    return group
 
 
 def _node_of_this_task(dag_id: str, group_id: str, lineage: Lineage) -> str | None:
-    """Return the name of the node whose task this process runs, or None unless that is certain."""
+    """Return the id of the node whose task this process runs, or None unless that is certain."""
     running = get_parsing_context()
     if running.dag_id != dag_id:
         return None
-    built = [lineage.nodes[node]["name"] for node in lineage.of_type("model", "snapshot")]
-    # as Cosmos names them
-    tests = [lineage.nodes[node]["name"] for node in lineage.of_type("test")]
-    named = [(name, name) for name in built] + [(f"{name}_test", name) for name in tests]
-    found = [name for task, name in named if f"{group_id}.{task}" == running.task_id]
+    # as Cosmos names the tasks
+    suffixes = {"model": "", "snapshot": "", "test": "_test"}
+    found = [
+        unique_id
+        for unique_id in lineage.of_type(*suffixes)
+        if running.task_id
+        == f"{group_id}.{lineage.nodes[unique_id]['name']}"
+        + suffixes[lineage.nodes[unique_id]["resource_type"]]
+    ]
     # anything but a word means more to Cosmos than a name
-    return found[0] if len(found) == 1 and re.fullmatch(r"\w+", found[0]) else None
+    is_certain = len(found) == 1 and re.fullmatch(r"\w+", lineage.nodes[found[0]]["name"])
+    return found[0] if is_certain else None

@@ -6,14 +6,22 @@ a file with DAGs.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import gc
 import importlib
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from elt.airflow import dbt_events
+from airflow.sdk import ObjectStoragePath
+
+from elt.airflow import dbt_events, parsed_project
+from elt.airflow.parsed_project import ParsedProject
+from elt.transform.lineage import Lineage
 from elt.transform.project import PROJECT, ensure_manifest, environment_with, parse_arguments
 
 log = logging.getLogger(__name__)
@@ -43,24 +51,20 @@ def warm_up_for_dags() -> None:
     Never raises: Airflow shows what each file has against it.
     """
     try:
-        for module in DAG_MODULES:
-            importlib.import_module(module)
+        _import(DAG_MODULES)
     except Exception as error:
         log.warning("DAGs are read without being warmed up, which takes longer: %s", error)
     _keep()
 
 
 def warm_up_for_tasks() -> None:
-    """Import dbt and have it do once what it does in each task, so that forks find that done.
+    """Import dbt, parse the project and have dbt do once what it does in each task.
 
     dbt makes code for its classes and macros at first use. Never raises: a cold start is slower,
     no more.
     """
     try:
-        for module in MODULES:
-            importlib.import_module(module)
-        from dbt.cli.main import dbtRunner
-
+        _import(MODULES)
         from elt.airflow.dbt_tasks import open_profile
 
         manifest = ensure_manifest(open_profile)
@@ -71,13 +75,34 @@ def warm_up_for_tasks() -> None:
             environment_with(environment),
         ):
             shutil.copy2(manifest.with_name("partial_parse.msgpack"), scratch)
-            arguments = parse_arguments(PROJECT, profiles_file, Path(scratch), COMMAND)
-            result = dbtRunner().invoke([*dbt_events.NO_LOG, *dbt_events.NO_FILES, *arguments])
-        if not result.success:
-            log.warning("dbt could not be warmed up: %s", result.exception)
+            arguments = functools.partial(parse_arguments, PROJECT, profiles_file, Path(scratch))
+            parsed = _run_dbt(arguments(), None)
+            _run_dbt(arguments(COMMAND), dataclasses.replace(parsed, nodes={**parsed.nodes}))
+            parsed_project.hold(
+                ParsedProject(
+                    manifest, Lineage.read(manifest), profiles_file.read_text("utf-8"), parsed
+                )
+            )
     except Exception as error:
         log.warning("dbt could not be warmed up, so tasks start slower: %s", error)
     _keep()
+
+
+def _import(modules: Iterable[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    # Airflow imports the file systems of all its providers when it opens its first file; it does so
+    # when Cosmos opens the manifest
+    ObjectStoragePath(str(PROJECT)).stat()
+
+
+def _run_dbt(arguments: Sequence[str], manifest: Any) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner(manifest).invoke([*dbt_events.NO_LOG, *dbt_events.NO_FILES, *arguments])
+    if not result.success:
+        raise RuntimeError(result.exception)
+    return result.result
 
 
 def _keep() -> None:

@@ -22,6 +22,7 @@ class Lineage:
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self.nodes: dict[str, Any] = {**manifest["sources"], **manifest["nodes"]}
         self.exposures: dict[str, Any] = manifest.get("exposures", {})
+        self.metadata: dict[str, Any] = manifest.get("metadata", {})
         self.parents: dict[str, list[str]] = {
             unique_id: [
                 parent
@@ -74,6 +75,24 @@ class Lineage:
     def descendants(self, unique_ids: Iterable[str]) -> set[str]:
         """Return everything that depends on any of the given nodes, near and far."""
         return reached(unique_ids, self.children)
+
+    def needed_for(self, unique_id: str) -> set[str]:
+        """Return what dbt must know of to build a node and to run its tests, the node included."""
+        tests = [i for i in self.children[unique_id] if self.nodes[i]["resource_type"] == "test"]
+        # a hook of the project runs with any node
+        wanted = {unique_id, *tests, *self.of_type("operation")}
+        return wanted | self.ancestors(wanted)
+
+    def part_of(self, unique_id: str) -> dict[str, Any]:
+        """Return a manifest of what is needed for a node, and nothing else."""
+        needed = {i: self.nodes[i] for i in sorted(self.needed_for(unique_id))}
+        are_sources = {i: node["resource_type"] == "source" for i, node in needed.items()}
+        return {
+            "metadata": self.metadata,
+            "nodes": {i: node for i, node in needed.items() if not are_sources[i]},
+            "sources": {i: node for i, node in needed.items() if are_sources[i]},
+            "exposures": {},
+        }
 
     def tested(self, test: str) -> list[str]:
         """Return what a test tests: the model it hangs on, or for a test in a file what it reads.

@@ -43,6 +43,14 @@ def test_a_relationships_test_holds_back_what_depends_on_the_child_alone():
     assert held_back("has_user", shop) == {"fct_orders", "fct_user_orders"}
 
 
+def test_a_node_needs_what_it_and_its_tests_are_made_from_and_nothing_else():
+    shop = lineage(SHOP, {"has_user": ("orders", ["orders", "users"])})
+    assert shop.needed_for("fct_orders") == {"fct_orders", "orders"}
+    assert shop.needed_for("orders") == {"orders", "has_user", "users"}
+    assert shop.needed_for("has_user") == {"orders", "has_user", "users"}
+    assert {*shop.part_of("dim_users")["nodes"]} == {"dim_users", "users"}
+
+
 def test_a_test_in_a_file_holds_back_what_depends_on_anything_it_reads():
     shop = lineage(SHOP, {"sums": (None, ["fct_orders", "dim_users"])})
     assert held_back("sums", shop) == {"fct_user_orders"}
