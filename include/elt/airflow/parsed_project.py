@@ -39,9 +39,9 @@ class ParsedProject:
     """
 
     small_manifest: Path
-    lineage: Lineage
-    profile: str
-    manifest: Any
+    lineage: Lineage = dataclasses.field(repr=False)
+    profile: str = dataclasses.field(repr=False)
+    manifest: Any = dataclasses.field(repr=False)
 
     def use_for(self, operator: Any, node: str, callbacks: Callbacks) -> None:
         """Have an operator of Cosmos' run dbt on its node without parsing.
@@ -71,7 +71,7 @@ class ParsedProject:
         (target / "manifest.json").write_text(json.dumps(self.lineage.part_of(node)))
         with contextlib.chdir(cwd), environment_with(env):
             result = _invoke(command, callbacks, self._part_of(node))
-            if _is_for_want_of_the_rest(result):
+            if _failed_to_compile(result):
                 log.info("dbt knew no more than what %s is made from; now it gets it all.", node)
                 result = _invoke(command, callbacks, self.manifest)
             return result
@@ -113,11 +113,13 @@ def _invoke(command: Sequence[str], callbacks: Callbacks, manifest: Any) -> Any:
         gc.collect()
 
 
-def _is_for_want_of_the_rest(result: Any) -> bool:
-    """Tell if dbt failed before it asked the warehouse. Of what it misses it says the wrong thing:
-    that there is no such model, where a model only didn't say that it reads it.
+def _failed_to_compile(result: Any) -> bool:
+    """Tell if dbt failed before it asked the warehouse.
+
+    Of what it was not given it says the wrong thing: that there is no such model, where a model
+    only did not say that it reads it.
     """
     if result.success:
         return False
-    said = [str(node.message) for node in getattr(result.result, "results", [])]
-    return result.exception is not None or any("Compilation Error" in text for text in said)
+    said = [result.exception, *(node.message for node in getattr(result.result, "results", []))]
+    return any("Compilation Error" in str(one) for one in said)
