@@ -137,8 +137,9 @@ def kill(container: str) -> None:
         ("publish_marts", "marts.dim_users"),
     ],
 )
-def test_a_worker_killed_in_the_middle_of_a_task_costs_a_try_of_it(workers, task_id, table):
-    before = workers.marts()
+def test_a_worker_killed_in_the_middle_of_a_task_costs_a_try_of_it(
+    workers, first_marts, task_id, table
+):
     # what is in the landing folder counts as new
     landing = ("--entrypoint", "sh", "init", "-c", "touch /landing/demo/users/*.csv")
     workers.compose("run", "--rm", "--no-deps", "-T", *landing)
@@ -151,12 +152,11 @@ def test_a_worker_killed_in_the_middle_of_a_task_costs_a_try_of_it(workers, task
     assert workers.wait(run_id, 900) == "success", workers.explain(run_id)
     tries = {one["task_id"]: one["try_number"] for one in workers.api.tasks(run_id)}
     assert tries[task_id] == 2
-    assert workers.marts() == before
+    assert workers.marts() == first_marts
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
-def test_a_broker_and_one_of_two_schedulers_are_killed_during_a_run(workers):
-    before = workers.marts()
+def test_a_broker_and_one_of_two_schedulers_are_killed_during_a_run(workers, first_marts):
     workers.up("--no-deps", "--no-recreate", "--scale", "scheduler=2", "scheduler")
     first, _second = workers.compose("ps", "--quiet", "scheduler").stdout.split()
     run_id = workers.api.trigger(ANEW)
@@ -165,13 +165,12 @@ def test_a_broker_and_one_of_two_schedulers_are_killed_during_a_run(workers):
     wait_until(lambda: started(workers, run_id) > 10, "more tasks", 300)
     kill(first)
     assert workers.wait(run_id, 900) == "success", workers.explain(run_id)
-    assert workers.marts() == before
+    assert workers.marts() == first_marts
     workers.up("--no-deps", "--scale", "scheduler=1", "scheduler")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill a container's process")
-def test_one_of_two_api_servers_is_killed_during_a_run(workers):
-    before = workers.marts()
+def test_one_of_two_api_servers_is_killed_during_a_run(workers, first_marts):
     port = free_port()
     variables = {**workers.variables, "GREENERY_PORTS": f"{port}-{port + 1}"}
     two = dataclasses.replace(workers, port=port, variables=variables)
@@ -184,7 +183,7 @@ def test_one_of_two_api_servers_is_killed_during_a_run(workers):
         kill(two.compose("ps", "--quiet", "api-server").stdout.split()[0])
         assert two.wait(run_id, 900) == "success", two.explain(run_id)
         assert other.state(run_id) == "success"
-        assert two.marts() == before
+        assert two.marts() == first_marts
     finally:
         workers.up("--no-deps", "--scale", "api-server=1", "api-server")
 
