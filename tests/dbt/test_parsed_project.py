@@ -123,7 +123,6 @@ def test_a_test_with_a_task_of_its_own_needs_no_project(built, execute, parsed):
 
 def test_jinja_sees_all_of_the_project(built, execute, warehouse, parsed):
     assert execute("model.small.knows_all") == ({"knows_all": "success"}, "")
-    # dbt knows a source as something else
     assert warehouse.run("select n from staging.knows_all") == [(len(parsed.lineage.nodes),)]
 
 

@@ -129,13 +129,13 @@ def spare_parsing(context: Context, operator: Any) -> None:
     manifest = manifest_path()
     project = parsed_project.held(manifest)
     with open_profile() as (profiles_file, _):
-        is_fit = project and project.profile == profiles_file.read_text(encoding="utf-8")
-    if project and is_fit:
-        node = operator.extra_context["dbt_node_config"]["unique_id"]
-        project.use_for(operator, node, [dbt_events.log_event, dbt_events.collect_result])
-    else:
+        profile = profiles_file.read_text(encoding="utf-8")
+    if project is None or project.profile != profile:
         # what the operator was rendered from may be gone
         operator.manifest_filepath = str(manifest)
+        return
+    node = operator.extra_context["dbt_node_config"]["unique_id"]
+    project.use_for(operator, node, [dbt_events.log_event, dbt_events.collect_result])
 
 
 def task_name(node: DbtNode) -> str:
@@ -191,7 +191,7 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
         env={"GREENERY_TEST_EVERYTHING": "1"},
         append_env=True,
         emit_datasets=False,
-        cache_dir=manifest_path().parents[1],
+        cache_dir=target_folder().parent,
         interceptors=[keep_lease],
         execution_timeout=2 * task_limit(),
         **OPERATOR_ARGS,
@@ -259,13 +259,11 @@ def _node_of_this_task(dag_id: str, group_id: str, lineage: Lineage) -> str | No
         return None
     # as Cosmos names the tasks
     suffixes = {"model": "", "snapshot": "", "test": "_test"}
-    found = [
-        unique_id
-        for unique_id in lineage.of_type(*suffixes)
-        if running.task_id
-        == f"{group_id}.{lineage.nodes[unique_id]['name']}"
-        + suffixes[lineage.nodes[unique_id]["resource_type"]]
-    ]
-    # anything but a word means more to Cosmos than a name
-    is_certain = len(found) == 1 and re.fullmatch(r"\w+", lineage.nodes[found[0]]["name"])
-    return found[0] if is_certain else None
+    found = []
+    for unique_id in lineage.of_type(*suffixes):
+        node = lineage.nodes[unique_id]
+        task_id = f"{group_id}.{node['name']}{suffixes[node['resource_type']]}"
+        # anything but a word means more to Cosmos than a name
+        if task_id == running.task_id and re.fullmatch(r"\w+", node["name"]):
+            found.append(unique_id)
+    return found[0] if len(found) == 1 else None

@@ -85,14 +85,13 @@ class Lineage:
 
     def part_of(self, unique_id: str) -> dict[str, Any]:
         """Return a manifest of what is needed for a node, and nothing else."""
-        needed = {i: self.nodes[i] for i in sorted(self.needed_for(unique_id))}
-        are_sources = {i: node["resource_type"] == "source" for i, node in needed.items()}
-        return {
-            "metadata": self.metadata,
-            "nodes": {i: node for i, node in needed.items() if not are_sources[i]},
-            "sources": {i: node for i, node in needed.items() if are_sources[i]},
-            "exposures": {},
-        }
+        nodes: dict[str, Any] = {}
+        sources: dict[str, Any] = {}
+        for needed in sorted(self.needed_for(unique_id)):
+            node = self.nodes[needed]
+            kind = sources if node["resource_type"] == "source" else nodes
+            kind[needed] = node
+        return {"metadata": self.metadata, "nodes": nodes, "sources": sources, "exposures": {}}
 
     def tested(self, test: str) -> list[str]:
         """Return what a test tests: the model it hangs on, or for a test in a file what it reads.
