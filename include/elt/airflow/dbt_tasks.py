@@ -191,7 +191,8 @@ def full_test_task(task_id: str) -> DbtTestLocalOperator:
         env={"GREENERY_TEST_EVERYTHING": "1"},
         append_env=True,
         emit_datasets=False,
-        cache_dir=target_folder().parent,
+        # made here if need be: dbt writes none, and Cosmos wants one beside its parse cache
+        cache_dir=manifest_path().parents[1],
         interceptors=[keep_lease],
         execution_timeout=2 * task_limit(),
         **OPERATOR_ARGS,
