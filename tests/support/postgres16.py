@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from devtools.local import postgres, postgres_wheel
+from devtools.local import postgres, postgres_programs
 from devtools.local.postgres import Server
 from tests.support.warehouse import make_template
 
@@ -15,7 +15,7 @@ from tests.support.warehouse import make_template
 @contextlib.contextmanager
 def older_programs() -> Iterator[None]:
     """Have servers that are made and started inside be of version 16: the wheel brings both."""
-    newer = postgres_wheel.folder
+    newer = postgres_programs.folder
     run = postgres.run_as_server
 
     def run_older(folder: Path, *command: str, check: bool = True) -> object:
@@ -27,7 +27,7 @@ def older_programs() -> Iterator[None]:
         return newer().with_name("pginstall")
 
     with (
-        mock.patch.object(postgres_wheel, "folder", older),
+        mock.patch.object(postgres_programs, "folder", older),
         mock.patch.object(postgres, "run_as_server", run_older),
     ):
         yield

@@ -21,8 +21,7 @@ from pwd import struct_passwd
 
 import psycopg2
 
-from devtools.local import machine, postmaster
-from devtools.local import postgres_wheel as wheel
+from devtools.local import machine, postgres_programs, postmaster
 from devtools.local.databases import LOGINS, WAREHOUSE, bootstrap
 from devtools.local.plain_paths import OUTSIDE, is_plain
 from devtools.local.server_account import (
@@ -124,7 +123,11 @@ def remove(state: Path) -> None:
 
 def binary(name: str, server: Server | None = None) -> str:
     """Return the path of one of the wheel's programs, such as ``psql``."""
-    return str(wheel.installation(Path(server.home, "server") if server else None) / "bin" / name)
+    return str(
+        postgres_programs.installation(Path(server.home, "server") if server else None)
+        / "bin"
+        / name
+    )
 
 
 def _settings_file(state: Path) -> Path:
@@ -196,7 +199,7 @@ def _take_into_use(server: Server) -> None:
 def _new_home(state: Path, account: struct_passwd | None) -> Path:
     home = state / "postgres"
     home.mkdir(exist_ok=True)
-    programs = wheel.folder() / "bin" / "postgres"
+    programs = postgres_programs.folder() / "bin" / "postgres"
     is_hidden = account and not (is_reachable(home) and is_reachable(programs))
     if is_hidden or not is_plain(programs):
         # Below a folder that is closed to others (such as /root) the server's account can reach
@@ -206,7 +209,7 @@ def _new_home(state: Path, account: struct_passwd | None) -> Path:
         home = Path(OUTSIDE, f"greenery-postgres-{secrets.token_hex(8)}")
         write_private(state / ELSEWHERE, str(home))
         home.mkdir(mode=0o700)
-        wheel.copy(home / "server")
+        postgres_programs.copy(home / "server")
     home.chmod(0o700)
     return home
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.local import postgres, postgres_wheel
+from devtools.local import postgres, postgres_programs
 from devtools.local.databases import LOGINS
 from devtools.local.state_folder import Home, environment
 from tests.support.installation import ROOT
@@ -92,10 +92,10 @@ def test_links_that_are_gone_or_lead_elsewhere_are_made_anew(home, tmp_path):
 @pytest.mark.parametrize("home", [WEIRD], ids=["weird"], indirect=True)
 def test_postgres_is_made_and_started(home, monkeypatch):
     """Its programs lie in the checkout as well."""
-    postgres_wheel.copy(home.root / ".venv")
-    wheel = postgres_wheel.folder()
+    postgres_programs.copy(home.root / ".venv")
+    wheel = postgres_programs.folder()
     programs = home.root / ".venv" / wheel.relative_to(wheel.parents[1])
-    monkeypatch.setattr(postgres_wheel, "folder", lambda: programs)
+    monkeypatch.setattr(postgres_programs, "folder", lambda: programs)
     server = postgres.start(home.state)
     with contextlib.closing(server.connect("postgres")) as connection:
         connection.cursor().execute("select 1")
