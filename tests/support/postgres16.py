@@ -15,7 +15,6 @@ from tests.support.warehouse import make_template
 @contextlib.contextmanager
 def older_programs() -> Iterator[None]:
     """Have servers that are made and started inside be of version 16: the wheel brings both."""
-    newer = postgres_programs.folder
     run = postgres.run_as_server
 
     def run_older(folder: Path, *command: str, check: bool = True) -> object:
@@ -24,7 +23,7 @@ def older_programs() -> Iterator[None]:
         return run(folder, *known, check=check)
 
     def older() -> Path:
-        return newer().with_name("pginstall")
+        return postgres_programs.wheel().with_name("pginstall")
 
     with (
         mock.patch.object(postgres_programs, "folder", older),

