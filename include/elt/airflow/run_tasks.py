@@ -31,6 +31,7 @@ from elt.loading.load_log import last_load_id
 from elt.loading.quarantine import replay
 from elt.loading.sources_yaml import declared_tables
 from elt.privacy import rules
+from elt.publishing.old_results import prune_results
 from elt.publishing.publish import close_run, publish
 from elt.publishing.rollback import PublicationPinnedError
 from elt.publishing.unchanged import take_over_results
@@ -166,12 +167,12 @@ def freeze_horizon() -> bool:
 
     A run with nothing new builds and tests nothing: it takes over the last publication's results.
     """
-    run_id = _run_id()
+    run_id, now = _run_id(), datetime.now(UTC)
     with transaction("loader") as cursor:
         lease.freeze_horizon(cursor, run_id, fingerprint(PROJECT))
+        prune_results(cursor, run_id, now)
         if get_current_context()["params"]["full_refresh"]:
             return True
-        now = datetime.now(UTC)
         return take_over_results(cursor, run_id, now, business_timezone()) is None
 
 

@@ -12,14 +12,9 @@ from elt.warehouse.rows import value_or_none
 
 log = logging.getLogger(__name__)
 
-# runs that people may still be told of, each with all its results
-KEPT = 3
-
 
 def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneInfo) -> str | None:
     """Take over the results of the run that was published last, if nothing has changed since.
-
-    What the runs before the last few had taken over is deleted; the first of their kind stays.
 
     That is so if nobody else had the warehouse or has built in between, no load brought a row, a
     bad row or a mend of one, the dbt project is the same, no model is to be built whole, and no
@@ -108,17 +103,6 @@ def take_over_results(cursor: Cursor, run_id: str, at: datetime, timezone: ZoneI
                 excluded.finished_at, excluded.moment, excluded.taken_from)
         """,
         {"run_id": run_id, "last": last},
-    )
-    cursor.execute(
-        """
-        delete from ops.node_result
-        where taken_from is not null
-            and run_id <> %(run_id)s
-            and run_id not in (
-                select run_id from ops.publication order by publication_id desc limit %(kept)s
-            )
-        """,
-        {"run_id": run_id, "kept": KEPT},
     )
     log.info("Nothing is new since %s, so its results are taken over.", last)
     return last

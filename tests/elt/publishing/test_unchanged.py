@@ -9,7 +9,7 @@ import pytest
 
 from elt.alerting.run_facts import NodeResult, keep_results
 from elt.publishing.rollback import release, roll_back
-from elt.publishing.unchanged import KEPT, take_over_results
+from elt.publishing.unchanged import take_over_results
 from elt.transform.project import PROJECT, fingerprint
 from elt.warehouse import lease
 from elt.warehouse.connection import transaction
@@ -55,18 +55,6 @@ def test_a_run_with_nothing_new_publishes_by_the_results_of_the_one_before(shop)
         "select distinct last_run_id, last_run_outcome, published_at > now() - interval '1 minute'"
         " from marts.data_status"
     ) == [("run 3", "published", True)]
-
-
-def test_what_was_taken_over_goes_after_a_few_runs_and_the_first_of_its_kind_stays(shop):
-    first_run(shop)
-    for number in range(2, 10):
-        follow(shop, f"run {number}")
-        shop.publish(f"run {number}")
-        shop.close(f"run {number}")
-    kept = {1, *range(9 - KEPT, 10)}
-    assert shop.warehouse.run(
-        "select run_id, count(*), min(taken_from) from ops.node_result group by 1 order by 1"
-    ) == [(f"run {number}", 4, None if number == 1 else "run 1") for number in sorted(kept)]
 
 
 def test_what_a_run_that_begins_again_builds_itself_is_not_taken_over(shop):
