@@ -20,6 +20,7 @@ from airflow.sdk import Connection
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from elt.airflow.log_store import why_not_kept
 from elt.airflow.views import VIEWS
 from elt.alerting.channels import MAIL_ID, WEBHOOK_ID, find_channels, somebody_is_told
 from elt.alerting.messages.blocks import is_url
@@ -198,6 +199,7 @@ def reconcile_runs(context: Mapping[str, Any]) -> list[str]:
         now,
         base_url=base_url,
         manifest=manifest,
+        lost_logs=why_not_kept(),
     )
 
 

@@ -84,8 +84,11 @@ def _can_resolve(report: Report, incident: Incident) -> bool:
     """Whether a run can know of an incident: one that began before it was last seen can not.
 
     Such a run is told late; what it found to be well has failed since. It knows of what it found
-    itself, though. That nothing was published for long is mended by whatever run ends after that.
+    itself, though. That nothing was published for long is mended by whatever run ends after that;
+    whether logs can be kept no run knows.
     """
+    if incident.kind == "logs":
+        return not report.run.is_run
     if incident.kind == "late" and incident.fingerprint != SLOW_RUN:
         return report.at >= incident.last_seen
     started_at = report.run.started_at

@@ -21,7 +21,7 @@ from elt.alerting.daily_digest import keep_digest
 from elt.alerting.messages.phrases import duration
 from elt.alerting.notify import TIME_LIMITS, notify_of_run, plan_messages
 from elt.alerting.record_results import describe_error
-from elt.alerting.report import Failure, Report
+from elt.alerting.report import LOST_LOGS, Failure, Report
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import Channel
@@ -129,13 +129,21 @@ class Runs(Protocol):
 
 
 def reconcile(
-    dag_id: str, runs: Runs, now: datetime, *, base_url: str = "", manifest: Path | None = None
+    dag_id: str,
+    runs: Runs,
+    now: datetime,
+    *,
+    base_url: str = "",
+    manifest: Path | None = None,
+    lost_logs: str | None = None,
 ) -> list[str]:
     """Notify people of what they missed, and send what was not sent. Return the runs' ids.
 
     Args:
         now: UTC.
         base_url: where people see Airflow.
+        manifest: dbt's.
+        lost_logs: why the logs of tasks can't be kept, in a sentence; None: they can.
     """
     channels = find_channels()
     if not channels:
@@ -153,6 +161,7 @@ def reconcile(
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
         _plan_lateness(dag_id, channels, seen, now)
+        _plan_lost_logs(dag_id, channels, lost_logs, now)
         _plan_acknowledgements(channels)
         _keep_digest(dag_id, channels, now, base_url, manifest)
         for error in delivery.deliver(find_slack(channels), Deadline(SECONDS)):
@@ -248,8 +257,19 @@ def _plan_lateness(
         if failures:
             # the same as long as nothing is published
             since = f"{published_at:%Y-%m-%dT%H:%M:%S}" if published_at else "ever"
-            context = RunContext(dag_id, f"late since {since}")
+            context = RunContext(dag_id, f"late since {since}", is_run=False)
             plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channels, {})
+
+
+def _plan_lost_logs(
+    dag_id: str, channels: Sequence[Channel], lost_logs: str | None, now: datetime
+) -> None:
+    """Say that logs can't be kept, once a day at most, or that they can again."""
+    failures = (Failure("logs", LOST_LOGS, lost_logs, seen_at=now),) if lost_logs else ()
+    states = {} if lost_logs else {LOST_LOGS: "success"}
+    context = RunContext(dag_id, f"task logs on {now:%Y-%m-%d}", states=states, is_run=False)
+    with outbox.short_transaction() as cursor:
+        plan_messages(cursor, Report(context, now, failures, (), (), None), channels, {})
 
 
 def _plan_acknowledgements(channels: Sequence[Channel]) -> None:

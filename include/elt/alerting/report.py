@@ -14,7 +14,7 @@ from elt.transform.lineage import Lineage
 from elt.transform.overrides import would_fail
 from elt.transform.project import GOOD
 
-Kind = Literal["late", "run", "load", "task", "model", "test"]
+Kind = Literal["late", "run", "load", "task", "model", "test", "logs"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,11 @@ class Failure:
 
 
 # the likely root first
-ORDER = ("late", "run", "load", "task", "model", "test")
+ORDER = ("late", "run", "load", "task", "model", "test", "logs")
 # the key of a run that takes too long
 SLOW_RUN = "late:run"
+# the key of task logs that can't be kept
+LOST_LOGS = "logs"
 REASONS = {
     "timed_out": "The run took longer than it may and was stopped",
     "all_tasks_deadlocked": "No task could go on: each waits for another one",

@@ -39,6 +39,8 @@ class RunContext:
     started_at: datetime | None = None
     # how long it may take, if it takes longer
     longer_than: timedelta | None = None
+    # False: this is what the watch found beside the runs, and `run_id` says what and since when
+    is_run: bool = True
 
     @property
     def failed_tasks(self) -> set[str]:
@@ -54,8 +56,8 @@ class RunContext:
 
     @property
     def run_url(self) -> str | None:
-        """The run's page in Airflow; None where Airflow's address is not known."""
-        if not self.base_url:
+        """The run's page in Airflow; None where there is none, or its address is not known."""
+        if not self.base_url or not self.is_run:
             return None
         return f"{self.base_url.rstrip('/')}/dags/{quote(self.dag_id)}/runs/{quote(self.run_id)}"
 

@@ -34,3 +34,12 @@ def test_the_numbers_of_the_morning_lead_to_the_report_in_airflow(monkeypatch):
     monkeypatch.setattr(morning, "keep_morning", lambda *_, **more: told.append(more))
     alerts.keep_numbers(DUE, "http://localhost:8080/", None)
     assert told == [{"report_url": "http://localhost:8080/plugin/report", "manifest": None}]
+
+
+def test_people_hear_of_logs_that_the_store_does_not_take(monkeypatch):
+    told = []
+    monkeypatch.setattr(alerts, "keep_numbers", lambda *_: None)
+    monkeypatch.setattr(alerts, "why_not_kept", lambda: "The bucket is full.")
+    monkeypatch.setattr(alerts, "reconcile", lambda *_, **more: told.append(more["lost_logs"]))
+    alerts.reconcile_runs({"ti": SimpleNamespace()})
+    assert told == ["The bucket is full."]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from elt.alerting import incidents
-from elt.alerting.report import Failure, Report
+from elt.alerting.report import LOST_LOGS, Failure, Report
 from elt.alerting.run_facts import Facts, NodeResult, RunContext
 
 START = datetime(2026, 11, 21, 7, tzinfo=UTC)
@@ -117,3 +117,12 @@ def test_a_run_told_late_does_not_resolve_what_failed_since():
     # what is late ends with a publication, whenever its run began
     late = replace(found, failures=(Failure("late", "late:begin", "late", seen_at=START + HOUR),))
     assert not known_after(late, before)[0].is_open
+
+
+def test_that_logs_are_lost_is_mended_by_no_run():
+    lost = report("logs", Failure("logs", LOST_LOGS, "full", seen_at=START))
+    good = report("1", at=START + HOUR, state="success")
+    (incident,) = known_after(lost, good)
+    assert incident.is_open
+    kept = RunContext("d", "logs", states={LOST_LOGS: "success"}, is_run=False)
+    assert not known_after(lost, good, replace(good, run=kept))[0].is_open

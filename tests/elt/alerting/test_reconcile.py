@@ -48,8 +48,15 @@ def airflow(warehouse, slack, monkeypatch):
     return Airflow()
 
 
-def look(airflow):
-    return reconcile("greenery_elt", airflow, NOW, base_url="http://x", manifest=MANIFEST)
+def look(airflow, now=NOW, lost_logs=None):
+    return reconcile(
+        "greenery_elt",
+        airflow,
+        now,
+        base_url="http://x",
+        manifest=MANIFEST,
+        lost_logs=lost_logs,
+    )
 
 
 def test_who_looks_at_it_is_told_too(airflow, slack):
@@ -218,6 +225,41 @@ def test_a_run_that_never_began_is_told_once(airflow, slack):
     (message,) = slack.messages
     assert "Greenery is late" in message["text"]
     assert "The run that was due on 22 Nov 2026 at 00:00 UTC has not begun" in json.dumps(message)
+
+
+def test_logs_that_are_lost_are_told_once_until_they_are_kept_again(airflow, warehouse, slack):
+    full = "The logs of tasks can't be written to s3://logs/greenery: The bucket is full."
+    look(airflow, lost_logs=full)
+    look(airflow, NOW + HOUR / 12, lost_logs=full)
+    (message,) = slack.messages
+    assert message["text"].startswith("Greenery can't keep the logs of its tasks")
+    shown = json.dumps([message["blocks"], message["attachments"]])
+    assert full in shown
+    assert "1 new" in shown
+    assert "make room there" in shown
+    # it is of no run
+    assert "task logs on" not in shown
+    assert "Open the run" not in shown
+    # it says nothing about the store, nor does it when Airflow calls back
+    airflow.has(FIRST, "success", hours_ago=-1)
+    look(airflow, NOW + 2 * HOUR, lost_logs=full)
+    assert slack.messages[0]["text"].startswith("Greenery can't keep")
+    look(airflow, NOW + 3 * HOUR)
+    assert "keeps the logs of its tasks again, after 3 h" in slack.messages[0]["text"]
+    look(airflow, NOW + 4 * HOUR)
+    assert warehouse.run("select state from ops.incident") == [("resolved",)]
+    # another day it is news
+    look(airflow, NOW + 30 * HOUR, lost_logs=full)
+    (_, again) = slack.messages
+    assert again["text"].startswith("Greenery can't keep the logs of its tasks")
+
+
+def test_a_store_of_logs_that_is_well_mends_nothing_else(airflow, warehouse, slack):
+    record_task_failure(task_context("load_orders", run_id=FIRST, exception=OSError("no file")))
+    airflow.has(FIRST, "failed", load_orders="failed")
+    look(airflow)
+    look(airflow, NOW + HOUR)
+    assert warehouse.run("select kind from ops.incident where state = 'open'") == [("load",)]
 
 
 def test_a_publication_that_is_refused_is_told(airflow, slack):

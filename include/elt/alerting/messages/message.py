@@ -35,6 +35,11 @@ def repair_steps(incidents: Sequence[Incident], report: Report) -> list[str]:
             f"{code(report.run.dag_id)} is not paused and no run hangs; then start a run: "
             f"`airflow dags trigger {report.run.dag_id}`."
         ]
+    if _are_of_logs(incidents):
+        return [
+            "*To mend it:* make room there, or let the workers write there. Runs go on meanwhile; "
+            "a log that was not written stays in its worker's log folder, as long as the worker."
+        ]
     if report.run.state == "success":
         return [
             "*To mend it:* mend the data at its source, or the model, before the override ends. "
@@ -154,12 +159,16 @@ def _headline(story: Story) -> str:
     if not story.open:
         first = min(incident.first_seen for incident in story.incidents)
         last = max(i.resolved_at for i in story.incidents if i.resolved_at)
-        runs = len({run for incident in story.incidents for run in incident.run_ids})
         took = duration((last - first).total_seconds())
+        if _are_of_logs(story.incidents):
+            return f"{SHOP.title} keeps the logs of its tasks again, after {took}"
+        runs = len({run for incident in story.incidents for run in incident.run_ids})
         what = _what_failed(story.incidents)
         return f"Resolved after {took}, {count(runs, 'run')}: {what}"
     if {incident.kind for incident in story.open} == {"late"}:
         return f"{SHOP.title} is late"
+    if _are_of_logs(story.open):
+        return f"{SHOP.title} can't keep the logs of its tasks"
     if story.report.run.state == "success" and story.report.failures:
         tests = count(len(story.report.failures), "overridden test")
         return f"{SHOP.title} published with {tests}"
@@ -190,7 +199,7 @@ def _counts(story: Story) -> str:
 def _which_run(story: Story) -> list[str]:
     run_context = story.report.run
     seen = max(i.resolved_at or i.last_seen for i in story.incidents)
-    if _is_late(story.report):
+    if not story.report.run.is_run:
         return [f"Seen {instant(seen)}"]
     run = f"Run {code(run_context.run_id)}, {instant(seen)}"
     return [f"{run}. It goes on." if run_context.state == "running" else run]
@@ -198,7 +207,7 @@ def _which_run(story: Story) -> list[str]:
 
 def _what_people_see(report: Report) -> list[str]:
     facts = report.facts
-    if _is_late(report):
+    if not report.run.is_run:
         return []
     if facts is None:
         return [
@@ -239,10 +248,8 @@ def _question(story: Story) -> list[str]:
     return [f"*Publish all the same?* {said}{': ' + line(question.note) if question.note else '.'}"]
 
 
-def _is_late(report: Report) -> bool:
-    """Whether this is not about a run, but about there being none."""
-    is_about_run = report.facts is not None or report.run.longer_than is not None
-    return not is_about_run and {failure.kind for failure in report.failures} == {"late"}
+def _are_of_logs(incidents: Iterable[Incident]) -> bool:
+    return all(incident.kind == "logs" for incident in incidents)
 
 
 def by_weight(incidents: Iterable[Incident]) -> list[Incident]:

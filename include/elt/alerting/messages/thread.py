@@ -28,7 +28,8 @@ DATABASE = re.compile(r'"\w+"\.(?="\w+"\."\w+")')
 def build(incident: Incident, report: Report, result: NodeResult | None) -> dict[str, Any]:
     """Return the payload of the reply about one failure."""
     log = report.log_url(incident.task_id)
-    about = f"First seen {instant(incident.first_seen)} in run {code(incident.first_run_id)}."
+    run = f" in run {code(incident.first_run_id)}" if report.run.is_run else ""
+    about = f"First seen {instant(incident.first_seen)}{run}."
     if incident.history:
         about += f" Before: {line(incident.history)}."
     shown = [blocks.section(f"*{line(incident.sentence)}*\n{about}")]
