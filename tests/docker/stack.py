@@ -175,6 +175,12 @@ class Stack:
         rows = self.ask(f"select task_id, message from ops.task_failure where run_id = '{run_id}'")
         return "\n".join(": ".join(row) for row in rows)
 
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what the fake Slack was told, replies in threads too."""
+        page = f"http://127.0.0.1:{self.variables['GREENERY_SLACK_PORT']}/messages"
+        messages: list[dict[str, Any]] = httpx.get(page, trust_env=False).json()
+        return messages
+
     def marts(self) -> list[list[str]]:
         """Return the number of rows of each mart, and all KPIs."""
         names = [

@@ -9,7 +9,6 @@ import signal
 import time
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from elt.shop import SHOP
@@ -76,9 +75,8 @@ def test_a_failing_run_reaches_slack_and_changes_no_mart(stack, first_marts):
     with stack.changed("dbt/greenery/tests/assert_never.sql", never):
         run_id = stack.start_run()
         assert stack.wait(run_id) == "failed"
-    page = f"http://127.0.0.1:{stack.variables['GREENERY_SLACK_PORT']}/messages"
     messages = wait_until(
-        lambda: [one for one in httpx.get(page).json() if not one["thread_ts"]], "a message"
+        lambda: [one for one in stack.messages() if not one["thread_ts"]], "a message"
     )
     assert len(messages) == 1
     assert re.search(r"\bnever: \d+ rows", json.dumps(messages))

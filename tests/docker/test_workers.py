@@ -12,14 +12,19 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devtools.local.api import AirflowApi
 from devtools.local.postgres import free_port
 from elt.shop import SHOP
+from tests.docker.older_image import worker_of_an_older_image
 from tests.docker.stack import Stack
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.bucket_server import BucketServer
 
 pytestmark = pytest.mark.rare
 # everything is built anew: what was published before by another executor must not change
@@ -27,41 +32,45 @@ ANEW = {"full_refresh": ["all"]}
 
 
 @pytest.fixture(scope="module")
-def bucket(stack) -> Iterator[dict[str, str]]:
+def store(stack) -> Iterator[BucketServer]:
     """A server of S3's kind where containers reach it, with an empty bucket for logs."""
-    boto3 = pytest.importorskip("boto3", reason="requirements-s3-test.txt is not installed")
-    moto = pytest.importorskip("moto.server", reason="requirements-s3-test.txt is not installed")
+    for library in ("boto3", "moto"):
+        pytest.importorskip(library, reason="requirements-s3-test.txt is not installed")
+    from tests.support.bucket_server import bucket_server
+
     hosts = stack.in_service("scheduler", "getent", "hosts", "host.docker.internal")
-    gateway = hosts.split()[0]
-    port = free_port()
-    server = moto.ThreadedMotoServer(ip_address=gateway, port=port, verbose=False)
-    server.start()
-    who = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "mine"}
-    boto3.client(
-        "s3",
-        endpoint_url=f"http://{gateway}:{port}",
-        region_name="us-east-1",
-        **{name.lower(): value for name, value in who.items()},
-    ).create_bucket(Bucket="logs")
-    yield {
-        **who,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}",
-        "GREENERY_LOGS": "s3://logs/greenery",
-    }
-    server.stop()
+    with bucket_server(hosts.split()[0]) as server:
+        server.client.create_bucket(Bucket="logs")
+        yield server
+
+
+@pytest.fixture
+def full_store(store) -> Iterator[BucketServer]:
+    """The same, with room for nothing more until the test is over."""
+    store.is_full = True
+    yield store
+    store.is_full = False
 
 
 @pytest.fixture(scope="module")
-def workers(stack, first_marts, bucket) -> Iterator[Stack]:
+def workers(stack, first_marts, store) -> Iterator[Stack]:
     """The same installation, with three workers."""
+    from tests.support.bucket_server import REGION, WHO
+
+    port = store.url.rpartition(":")[2]
+    logs = {
+        **WHO,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": f"http://host.docker.internal:{port}",
+        "GREENERY_LOGS": "s3://logs/greenery",
+    }
     celery = {
         "COMPOSE_PROFILES": "slack,celery",
         "GREENERY_EXECUTOR": "CeleryExecutor,LocalExecutor",
         "GREENERY_PARALLELISM": "6",
         "GREENERY_WORKERS": "3",
     }
-    workers = dataclasses.replace(stack, variables={**stack.variables, **celery, **bucket})
+    workers = dataclasses.replace(stack, variables={**stack.variables, **celery, **logs})
     workers.up()
     yield workers
     workers.compose("rm", "--stop", "--force", "worker", "broker")
@@ -83,13 +92,9 @@ def test_three_workers_publish_the_same_and_their_logs_outlive_them(workers, fir
 
     gone = hosts["build.fct_orders"]
     subprocess.run(["docker", "rm", "--force", gone], check=True, capture_output=True)
-    log = workers.api.call(
-        "GET",
-        f"/dags/{SHOP.dag_id}/dagRuns/{run_id}/taskInstances/build.fct_orders/logs/1",
-        headers={"Accept": "application/json"},
-    )
-    assert "s3://logs/greenery" in json.dumps(log)
-    assert "fct_orders" in json.dumps(log)
+    log = log_of(workers, run_id, "build.fct_orders")
+    assert "s3://logs/greenery" in log
+    assert "fct_orders" in log
     workers.up("--no-deps", "worker")
 
 
@@ -103,6 +108,45 @@ def test_a_changed_model_reaches_every_worker_with_the_next_run(workers):
     assert workers.ask("select bool_and(first_name = lower(first_name)) from marts.dim_users") == [
         ["t"]
     ]
+
+
+def test_a_full_store_of_logs_is_told_and_costs_no_run(workers, first_marts, full_store):
+    run_id = workers.api.trigger(ANEW)
+    assert workers.wait(run_id) == "success", workers.explain(run_id)
+    assert workers.marts() == first_marts
+    look_after_runs(workers)
+    assert "Greenery can't keep the logs of its tasks" in json.dumps(workers.messages())
+    ((sentence,),) = workers.ask("select sentence from ops.incident where kind = 'logs'")
+    assert sentence.startswith("The logs of tasks can't be written to s3://logs/greenery: ")
+    assert sentence.endswith("The bucket is full.")
+
+    # nothing of it is lost yet
+    (task,) = (one for one in workers.api.tasks(run_id) if one["task_id"] == "build.fct_orders")
+    kept = "cat /opt/airflow/logs/dag_id=*/run_id=*/task_id=build.fct_orders/attempt=1.log"
+    command = ["docker", "exec", task["hostname"], "sh", "-c", kept]
+    assert "fct_orders" in subprocess.check_output(command, text=True)
+
+    full_store.is_full = False
+    look_after_runs(workers)
+    assert "keeps the logs of its tasks again" in json.dumps(workers.messages())
+
+
+def test_a_worker_of_an_older_image_does_nothing_and_says_so(workers, first_marts):
+    with worker_of_an_older_image(workers, ids_of_workers(workers)[0]) as older:
+        workers.compose("stop", "worker")
+        run_id = workers.api.trigger(ANEW)
+
+        def is_refused() -> bool:
+            (begin,) = (t for t in workers.api.tasks(run_id) if t["task_id"] == "begin_run")
+            return begin["state"] == "up_for_retry"
+
+        wait_until(is_refused, "a worker with older code to refuse", 300)
+    said = log_of(workers, run_id, "begin_run")
+    assert f"{older[:12]} has an older version of the code than the warehouse" in said
+    assert "start a worker anew with the image that the scheduler has" in said
+    workers.up("--no-deps", "worker")
+    assert workers.wait(run_id) == "success", workers.explain(run_id)
+    assert workers.marts() == first_marts
 
 
 @contextlib.contextmanager
@@ -186,6 +230,20 @@ def test_one_of_two_api_servers_is_killed_during_a_run(workers, first_marts):
         assert two.marts() == first_marts
     finally:
         workers.up("--no-deps", "--scale", "api-server=1", "api-server")
+
+
+def log_of(stack: Stack, run_id: str, task_id: str) -> str:
+    """Return what the UI shows of a task's first try."""
+    path = f"/dags/{SHOP.dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+    return json.dumps(stack.api.call("GET", path, headers={"Accept": "application/json"}))
+
+
+def look_after_runs(stack: Stack) -> None:
+    """Have what looks after the runs do so now; by itself it does every five minutes."""
+    watch = AirflowApi(f"http://127.0.0.1:{stack.port}", "greenery_alerts")
+    run_id = watch.trigger()
+    wait_until(lambda: watch.state(run_id) in ("success", "failed"), "the runs are looked at", 180)
+    assert watch.state(run_id) == "success"
 
 
 def ids_of_workers(stack: Stack) -> list[str]:

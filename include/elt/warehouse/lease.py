@@ -111,7 +111,7 @@ def renew(cursor: Cursor, run_id: str) -> int | None:
 
     Raises:
         LeaseLostError: if another run took the lease since.
-        OlderWorkerError: if the code here is older than the warehouse.
+        OlderCodeError: if the code here is older than the warehouse.
     """
     worker.check(cursor)
     cursor.execute(
@@ -140,7 +140,7 @@ def begin_build(cursor: Cursor, run_id: str, project: str) -> bool:
 
     Raises:
         LeaseLostError: if another run took the lease since.
-        OlderWorkerError: if the code here is older than the warehouse.
+        OlderCodeError: if the code here is older than the warehouse.
     """
     renew(cursor, run_id)
     cursor.execute("update ops.run_lease set is_build_published = false")
@@ -155,7 +155,7 @@ def hold(cursor: Cursor, run_id: str) -> None:
 
     Raises:
         LeaseLostError: if another run took the lease since.
-        OlderWorkerError: if the code here is older than the warehouse.
+        OlderCodeError: if the code here is older than the warehouse.
     """
     worker.check(cursor)
     cursor.execute("select from ops.run_lease where run_id = %s for share", (run_id,))

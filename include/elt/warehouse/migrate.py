@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor
 
-from elt.errors import FinalError
+from elt.errors import FinalError, RetryLaterError
 from elt.time_limit import statement_timeout
 from elt.warehouse.connection import WarehouseUnreachableError, connect, lock_holders
 from elt.warehouse.rows import value_or_none
@@ -33,6 +35,19 @@ class MigrationError(FinalError):
     """The warehouse and the migration files don't fit together."""
 
 
+class OlderCodeError(RetryLaterError):
+    """The code here is older than the warehouse; another worker's may not be."""
+
+    def __init__(self, unknown: Sequence[str]) -> None:
+        """Say so of the migrations that were applied and are none of this code's."""
+        super().__init__(
+            f"{socket.gethostname()} has an older version of the code than the warehouse, which "
+            f"was brought up to date by {', '.join(unknown)}. Nothing was done. Update the code: "
+            "start a worker anew with the image that the scheduler has. Another worker may take "
+            "this task meanwhile."
+        )
+
+
 class WarehouseLockedError(WarehouseUnreachableError):
     """Others have locked what a migration changes; trying again later helps."""
 
@@ -46,7 +61,8 @@ def migrate(folder: Path = MIGRATIONS, wait: str = WAIT) -> list[str]:
         wait: how long to wait for others, as Postgres writes it.
 
     Raises:
-        MigrationError: if an applied file has changed or is missing.
+        MigrationError: if an applied file has changed.
+        OlderCodeError: if an applied file is missing.
         WarehouseLockedError: if others are at it for longer; the message says who.
         WarehouseUnreachableError: if the warehouse does not answer.
     """
@@ -157,13 +173,11 @@ def _missing(applied: dict[str, str], digests: dict[str, str]) -> list[str]:
     """Return the names of the files that were not applied.
 
     Raises:
-        MigrationError: if an applied one has changed or is not there.
+        MigrationError: if an applied one has changed.
+        OlderCodeError: if an applied one is not there.
     """
     if unknown := sorted(applied.keys() - digests.keys()):
-        raise MigrationError(
-            f"The warehouse has migrations that this code does not know: {', '.join(unknown)}. "
-            "It was used by a newer version; update the code."
-        )
+        raise OlderCodeError(unknown)
     for name, digest in digests.items():
         if applied.get(name, digest) != digest:
             raise MigrationError(

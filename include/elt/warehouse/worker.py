@@ -11,18 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor
 
-from elt.errors import RetryLaterError
-from elt.warehouse.migrate import MIGRATIONS
+from elt.warehouse.migrate import MIGRATIONS, OlderCodeError
 from elt.warehouse.rows import one_row
 
 log = logging.getLogger(__name__)
 
 # a load waits for a file that was just written, by the machine's clock: two seconds by default
 CLOCKS_AGREE = timedelta(seconds=30)
-
-
-class OlderWorkerError(RetryLaterError):
-    """The code here is older than the warehouse; another worker's may not be."""
 
 
 def check(cursor: Cursor, now: datetime | None = None) -> None:
@@ -32,7 +27,7 @@ def check(cursor: Cursor, now: datetime | None = None) -> None:
         now: the time by this machine's clock.
 
     Raises:
-        OlderWorkerError: if a migration of the warehouse is none of this code's.
+        OlderCodeError: if a migration of the warehouse is none of this code's.
     """
     now = now or datetime.now(UTC)
     cursor.execute(
@@ -41,14 +36,9 @@ def check(cursor: Cursor, now: datetime | None = None) -> None:
         ([file.name for file in MIGRATIONS.glob("*.sql")],),
     )
     unknown, warehouse_clock = one_row(cursor)
-    host = socket.gethostname()
     if unknown:
-        raise OlderWorkerError(
-            f"The worker {host} has an older version of the code than the warehouse, which was "
-            f"brought up to date by {', '.join(unknown)}. Nothing was done. Start the worker anew "
-            "with the image that the scheduler has; another worker may take this task meanwhile."
-        )
-    apart = now - warehouse_clock
+        raise OlderCodeError(unknown)
+    host, apart = socket.gethostname(), now - warehouse_clock
     if abs(apart) > CLOCKS_AGREE:
         log.warning(
             "The clock of %s is %.0f seconds %s the warehouse's: durations are wrong by as much, "

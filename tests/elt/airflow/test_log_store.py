@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    from tests.support.full_bucket import bucket_server
+    from tests.support.bucket_server import bucket_server
 
     with bucket_server() as server:
         server.client.create_bucket(Bucket="logs")
@@ -24,7 +24,7 @@ def server() -> Iterator[Any]:
 
 @pytest.fixture
 def logs(server, monkeypatch) -> Any:
-    from tests.support.full_bucket import REGION, WHO
+    from tests.support.bucket_server import REGION, WHO
 
     for name, value in {
         **WHO,

@@ -7,7 +7,13 @@ import threading
 import pytest
 
 from elt.warehouse.connection import transaction
-from elt.warehouse.migrate import MIGRATIONS, MigrationError, WarehouseLockedError, migrate
+from elt.warehouse.migrate import (
+    MIGRATIONS,
+    MigrationError,
+    OlderCodeError,
+    WarehouseLockedError,
+    migrate,
+)
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(bare, folder):
     newer.write_text("select 1;")
     migrate(folder)
     newer.unlink()
-    with pytest.raises(MigrationError, match=r"9999_newer\.sql"):
+    with pytest.raises(OlderCodeError, match=r"9999_newer\.sql"):
         migrate(folder)
 
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from elt.airflow.run_tasks import final
 from elt.warehouse import lease, worker
 from elt.warehouse.connection import transaction
+from elt.warehouse.migrate import OlderCodeError, migrate
 
 
 @pytest.fixture
@@ -21,12 +23,17 @@ def newer(warehouse):
 
 @pytest.mark.parametrize(
     ("role", "does"),
-    [("loader", lease.hold), ("loader", lease.renew), ("publisher", lease.renew)],
-    ids=["loads", "builds", "publishes"],
+    [
+        ("loader", lambda *_: final(migrate)()),
+        ("loader", lease.hold),
+        ("loader", lease.renew),
+        ("publisher", lease.renew),
+    ],
+    ids=["begins", "loads", "builds", "publishes"],
 )
 def test_a_worker_with_older_code_does_nothing_and_leaves_its_task_to_others(newer, role, does):
     with (
-        pytest.raises(worker.OlderWorkerError, match="9999_next") as refused,
+        pytest.raises(OlderCodeError, match="9999_next") as refused,
         transaction(role) as cursor,
     ):
         does(cursor, "a run")
