@@ -89,7 +89,7 @@ def test_a_task_parses_unless_the_same_was_parsed_with_the_same_profile(monkeypa
         manifest_filepath="of one node, and gone",
         extra_context={"dbt_node_config": {"unique_id": "model.greenery.fct_orders"}},
     )
-    spare_parsing({}, operator)
+    spare_parsing(operator, manifest)
     parses = held != "the same"
     assert operator.partial_parse == parses
     assert operator.manifest_filepath == (str(manifest) if parses else "")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
+from elt.airflow.dbt_tasks import FOR_ONE
 from tests.dbt.conftest import PROJECT
 from tests.dbt.daily import DailyBuild
 
@@ -217,6 +218,17 @@ def test_the_sql_that_is_sent_is_in_the_house_style(small, caplog):
     assert found == set()
 
 
+def test_a_task_does_not_list_what_there_is_beside_its_table(small):
+    def lists(model: str) -> bool:
+        small.build("build", *FOR_ONE, "--select", model)
+        return any("from pg_tables" in said for said in small.build.said)
+
+    small.load({"2": ("bob", 20)})
+    assert not lists("people")
+    # dbt's own materialization of a view does
+    assert lists("stg_visits")
+
+
 def test_what_is_new_is_not_looked_for_among_all_keys_that_are_not_null(small):
     database = small.warehouse.database
     small.warehouse.run(
@@ -386,6 +398,11 @@ def test_a_new_index_is_made(small):
             "drop table marts_build.people; alter table marts_build.other rename to people;"
             "alter table marts_build.people owner to transformer",
             id="made by hand",
+        ),
+        pytest.param(
+            "drop table marts_build.people; create view marts_build.people as select 1 as one;"
+            "alter view marts_build.people owner to transformer",
+            id="a view",
         ),
         pytest.param("update ops.model_state set definition_hash = null", id="asked for"),
         pytest.param("delete from ops.model_watermark where model = 'people'", id="never read"),

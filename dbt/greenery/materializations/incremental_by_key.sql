@@ -25,7 +25,6 @@
     `where {{ only_changed_keys('key') }}` at its base, or is refused.
 #}
 {% materialization incremental_by_key, adapter='postgres' %}
-    {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {# found by the first build already, which is a whole one #}
     {% do read_changed_keys(sql) %}
@@ -45,6 +44,7 @@
         for update
     {%- endset -%}
     {%- set rows = run_query(take).rows -%}
+    {%- set existing = present_relation(this) -%}
     {%- set state = rows[0] if rows else none -%}
     {%- set version = (state.version | int if state else 0) + 1 -%}
     {%- set definition = definition_hash(sql) -%}

@@ -42,6 +42,7 @@ from elt.transform.project import (
     TASK_GROUP,
     ensure_manifest,
     fingerprint,
+    fingerprint_of,
     project_name,
     target_folder,
 )
@@ -53,9 +54,9 @@ log = logging.getLogger(__name__)
 
 FREEZES_HORIZON = "freeze_horizon"
 
-# Of a project of many models a task builds one. Without these dbt looks for what the schema of each
-# is, and at every pair of a test and what depends on it.
-FOR_ONE = ("--cache-selected-only", "--use-fast-test-edges")
+# Of a project of many models a task builds one. Without these dbt lists what there is beside it,
+# and looks at every pair of a test and what depends on it.
+FOR_ONE = ("--no-populate-cache", "--use-fast-test-edges")
 
 OPERATOR_ARGS: dict[str, Any] = {
     "callback": dbt_events.record_collected,
@@ -110,9 +111,21 @@ def manifest_path() -> Path:
 
 def keep_lease(context: Context, operator: BaseOperator) -> None:
     """Refuse to build when another run has built since (Cosmos calls this before dbt)."""
+    _begin_build(context, fingerprint(PROJECT))
+
+
+def prepare_node(context: Context, operator: BaseOperator) -> None:
+    """Refuse likewise, and spare a node's task to parse (Cosmos calls this before dbt)."""
+    # it has a hash of the project's files, which takes a while to make of many
+    manifest = manifest_path()
+    _begin_build(context, fingerprint_of(manifest))
+    spare_parsing(operator, manifest)
+
+
+def _begin_build(context: Context, project: str) -> None:
     try:
         with transaction("loader") as cursor:
-            is_one = lease.begin_build(cursor, context["run_id"], fingerprint(PROJECT))
+            is_one = lease.begin_build(cursor, context["run_id"], project)
     except lease.LeaseLostError as error:
         raise AirflowFailException(str(error)) from None
     if not is_one:
@@ -124,9 +137,8 @@ def keep_lease(context: Context, operator: BaseOperator) -> None:
         )
 
 
-def spare_parsing(context: Context, operator: Any) -> None:
-    """Have a node be built from what is parsed already (Cosmos calls this before dbt)."""
-    manifest = manifest_path()
+def spare_parsing(operator: Any, manifest: Path) -> None:
+    """Have a node be built from what is parsed already, if that is what the manifest is of."""
     project = parsed_project.held(manifest)
     with open_profile() as (profiles_file, _):
         profile = profiles_file.read_text(encoding="utf-8")
@@ -249,7 +261,7 @@ def _render(manifest: Path, select: list[str]) -> DbtTaskGroup:
             exclude=["resource_type:unit_test", "resource_type:exposure"],
             normalize_task_id=task_name,
         ),
-        operator_args={**OPERATOR_ARGS, "interceptors": [keep_lease, spare_parsing]},
+        operator_args={**OPERATOR_ARGS, "interceptors": [prepare_node]},
     )
 
 

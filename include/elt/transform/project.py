@@ -27,7 +27,7 @@ PROJECT = SHOP.dbt_project
 GOOD = ("success", "pass", "warn")
 
 FOLDERS = ("macros", "materializations", "models", "seeds", "snapshots", "tests")
-SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
+SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md", ".py")
 # run as a module, dbt is told of an import order that harms nobody
 DBT = (sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main")
 PROFILE_NAME = "greenery"
@@ -36,6 +36,7 @@ TARGET = "prod"
 TASK_GROUP = "build"
 # a task that started with an older manifest may still want to read it
 KEPT_MANIFESTS = 3
+_MANIFEST = "manifest-"
 
 Profile = AbstractContextManager[tuple[Path, Mapping[str, str]]]
 
@@ -106,20 +107,29 @@ def cosmos_target(cache: Path) -> Path:
 
 def newest_manifest(project: Path = PROJECT) -> Path | None:
     """Return the manifest that was made last, without making one."""
-    manifests = target_folder(project).glob("manifest-*.json")
+    manifests = target_folder(project).glob(f"{_MANIFEST}*.json")
     return max(manifests, key=lambda file: file.stat().st_mtime, default=None)
 
 
 def fingerprint(project: Path) -> str:
     """Return a hash of everything in a dbt project that its manifest is made from."""
     digest = hashlib.sha256(version("dbt-core").encode())
-    files = [project / "dbt_project.yml"]
+    # each task does this, and paths as objects take twice as long as text
+    files = [os.path.join(project, "dbt_project.yml")]
     for folder in FOLDERS:
-        files += sorted(file for file in (project / folder).rglob("*") if file.suffix in SUFFIXES)
+        for place, _, names in os.walk(os.path.join(project, folder)):
+            files += [os.path.join(place, name) for name in names if name.endswith(SUFFIXES)]
+    files.sort()
     for file in files:
-        digest.update(f"\0{file.relative_to(project)}\0".encode())
-        digest.update(file.read_bytes())
+        digest.update(f"\0{file.removeprefix(str(project))}\0".encode())
+        with open(file, "rb", buffering=0) as content:
+            digest.update(content.read())
     return digest.hexdigest()[:16]
+
+
+def fingerprint_of(manifest: Path) -> str:
+    """Return the hash of the project that a manifest was made from, as it is in its name."""
+    return manifest.stem.removeprefix(_MANIFEST)
 
 
 def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> Path:
@@ -134,7 +144,7 @@ def ensure_manifest(profile: Callable[[], Profile], project: Path = PROJECT) -> 
         BrokenProjectError: if dbt can't parse the project.
     """
     folder = target_folder(project)
-    manifest = folder / f"manifest-{fingerprint(project)}.json"
+    manifest = folder / f"{_MANIFEST}{fingerprint(project)}.json"
     # Cosmos wants both for a task
     beside = (folder / "partial_parse.msgpack", folder / "manifest.json")
     wanted = (manifest, *beside)
@@ -240,6 +250,6 @@ def slim(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prune(folder: Path) -> None:
-    manifests = sorted(folder.glob("manifest-*.json"), key=lambda file: file.stat().st_mtime)
+    manifests = sorted(folder.glob(f"{_MANIFEST}*.json"), key=lambda file: file.stat().st_mtime)
     for old in manifests[:-KEPT_MANIFESTS]:
         old.unlink(missing_ok=True)
