@@ -234,6 +234,7 @@ def test_logs_that_are_lost_are_told_once_until_they_are_kept_again(airflow, war
     (message,) = slack.messages
     assert message["text"].startswith("Greenery can't keep the logs of its tasks")
     shown = json.dumps([message["blocks"], message["attachments"]])
+    assert message["attachments"][0]["color"] == "#e8912d"
     assert full in shown
     assert "1 new" in shown
     assert "make room there" in shown

@@ -128,7 +128,8 @@ class Story:
         """Of the bar beside the message, as Slack takes it."""
         if not self.open:
             return GREEN
-        return ORANGE if self.report.has_published else RED
+        is_harmless = self.report.has_published or _are_of_logs(self.open)
+        return ORANGE if is_harmless else RED
 
 
 def build(story: Story) -> dict[str, Any]:
@@ -163,8 +164,7 @@ def _headline(story: Story) -> str:
         if _are_of_logs(story.incidents):
             return f"{SHOP.title} keeps the logs of its tasks again, after {took}"
         runs = len({run for incident in story.incidents for run in incident.run_ids})
-        what = _what_failed(story.incidents)
-        return f"Resolved after {took}, {count(runs, 'run')}: {what}"
+        return f"Resolved after {took}, {count(runs, 'run')}: {_what_failed(story.incidents)}"
     if {incident.kind for incident in story.open} == {"late"}:
         return f"{SHOP.title} is late"
     if _are_of_logs(story.open):
