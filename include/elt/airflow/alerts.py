@@ -199,7 +199,7 @@ def reconcile_runs(context: Mapping[str, Any]) -> list[str]:
         now,
         base_url=base_url,
         manifest=manifest,
-        lost_logs=why_not_kept(),
+        why_logs_are_lost=why_not_kept,
     )
 
 

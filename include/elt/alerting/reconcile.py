@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -135,7 +135,7 @@ def reconcile(
     *,
     base_url: str = "",
     manifest: Path | None = None,
-    lost_logs: str | None = None,
+    why_logs_are_lost: Callable[[], str | None] = lambda: None,
 ) -> list[str]:
     """Notify people of what they missed, and send what was not sent. Return the runs' ids.
 
@@ -143,7 +143,8 @@ def reconcile(
         now: UTC.
         base_url: where people see Airflow.
         manifest: dbt's.
-        lost_logs: why the logs of tasks can't be kept, in a sentence; None: they can.
+        why_logs_are_lost: says in a sentence why the logs of tasks can't be kept, or None if they
+            can. It is asked when all runs were told, since it may take long.
     """
     channels = find_channels()
     if not channels:
@@ -161,7 +162,7 @@ def reconcile(
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
         _plan_lateness(dag_id, channels, seen, now)
-        _plan_lost_logs(dag_id, channels, lost_logs, now)
+        _plan_lost_logs(dag_id, channels, why_logs_are_lost(), now)
         _plan_acknowledgements(channels)
         _keep_digest(dag_id, channels, now, base_url, manifest)
         for error in delivery.deliver(find_slack(channels), Deadline(SECONDS)):

@@ -12,6 +12,7 @@ from airflow.sdk.execution_time.comms import DagRunResult
 
 from elt.airflow import alerts
 from elt.airflow.alerts import RunsFromTask
+from elt.airflow.log_store import why_not_kept
 from elt.reporting import morning
 
 DUE = datetime(2026, 11, 22, tzinfo=UTC)
@@ -39,7 +40,6 @@ def test_the_numbers_of_the_morning_lead_to_the_report_in_airflow(monkeypatch):
 def test_people_hear_of_logs_that_the_store_does_not_take(monkeypatch):
     told = []
     monkeypatch.setattr(alerts, "keep_numbers", lambda *_: None)
-    monkeypatch.setattr(alerts, "why_not_kept", lambda: "The bucket is full.")
-    monkeypatch.setattr(alerts, "reconcile", lambda *_, **more: told.append(more["lost_logs"]))
+    monkeypatch.setattr(alerts, "reconcile", lambda *_, **more: told.append(more))
     alerts.reconcile_runs({"ti": SimpleNamespace()})
-    assert told == ["The bucket is full."]
+    assert told[0]["why_logs_are_lost"] is why_not_kept

@@ -55,7 +55,7 @@ def look(airflow, now=NOW, lost_logs=None):
         now,
         base_url="http://x",
         manifest=MANIFEST,
-        lost_logs=lost_logs,
+        why_logs_are_lost=lambda: lost_logs,
     )
 
 
@@ -253,6 +253,11 @@ def test_logs_that_are_lost_are_told_once_until_they_are_kept_again(airflow, war
     look(airflow, NOW + 30 * HOUR, lost_logs=full)
     (_, again) = slack.messages
     assert again["text"].startswith("Greenery can't keep the logs of its tasks")
+
+
+def test_where_nobody_is_told_the_store_of_logs_is_left_alone(airflow, monkeypatch):
+    monkeypatch.setattr(reconcile_module, "find_channels", list)
+    reconcile("greenery_elt", airflow, NOW, why_logs_are_lost=lambda: pytest.fail("asked"))
 
 
 def test_a_store_of_logs_that_is_well_mends_nothing_else(airflow, warehouse, slack):
