@@ -13,7 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators.local import AbstractDbtLocalBase
 
 from elt.airflow import dbt_events, parsed_project
-from elt.airflow.dbt_tasks import keep_lease, manifest_path, open_profile, spare_parsing
+from elt.airflow.dbt_tasks import (
+    keep_lease,
+    manifest_path,
+    open_profile,
+    prepare_node,
+    spare_parsing,
+)
 from elt.airflow.parsed_project import ParsedProject
 from elt.transform.lineage import Lineage
 from elt.transform.project import PROJECT, fingerprint
@@ -53,24 +59,26 @@ def test_no_task_of_dbt_lets_dbt_write_its_own_log():
             ]
 
 
-def test_what_begins_to_build_makes_the_build_another_than_what_was_published(warehouse):
+@pytest.mark.parametrize("begin", [keep_lease, prepare_node])
+def test_what_begins_to_build_makes_the_build_another_than_what_was_published(warehouse, begin):
     with transaction("loader") as cursor:
         lease.take(cursor, "a run")
     warehouse.run("update ops.run_lease set is_build_published = true")
-    keep_lease({"run_id": "a run"}, None)
+    begin({"run_id": "a run"}, SimpleNamespace())
     assert warehouse.run("select is_build_published from ops.run_lease") == [(False,)]
     with pytest.raises(AirflowFailException, match="a run"):
-        keep_lease({"run_id": "another"}, None)
+        begin({"run_id": "another"}, SimpleNamespace())
 
 
-def test_a_worker_that_has_other_models_says_so(warehouse, caplog):
+@pytest.mark.parametrize("begin", [keep_lease, prepare_node])
+def test_a_worker_that_has_other_models_says_so(warehouse, caplog, begin):
     with transaction("loader") as cursor:
         lease.take(cursor, "a run")
         lease.freeze_horizon(cursor, "a run", fingerprint(PROJECT))
-    keep_lease({"run_id": "a run"}, None)
-    assert caplog.text == ""
+    begin({"run_id": "a run"}, SimpleNamespace())
+    assert "is not the one" not in caplog.text
     warehouse.run("update ops.run_lease set project = 'of a newer image'")
-    keep_lease({"run_id": "a run"}, None)
+    begin({"run_id": "a run"}, SimpleNamespace())
     assert "is not the one that this run began with" in caplog.text
 
 

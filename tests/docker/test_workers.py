@@ -117,7 +117,7 @@ def test_a_full_store_of_logs_is_told_and_costs_no_run(workers, first_marts, ful
     look_after_runs(workers)
     assert "Greenery can't keep the logs of its tasks" in json.dumps(workers.messages())
     ((sentence,),) = workers.ask("select sentence from ops.incident where kind = 'logs'")
-    assert sentence.startswith("The logs of tasks can't be written to s3://logs/greenery: ")
+    assert " can't write the logs of tasks to s3://logs/greenery: " in sentence
     assert sentence.endswith("The bucket is full.")
 
     # as docs/operations.md has it

@@ -5,7 +5,7 @@ A task whose log can't be written ends as if it had been, and its page has nothi
 
 from __future__ import annotations
 
-import logging
+import socket
 
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.configuration import conf
@@ -13,8 +13,8 @@ from airflow.sdk.configuration import conf
 from elt.alerting.record_results import describe_error
 from elt.time_limit import within
 
-log = logging.getLogger(__name__)
-
+# where Airflow keeps logs as files; other addresses are those of services
+FILES = ("s3://", "gs://")
 CHECK = "write_check.txt"
 CONTENT = b"Written every five minutes, to see whether the logs of tasks can be kept here.\n"
 # a store that is busy is asked again, by its own library
@@ -22,28 +22,29 @@ SECONDS = 30
 
 
 def why_not_kept(seconds: float = SECONDS) -> str | None:
-    """Write a file where Airflow writes the logs of tasks, as it would. Never raises.
+    """Write a small file beside the logs of tasks. Never raises.
 
     Args:
         seconds: how long the store may take.
 
     Returns:
-        A sentence that says where, and why it can't be written; None if it can, if logs stay on
-        this machine, or if the store is of a kind that holds no files.
+        A sentence that says where, and why this machine can't write there; None if it can, if logs
+        stay on this machine, or if what takes them holds no files.
     """
-    if not conf.getboolean("logging", "remote_logging", fallback=False):
-        return None
     url = conf.get("logging", "remote_base_log_folder", fallback="")
-    try:
-        store = ObjectStoragePath(
-            url, conn_id=conf.get("logging", "remote_log_conn_id", fallback=None) or None
-        )
-        files = store.fs
-    except Exception as error:
-        log.info("Nobody can tell if logs are kept in %s: %s", url, describe_error(error))
+    is_used = conf.getboolean("logging", "remote_logging", fallback=False)
+    if not is_used or not url.startswith(FILES):
         return None
     try:
-        within(seconds, files.pipe_file, f"{store.path.rstrip('/')}/{CHECK}", CONTENT)
+        within(seconds, _write, url)
     except Exception as error:
-        return f"The logs of tasks can't be written to {url}: {describe_error(error)}"
+        said = describe_error(error)
+        return f"{socket.gethostname()} can't write the logs of tasks to {url}: {said}"
     return None
+
+
+def _write(url: str) -> None:
+    conn_id = conf.get("logging", "remote_log_conn_id", fallback=None) or None
+    store = ObjectStoragePath(url, conn_id=conn_id)
+    # the path's own way asks Airflow's plugins for lineage
+    store.fs.pipe_file(f"{store.path.rstrip('/')}/{CHECK}", CONTENT)

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from elt.alerting.report import SLOW_RUN, Failure, Report
 from elt.alerting.run_facts import RunContext
-from elt.warehouse.rows import one_value, rows_as
+from elt.warehouse.rows import one_value, rows_as, value_or_none
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,15 @@ def is_quiet(cursor: Cursor, run_id: str) -> bool:
         {"run_id": run_id},
     )
     return bool(one_value(cursor))
+
+
+def open_since_run(cursor: Cursor, fingerprint: str) -> str | None:
+    """Return the run that found what is still failing, None if it is not failing."""
+    cursor.execute(
+        "select first_run_id from ops.incident where state = 'open' and fingerprint = %s",
+        (fingerprint,),
+    )
+    return value_or_none(cursor, str)
 
 
 def known_incidents(cursor: Cursor, run_id: str) -> list[Incident]:

@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from elt.alerting import acknowledge, incidents, warehouse_down
+from elt.alerting import acknowledge, incidents, lost_logs, warehouse_down
 from elt.alerting.channels import find_channels, find_slack
 from elt.alerting.daily_digest import keep_digest
 from elt.alerting.messages.phrases import duration
 from elt.alerting.notify import TIME_LIMITS, notify_of_run, plan_messages
 from elt.alerting.record_results import describe_error
-from elt.alerting.report import LOST_LOGS, Failure, Report
+from elt.alerting.report import Failure, Report
 from elt.alerting.run_facts import RunContext
 from elt.alerting.slack import delivery, outbox
 from elt.alerting.slack.settings import Channel
@@ -162,11 +162,11 @@ def reconcile(
     if has_warehouse:
         _skip_old(dag_id, seen, notified, to_notify)
         _plan_lateness(dag_id, channels, seen, now)
-        _plan_lost_logs(dag_id, channels, why_logs_are_lost(), now)
         _plan_acknowledgements(channels)
         _keep_digest(dag_id, channels, now, base_url, manifest)
-        for error in delivery.deliver(find_slack(channels), Deadline(SECONDS)):
-            log.error("Somebody was not told: %s", error)
+        _deliver(channels)
+        if lost_logs.plan(dag_id, channels, why_logs_are_lost(), now):
+            _deliver(channels)
     return [run.run_id for run in to_notify]
 
 
@@ -262,15 +262,9 @@ def _plan_lateness(
             plan_messages(cursor, Report(context, now, tuple(failures), (), (), None), channels, {})
 
 
-def _plan_lost_logs(
-    dag_id: str, channels: Sequence[Channel], lost_logs: str | None, now: datetime
-) -> None:
-    """Say that logs can't be kept, once a day at most, or that they can again."""
-    failures = (Failure("logs", LOST_LOGS, lost_logs, seen_at=now),) if lost_logs else ()
-    states = {} if lost_logs else {LOST_LOGS: "success"}
-    context = RunContext(dag_id, f"task logs on {now:%Y-%m-%d}", states=states, is_run=False)
-    with outbox.short_transaction() as cursor:
-        plan_messages(cursor, Report(context, now, failures, (), (), None), channels, {})
+def _deliver(channels: Sequence[Channel]) -> None:
+    for error in delivery.deliver(find_slack(channels), Deadline(SECONDS)):
+        log.error("Somebody was not told: %s", error)
 
 
 def _plan_acknowledgements(channels: Sequence[Channel]) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from elt.airflow import log_store
 from elt.airflow.log_store import CHECK, why_not_kept
 
 for library in ("s3fs", "boto3", "moto"):
@@ -49,7 +51,7 @@ def test_a_full_store_is_named_with_its_own_reason_and_no_secret(logs):
     logs.is_full = True
     said = why_not_kept()
     assert said is not None
-    assert said.startswith("The logs of tasks can't be written to s3://logs/greenery/: ")
+    assert said.startswith(f"{socket.gethostname()} can't write the logs of tasks to s3://logs/")
     assert "The bucket is full" in said
     assert "not-for-any-log" not in said
 
@@ -57,6 +59,14 @@ def test_a_full_store_is_named_with_its_own_reason_and_no_secret(logs):
 def test_a_bucket_that_is_not_there_is_named(logs, monkeypatch):
     monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER", "s3://nowhere/greenery")
     assert "s3://nowhere/greenery: " in str(why_not_kept())
+
+
+def test_a_store_that_can_not_even_be_opened_is_named(logs, monkeypatch):
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError("the role may not be assumed")
+
+    monkeypatch.setattr(log_store, "ObjectStoragePath", refused)
+    assert "the role may not be assumed" in str(why_not_kept())
 
 
 def test_a_store_that_does_not_answer_holds_nobody(logs, monkeypatch):
@@ -73,11 +83,14 @@ def test_a_store_that_does_not_answer_holds_nobody(logs, monkeypatch):
         # no files are written there
         ("REMOTE_BASE_LOG_FOLDER", "cloudwatch://arn:aws:logs:eu-west-1:1:log-group:airflow"),
         ("REMOTE_BASE_LOG_FOLDER", ""),
+        ("REMOTE_BASE_LOG_FOLDER", "wasb-logs"),
     ],
 )
 def test_where_no_files_are_kept_elsewhere_there_is_nothing_to_say(
-    logs, monkeypatch, setting, value
+    logs, monkeypatch, tmp_path, setting, value
 ):
     logs.is_full = True
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(f"AIRFLOW__LOGGING__{setting}", value)
     assert why_not_kept() is None
+    assert [*tmp_path.iterdir()] == []

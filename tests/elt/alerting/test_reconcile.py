@@ -228,7 +228,7 @@ def test_a_run_that_never_began_is_told_once(airflow, slack):
 
 
 def test_logs_that_are_lost_are_told_once_until_they_are_kept_again(airflow, warehouse, slack):
-    full = "The logs of tasks can't be written to s3://logs/greenery: The bucket is full."
+    full = "worker-1 can't write the logs of tasks to s3://logs/greenery: The bucket is full."
     look(airflow, lost_logs=full)
     look(airflow, NOW + HOUR / 12, lost_logs=full)
     (message,) = slack.messages
@@ -249,10 +249,12 @@ def test_logs_that_are_lost_are_told_once_until_they_are_kept_again(airflow, war
     assert "keeps the logs of its tasks again, after 3 h" in slack.messages[0]["text"]
     look(airflow, NOW + 4 * HOUR)
     assert warehouse.run("select state from ops.incident") == [("resolved",)]
-    # another day it is news
+    # whenever it comes again it is news, and days are no runs
+    look(airflow, NOW + 5 * HOUR, lost_logs=full)
     look(airflow, NOW + 30 * HOUR, lost_logs=full)
     (_, again) = slack.messages
     assert again["text"].startswith("Greenery can't keep the logs of its tasks")
+    assert warehouse.run("select cardinality(run_ids) from ops.incident") == [(1,), (1,)]
 
 
 def test_where_nobody_is_told_the_store_of_logs_is_left_alone(airflow, monkeypatch):
