@@ -2,8 +2,9 @@
 ### Who was not told yet?
 
 **What** Compares what Airflow says of the daily runs with what people were told, and tells the
-rest; sends what Slack did not take before; says when a run or a publication is late; makes one
-digest of warnings a day, and one message of the day's numbers where a place is named for it.
+rest; sends what Slack did not take before; says when a run or a publication is late, and when the
+logs of tasks can't be written to their bucket; makes one digest of warnings a day, and one message
+of the day's numbers where a place is named for it.
 
 **When** Every five minutes. Callbacks of Airflow get lost, above all when a process is killed; this
 does not depend on them, nor on the warehouse.

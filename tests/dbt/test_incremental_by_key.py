@@ -421,6 +421,19 @@ def test_what_was_done_to_it_is_mended_by_a_whole_build(small, done):
     assert "regulars" in small.build.built_whole()
 
 
+def test_a_table_that_is_dropped_while_others_are_built_is_built_anew(small):
+    small.edit(
+        "models/people.sql",
+        "select person_id",
+        """
+        {{ config(post_hook='drop table if exists marts_build.regulars') }}
+        select person_id""",
+    )
+    small.build()
+    assert small.build.built_whole() == {"people", "regulars"}
+    assert small.regulars() == [(1, 2), (2, 1)]
+
+
 def test_a_watermark_from_the_future_is_an_error_that_names_the_model(small):
     small.warehouse.run("update ops.model_watermark set position = 99 where source = 'raw.visits'")
     with pytest.raises(AssertionError, match=r"watermark of people on raw.visits is 99, but .* 1"):

@@ -27,9 +27,8 @@
     {%- if key not in primary_keys -%}
         {% do run_query(get_create_index_sql(intermediate, {'columns': key, 'unique': true})) %}
     {%- endif -%}
-    {%- if existing is not none -%}
-        {%- do adapter.drop_relation(existing) -%}
-    {%- endif -%}
+    {# where there is none: dbt's cache may still know one that somebody dropped meanwhile #}
+    {%- do adapter.drop_relation(existing or target_relation) -%}
     {%- do adapter.rename_relation(intermediate, target_relation) -%}
     {%- do run_query('analyze ' ~ target_relation) -%}
 {% endmacro %}
